@@ -1,0 +1,1 @@
+"""A local, crash-safe Functions host for durable Python apps; for development and tests only."""

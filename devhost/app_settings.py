@@ -1,0 +1,101 @@
+"""What host.json and local.settings.json say, with the overrides the Functions host knows."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_OVERRIDE = "AzureFunctionsJobHost__"
+_SETTINGS_FILES = ("local.settings.json", "local.settings.json.example")
+
+
+class SettingsError(Exception):
+    """A settings file cannot be used; the text says which, why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """The parts of host.json that devhost obeys. Concurrency limits default as on Azure: ten for each core."""
+
+    route_prefix: str
+    hub_name: str
+    max_concurrent_activities: int
+    max_concurrent_orchestrators: int
+    max_entity_batch: int
+
+
+def load_local_settings(app_root: Path) -> tuple[Path | None, dict[str, str]]:
+    """Return the settings file, or its example, and the `Values` in it; (None, {}) when there is neither.
+
+    Raises:
+        SettingsError: The file is not JSON, or a value is not a string.
+    """
+    path = next((app_root / name for name in _SETTINGS_FILES if (app_root / name).is_file()), None)
+    if path is None:
+        return None, {}
+    values = _read(path).get("Values", {})
+    wrong = [name for name, value in values.items() if not isinstance(value, str)]
+    if wrong:
+        raise SettingsError(f"{path}: every value must be a string; put quotes around {', '.join(wrong)}.")
+    return path, values
+
+
+def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettings:
+    """Read host.json with its overrides from the environment (`AzureFunctionsJobHost__path__to__value`).
+
+    Raises:
+        SettingsError: host.json is missing or not JSON, or a value has the wrong type.
+    """
+    path = app_root / "host.json"
+    if not path.is_file():
+        raise SettingsError(f"There is no host.json in {app_root}: name the app's folder with --app-root.")
+    host = _with_overrides(_read(path), environ)
+    extensions = host.get("extensions", {})
+    durable = extensions.get("durableTask", {})
+    default_concurrency = 10 * (os.cpu_count() or 1)
+
+    def number(name: str, default: int) -> int:
+        value = durable.get(name, default)
+        try:
+            return max(1, int(value))
+        except (TypeError, ValueError):
+            raise SettingsError(f"{path}: extensions.durableTask.{name} is {value!r}; it must be a number.") from None
+
+    return HostSettings(
+        route_prefix=str(extensions.get("http", {}).get("routePrefix", "api")).strip("/"),
+        hub_name=_expand(str(durable.get("hubName", "DevHub")), environ) or "DevHub",
+        max_concurrent_activities=number("maxConcurrentActivityFunctions", default_concurrency),
+        max_concurrent_orchestrators=number("maxConcurrentOrchestratorFunctions", default_concurrency),
+        max_entity_batch=number("maxEntityOperationBatchSize", 1),
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as ex:
+        raise SettingsError(f"{path} is not valid JSON: {ex}") from ex
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} must hold a JSON object.")
+    return content
+
+
+def _with_overrides(host: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+    for name, value in environ.items():
+        if name.lower().startswith(_OVERRIDE.lower()):
+            *parents, last = name[len(_OVERRIDE) :].split("__")
+            level = host
+            for parent in parents:
+                level = level.setdefault(parent, {})
+            level[last] = value
+    return host
+
+
+def _expand(text: str, environ: Mapping[str, str]) -> str:
+    """Replace `%NAME%` by the app setting of that name."""
+    return re.sub(r"%([^%]+)%", lambda found: environ.get(found[1], ""), text)

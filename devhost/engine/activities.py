@@ -1,0 +1,66 @@
+"""Runs activities, at least once each: one is removed in the transaction that records its result."""
+
+from __future__ import annotations
+
+import logging
+from asyncio import Semaphore
+
+from devhost.clock import Clock
+from devhost.engine.builtin_http import HttpActivity, HttpActivityError
+from devhost.engine.dispatcher import Dispatcher
+from devhost.engine.scheduling import HTTP_ACTIVITY
+from devhost.functions import FunctionTable, TriggerType
+from devhost.hub.rows import ActivityItem, Changes, Message
+from devhost.protocol import failures, history
+from devhost.protocol.history import Event
+from devhost.worker import FunctionFailedError, Worker
+
+logger = logging.getLogger("devhost.activities")
+
+
+class Activities:
+    """Runs activity items and sends each result to the execution that asked for it."""
+
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        worker: Worker,
+        functions: FunctionTable,
+        clock: Clock,
+        http: HttpActivity,
+        *,
+        max_concurrent: int,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._worker = worker
+        self._functions = functions
+        self._clock = clock
+        self._http = http
+        self._running = Semaphore(max_concurrent)
+
+    async def run(self, item: ActivityItem) -> None:
+        """Run one activity and commit its result; a failure is a result too."""
+        async with self._running:
+            event = await self._result(item)
+        message = Message(item.instance_id, event["EventType"], history.dump(event), item.execution_id, item.task_id)
+        await self._dispatcher.commit_surely(Changes(finished_activity=item.id, messages=[message]))
+
+    async def _result(self, item: ActivityItem) -> Event:
+        try:
+            is_http = item.name == HTTP_ACTIVITY
+            result = await (self._http.run(item.input or "") if is_http else self._run_function(item))
+        except FunctionFailedError as ex:
+            logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, ex.text)
+            reason = failures.activity_failed(item.name, ex.text)
+            return history.task_failed(self._clock.now(), item.task_id, reason, failures.exception_details(ex.trace))
+        except HttpActivityError as ex:
+            return history.task_failed(self._clock.now(), item.task_id, str(ex), failures.exception_details(str(ex)))
+        return history.task_completed(self._clock.now(), item.task_id, None if result == "null" else result)
+
+    async def _run_function(self, item: ActivityItem) -> str | None:
+        function = self._functions.find(TriggerType.ACTIVITY, item.name)
+        if function is None:
+            known = self._functions.names(TriggerType.ACTIVITY)
+            text = failures.unknown_function(item.name, "activity", known)
+            raise FunctionFailedError(text, text)
+        return await self._worker.run(function, item.input if item.input is not None else "null")

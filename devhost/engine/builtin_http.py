@@ -1,0 +1,64 @@
+"""The host's own activity behind `context.call_http`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from devhost.protocol.answer import compact
+
+_LEFT_OUT = ("content-type", "content-length")
+
+
+class HttpActivityError(Exception):
+    """The request could not be made."""
+
+
+class HttpActivity:
+    """Makes the HTTP requests of orchestrations. An answer of any status is a result; 202 is not followed up."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+
+    async def run(self, request_text: str) -> str:
+        """Send the request and return `{"statusCode", "headers", "content"}` as JSON text.
+
+        Raises:
+            HttpActivityError: No answer came, or the request asks for a managed identity's token.
+        """
+        request = json.loads(request_text)
+        if request.get("tokenSource"):
+            raise HttpActivityError(
+                f"The call to {request['uri']} asks for a managed identity's token, which there is only on Azure. "
+                "Call it from an activity that uses DefaultAzureCredential, or leave the token source out locally."
+            )
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        headers = {str(name): str(value) for name, value in (request.get("headers") or {}).items()}
+        content = request.get("content")
+        if content is not None and not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self._session.request(
+                request["method"], request["uri"], data=content, headers=headers, allow_redirects=False
+            ) as response:
+                text = await response.text()
+                return compact({"statusCode": response.status, "headers": _headers(response.headers), "content": text})
+        except aiohttp.ClientConnectorError as ex:
+            reason = os.strerror(ex.os_error.errno) if ex.os_error.errno else str(ex)
+            raise HttpActivityError(f"{reason} ({ex.host}:{ex.port})") from ex
+        except (aiohttp.ClientError, TimeoutError, ValueError) as ex:
+            raise HttpActivityError(f"{type(ex).__name__}: {ex}") from ex
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+
+def _headers(headers: Mapping[str, str]) -> dict[str, Any]:
+    return {name: value for name, value in headers.items() if name.lower() not in _LEFT_OUT}

@@ -1,0 +1,179 @@
+"""One execution of an orchestration, as its history tells it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from devhost.hub.rows import HistoryRow, Instance
+from devhost.protocol.answer import Retry
+from devhost.protocol.history import EventType, render
+
+
+class Kind(Enum):
+    """What a task is, in the words of the extension's messages."""
+
+    ACTIVITY = "an activity task"
+    CHILD = "a sub-orchestration task"
+    TIMER = "a timer task"
+    MESSAGE = "a send event"
+
+
+_SCHEDULING = {
+    EventType.TASK_SCHEDULED: Kind.ACTIVITY,
+    EventType.SUB_ORCHESTRATION_CREATED: Kind.CHILD,
+    EventType.TIMER_CREATED: Kind.TIMER,
+    EventType.EVENT_SENT: Kind.MESSAGE,
+}
+_ENDING = {
+    EventType.TASK_COMPLETED: "TaskScheduledId",
+    EventType.TASK_FAILED: "TaskScheduledId",
+    EventType.SUB_ORCHESTRATION_COMPLETED: "TaskScheduledId",
+    EventType.SUB_ORCHESTRATION_FAILED: "TaskScheduledId",
+    EventType.TIMER_FIRED: "TimerId",
+}
+_FAILURES = (EventType.TASK_FAILED, EventType.SUB_ORCHESTRATION_FAILED)
+
+
+@dataclass(slots=True)
+class Task:
+    """Something an orchestrator asked for that has an id. With a retry policy, all its attempts are one task."""
+
+    task_id: int
+    kind: Kind
+    name: str
+    is_done: bool = False
+    retry: Retry | None = None
+    retry_input: str | None = None
+    attempts: int = 1
+    last_failed: bool = False
+
+
+@dataclass(slots=True)
+class Note:
+    """What devhost keeps beside a history event, since the extension's history does not say it.
+
+    For the first attempt of a task with a retry policy: the policy and the input. For its timers and later attempts:
+    the id of that first attempt. For an entity operation: its request id, and whether it is a signal.
+    """
+
+    retry: Retry | None = None
+    input: str | None = None
+    retry_of: int | None = None
+    request_id: str | None = None
+    is_signal: bool = False
+
+    def dump(self) -> str:
+        """Return the note as JSON text."""
+        values: dict[str, Any] = {"input": self.input, "of": self.retry_of, "request": self.request_id}
+        if self.retry is not None:
+            values["retry"] = [self.retry.interval_ms, self.retry.attempts]
+        if self.is_signal:
+            values["signal"] = True
+        return json.dumps({key: value for key, value in values.items() if value is not None})
+
+    @staticmethod
+    def load(text: str | None) -> Note:
+        """Read a note; no text is an empty note."""
+        if text is None:
+            return Note()
+        values = json.loads(text)
+        retry = Retry(*values["retry"]) if "retry" in values else None
+        return Note(retry, values.get("input"), values.get("of"), values.get("request"), values.get("signal", False))
+
+
+@dataclass(slots=True)
+class Execution:
+    """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it."""
+
+    instance: Instance
+    rows: list[HistoryRow] = field(default_factory=list)
+    tasks: list[Task] = field(default_factory=list)
+    pending: dict[int, Task] = field(default_factory=dict)
+    requests: dict[str, int] = field(default_factory=dict)
+    raised: Counter[str] = field(default_factory=Counter)
+    next_id: int = 0
+    clock: str = ""
+    _types: list[EventType] = field(default_factory=list)
+    _played: int = 0
+
+    @staticmethod
+    def replay(instance: Instance, rows: list[HistoryRow]) -> Execution:
+        """Rebuild an execution from its stored history."""
+        execution = Execution(instance)
+        for row in rows:
+            execution.record(json.loads(row.event), row)
+        execution._played = execution._end_of_last_input()
+        return execution
+
+    def record(self, event: dict[str, Any], row: HistoryRow) -> None:
+        """Append one event to the history and take in what it says."""
+        kind = EventType(event["EventType"])
+        self.rows.append(row)
+        self._types.append(kind)
+        if kind in _SCHEDULING:
+            self._scheduled(_SCHEDULING[kind], event, Note.load(row.note))
+        elif kind in _ENDING:
+            self._ended(kind, event[_ENDING[kind]])
+        elif kind is EventType.EVENT_RAISED:
+            self._raised(event["Name"])
+        elif kind is EventType.ORCHESTRATOR_STARTED:
+            self.clock = event["Timestamp"]
+
+    def rendered_history(self) -> str:
+        """Return the history as the JSON array of this turn's request.
+
+        Played are the events the previous turn was given, except `OrchestratorStarted`, as the extension has it.
+        """
+        started = EventType.ORCHESTRATOR_STARTED
+        texts = [
+            render(row.event, played=n < self._played and self._types[n] is not started)
+            for n, row in enumerate(self.rows)
+        ]
+        self._played = len(texts)
+        return f"[{', '.join(texts)}]"
+
+    def _end_of_last_input(self) -> int:
+        """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""
+        end = len(self._types)
+        while end and (self._types[end - 1] in _SCHEDULING or self._types[end - 1] is EventType.ORCHESTRATOR_COMPLETED):
+            end -= 1
+        return end
+
+    def _scheduled(self, kind: Kind, event: dict[str, Any], note: Note) -> None:
+        task_id = event["EventId"]
+        self.next_id = task_id + 1
+        if note.retry_of is not None:
+            task = next(task for task in self.tasks if task.task_id == note.retry_of)
+            if kind is not Kind.TIMER:
+                task.attempts += 1
+                task.last_failed = False
+        else:
+            name = event["InstanceId"] if kind is Kind.MESSAGE else event.get("Name", "")
+            task = Task(task_id, kind, name, is_done=note.is_signal, retry=note.retry, retry_input=note.input)
+            self.tasks.append(task)
+        if not note.is_signal:
+            self.pending[task_id] = task
+        if note.request_id is not None:
+            self.requests[note.request_id] = task_id
+
+    def _ended(self, kind: EventType, task_id: int) -> None:
+        task = self.pending.pop(task_id, None)
+        if task is None:
+            return
+        if kind in _FAILURES and task.retry is not None:
+            task.last_failed = True
+        elif kind is EventType.TIMER_FIRED and task.retry is not None:
+            task.is_done = task.attempts >= task.retry.attempts
+        else:
+            task.is_done = True
+
+    def _raised(self, name: str) -> None:
+        task_id = self.requests.pop(name, None)
+        if task_id is None:
+            self.raised[name.casefold()] += 1
+        else:
+            self._ended(EventType.EVENT_RAISED, task_id)

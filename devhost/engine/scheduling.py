@@ -1,0 +1,265 @@
+"""Turns an orchestrator's actions into history events and work, in the order in which the extension awaits them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from devhost.engine.execution import Execution, Kind, Note, Task
+from devhost.functions import FunctionTable, TriggerType
+from devhost.hub.rows import OPERATION, ActivityItem, Changes, HistoryRow, Instance, Message, Parent
+from devhost.hub.rows import Status as InstanceStatus
+from devhost.protocol import failures, history
+from devhost.protocol.answer import Action, ActionType, compact
+from devhost.protocol.entities import EntityId, Request
+from devhost.protocol.history import Event, EventType
+
+HTTP_ACTIVITY = "BuiltIn::HttpActivity"
+
+_REQUEST_IDS = uuid.UUID("8a1c7f62-0f7e-5f8b-9c55-0d1b7a5f3e21")
+_KINDS = {
+    ActionType.CALL_ACTIVITY: Kind.ACTIVITY,
+    ActionType.CALL_ACTIVITY_WITH_RETRY: Kind.ACTIVITY,
+    ActionType.CALL_HTTP: Kind.ACTIVITY,
+    ActionType.CALL_SUB_ORCHESTRATOR: Kind.CHILD,
+    ActionType.CALL_SUB_ORCHESTRATOR_WITH_RETRY: Kind.CHILD,
+    ActionType.CREATE_TIMER: Kind.TIMER,
+    ActionType.CALL_ENTITY: Kind.MESSAGE,
+    ActionType.SIGNAL_ENTITY: Kind.MESSAGE,
+}
+_CALLED = {
+    Kind.ACTIVITY: (TriggerType.ACTIVITY, "activity"),
+    Kind.CHILD: (TriggerType.ORCHESTRATION, "orchestrator"),
+    Kind.MESSAGE: (TriggerType.ENTITY, "entity"),
+}
+
+
+class SchedulingError(Exception):
+    """The orchestrator asked for something that ends it; the text is its output."""
+
+
+class UnknownFunctionError(SchedulingError):
+    """The orchestrator called a function the app does not have; on Azure the run would hang."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """How far the actions went: which top-level action is not complete yet, and whether the last continues as new."""
+
+    waits_for: Action | None = None
+    held_back: int = 0
+    continue_as_new: Action | None = None
+
+
+class Scheduler:
+    """Schedules the new actions of one turn into `changes`, recording their events in the execution."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        functions: FunctionTable,
+        now: datetime,
+        find_instance: Callable[[str], Instance | None],
+        changes: Changes,
+    ) -> None:
+        self._execution = execution
+        self._functions = functions
+        self._now = now
+        self._find_instance = find_instance
+        self._changes = changes
+        self._next_task = 0
+        self._waits: Counter[str] = Counter()
+        self._continue_as_new: Action | None = None
+
+    def walk(self, actions: tuple[Action, ...]) -> Walk:
+        """Visit the actions in order, up to and including the first that is not complete.
+
+        The extension awaits them one after the other, so what follows an incomplete one is not scheduled yet.
+
+        Raises:
+            SchedulingError: The actions do not agree with the history, or name a function the app does not have.
+        """
+        for position, action in enumerate(actions):
+            if not self._visit(action):
+                return Walk(action, len(actions) - position - 1)
+        if self._next_task < len(self._execution.tasks):
+            task = self._execution.tasks[self._next_task]
+            raise SchedulingError(failures.not_scheduled(task.task_id, task.kind.value, task.name))
+        return Walk(continue_as_new=self._continue_as_new)
+
+    def waits(self, name: str) -> int:
+        """Return how often the actions visited so far wait for an external event, ignoring case."""
+        return self._waits[name.casefold()]
+
+    def retry(self, task: Task) -> None:
+        """Start the next attempt of a task whose retry timer has fired."""
+        kind = ActionType.CALL_ACTIVITY if task.kind is Kind.ACTIVITY else ActionType.CALL_SUB_ORCHESTRATOR
+        self._start(Action(kind, task.name, input=task.retry_input), Note(retry_of=task.task_id))
+
+    def retry_later(self, task: Task, fire_at: datetime) -> None:
+        """Start the timer after a failed attempt of a task."""
+        self._start(Action(ActionType.CREATE_TIMER, fire_at=history.timestamp(fire_at)), Note(retry_of=task.task_id))
+
+    def _visit(self, action: Action) -> bool:
+        """Schedule an action unless it is, and return whether it is complete."""
+        match action.kind:
+            case ActionType.WHEN_ALL:
+                return all([self._visit(child) for child in action.children])
+            case ActionType.WHEN_ANY:
+                return any([self._visit(child) for child in action.children]) or not action.children
+            case ActionType.WAIT_FOR_EXTERNAL_EVENT:
+                name = action.name.casefold()
+                self._waits[name] += 1
+                return self._execution.raised[name] >= self._waits[name]
+            case ActionType.CONTINUE_AS_NEW:
+                self._continue_as_new = action
+                return True
+            case _:
+                return self._visit_task(action)
+
+    def _visit_task(self, action: Action) -> bool:
+        if self._next_task < len(self._execution.tasks):
+            task = self._execution.tasks[self._next_task]
+            self._check_same(task, action)
+        else:
+            task = self._start(action, _note(action, self._execution))
+        self._next_task += 1
+        if action.canceled and not task.is_done:
+            self._cancel(task)
+        return task.is_done
+
+    def _check_same(self, task: Task, action: Action) -> None:
+        kind, name = _KINDS[action.kind], _task_name(action)
+        if kind is not task.kind:
+            raise SchedulingError(failures.scheduled_other_kind(task.task_id, task.kind.value, task.name, kind.value))
+        if name.casefold() != task.name.casefold():
+            raise SchedulingError(failures.scheduled_another(task.task_id, kind.value, task.name, name))
+
+    def _cancel(self, task: Task) -> None:
+        instance = self._execution.instance
+        task.is_done = True
+        self._execution.pending.pop(task.task_id, None)
+        self._changes.messages = [
+            one for one in self._changes.messages if (one.task_id, one.kind) != (task.task_id, EventType.TIMER_FIRED)
+        ]
+        self._changes.canceled_timers.append((instance.instance_id, instance.execution_id, task.task_id))
+
+    def _start(self, action: Action, note: Note) -> Task:
+        task_id = self._execution.next_id
+        kind = _KINDS[action.kind]
+        self._check_known(kind, action)
+        match kind:
+            case Kind.ACTIVITY:
+                event = self._start_activity(task_id, action)
+            case Kind.CHILD:
+                event = self._start_child(task_id, action)
+            case Kind.TIMER:
+                event = self._start_timer(task_id, action)
+            case Kind.MESSAGE:
+                event = self._send_operation(task_id, action, str(note.request_id))
+        self._execution.record(event, HistoryRow(history.dump(event), note.dump()))
+        return self._execution.tasks[-1]
+
+    def _check_known(self, kind: Kind, action: Action) -> None:
+        if kind not in _CALLED or action.kind is ActionType.CALL_HTTP:
+            return
+        trigger, word = _CALLED[kind]
+        name = EntityId.parse(str(action.target)).name if kind is Kind.MESSAGE else action.name
+        if self._functions.find(trigger, name) is None:
+            text = failures.unknown_function(name, word, self._functions.names(trigger))
+            raise UnknownFunctionError(failures.orchestrator_failed(self._execution.instance.name, text))
+
+    def _start_activity(self, task_id: int, action: Action) -> Event:
+        instance = self._execution.instance
+        name, input_text = action.name, action.input
+        if action.http is not None:
+            name, input_text = HTTP_ACTIVITY, json.dumps(action.http)
+        self._changes.activities.append(
+            ActivityItem(instance.instance_id, instance.execution_id, task_id, name, input_text)
+        )
+        return history.task_scheduled(self._now, task_id, name)
+
+    def _start_child(self, task_id: int, action: Action) -> Event:
+        instance = self._execution.instance
+        child_id = action.target or f"{instance.execution_id}:{task_id:x}"
+        started = start_changes(
+            child_id,
+            action.name,
+            None if action.input is None else compact(action.input),
+            self._now,
+            Parent(instance.instance_id, instance.execution_id, task_id),
+        )
+        if self._is_taken(child_id):
+            text = f"An orchestration with id '{child_id}' already exists and is running."
+            event = history.sub_orchestration_failed(self._now, task_id, text, None)
+            self._changes.messages.append(to_execution(instance, event, task_id))
+        else:
+            self._changes.instances += started.instances
+            self._changes.forget_history += started.forget_history
+            self._changes.messages += started.messages
+        return history.sub_orchestration_created(self._now, task_id, action.name, child_id)
+
+    def _is_taken(self, instance_id: str) -> bool:
+        if any(one.instance_id == instance_id for one in self._changes.instances):
+            return True
+        present = self._find_instance(instance_id)
+        return present is not None and not present.status.is_final
+
+    def _start_timer(self, task_id: int, action: Action) -> Event:
+        fired = history.timer_fired(self._now, task_id, action.fire_at)
+        message = to_execution(self._execution.instance, fired, task_id)
+        message.due = history.parse_timestamp(action.fire_at)
+        self._changes.messages.append(message)
+        return history.timer_created(self._now, task_id, action.fire_at)
+
+    def _send_operation(self, task_id: int, action: Action, request_id: str) -> Event:
+        instance = self._execution.instance
+        request = Request(
+            operation=action.name,
+            request_id=request_id,
+            input=None if action.input is None else json.dumps(action.input, ensure_ascii=False),
+            is_signal=action.kind is ActionType.SIGNAL_ENTITY,
+            parent=instance.instance_id,
+            parent_execution=instance.execution_id,
+        ).dump(self._now)
+        self._changes.messages.append(Message(str(action.target), OPERATION, request))
+        return history.event_sent(self._now, task_id, str(action.target), request)
+
+
+def to_execution(instance: Instance, event: Event, task_id: int | None) -> Message:
+    """Return the message that delivers an event to an instance's present execution and no other."""
+    return Message(instance.instance_id, event["EventType"], history.dump(event), instance.execution_id, task_id)
+
+
+def start_changes(
+    instance_id: str, name: str, input_text: str | None, now: datetime, parent: Parent | None = None
+) -> Changes:
+    """Return what starting an instance changes; whatever ended under this id before is replaced."""
+    execution_id = str(uuid.uuid4())
+    instance = Instance(
+        instance_id, execution_id, name, InstanceStatus.PENDING, now, now, input=input_text, parent=parent
+    )
+    event = history.execution_started(now, instance_id, execution_id, name, input_text)
+    return Changes(instances=[instance], forget_history=[instance_id], messages=[to_execution(instance, event, None)])
+
+
+def _note(action: Action, execution: Execution) -> Note:
+    if _KINDS[action.kind] is Kind.MESSAGE:
+        # Derived, so that a turn repeated after a crash sends the same request.
+        request_id = str(uuid.uuid5(_REQUEST_IDS, f"{execution.instance.execution_id}/{execution.next_id}"))
+        return Note(request_id=request_id, is_signal=action.kind is ActionType.SIGNAL_ENTITY)
+    return Note(retry=action.retry, input=action.input if action.retry else None)
+
+
+def _task_name(action: Action) -> str:
+    match _KINDS[action.kind]:
+        case Kind.MESSAGE:
+            return str(action.target)
+        case Kind.ACTIVITY if action.http is not None:
+            return HTTP_ACTIVITY
+        case _:
+            return action.name

@@ -1,0 +1,253 @@
+"""One turn of an orchestration: new events in, the worker's answer applied, all it changes out as one `Changes`.
+
+It reads no clock and no file and calls no worker. Source of the rules: the Durable Task extension's out-of-process
+shim, as recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from devhost.engine.execution import Execution, Kind, Task
+from devhost.engine.scheduling import Scheduler, SchedulingError, UnknownFunctionError, Walk, to_execution
+from devhost.functions import FunctionTable
+from devhost.hub.rows import Changes, HistoryRow, Instance, Message, Status
+from devhost.protocol import failures, history
+from devhost.protocol.answer import Action, Answer, compact
+from devhost.protocol.history import Event, EventType
+
+_MAX_STATUS_KILOBYTES = 16
+
+
+@dataclass(slots=True)
+class TurnResult:
+    """What a turn changes, and remarks for the log, such as how the run would fare on Azure."""
+
+    changes: Changes
+    instance: Instance
+    remarks: list[str] = field(default_factory=list)
+
+
+class Turn:
+    """Advances an execution by one turn: `begin` with messages, ask the worker, `finish` with its answer.
+
+    After an exception, or when its changes could not be committed, the execution has to be dropped and replayed.
+    """
+
+    def __init__(
+        self,
+        execution: Execution,
+        functions: FunctionTable,
+        now: datetime,
+        find_instance: Callable[[str], Instance | None],
+    ) -> None:
+        self._execution = execution
+        self._functions = functions
+        self._now = now
+        self._find_instance = find_instance
+        self._instance = execution.instance
+        self._first_row = len(execution.rows)
+        self._retried: Task | None = None
+        self._events: list[Event] = []
+        self._changes = Changes()
+        self._remarks: list[str] = []
+
+    def begin(self, messages: Sequence[Message]) -> str | None:
+        """Record the messages and return the worker's request; None when none of them was news to the execution.
+
+        The turn's time is never before that of the turn before, nor before a timer that fires in it. An event of a task
+        with a retry policy must come alone: the SDK takes the id of the next timer or attempt before user code goes on.
+        """
+        self._changes.consumed += [message.id for message in messages]
+        news = [message for message in messages if self._is_news(message)]
+        if not news:
+            return None
+        self._events = [json.loads(message.body) for message in news]
+        self._retried = next((task for message in news if (task := retried_task(self._execution, message))), None)
+        times = [event["FireAt"] for event in self._events if "FireAt" in event]
+        times += [self._execution.clock] if self._execution.clock else []
+        self._now = max([self._now, *map(history.parse_timestamp, times)])
+        self._record(history.orchestrator_started(self._now))
+        for message, event in zip(news, self._events, strict=True):
+            self._execution.record(event, HistoryRow(message.body))
+        return self._request()
+
+    def nothing_new(self) -> TurnResult:
+        """End a turn whose messages were all for tasks that have ended already."""
+        return TurnResult(self._changes, self._instance)
+
+    def finish(self, answer: Answer) -> TurnResult:
+        """Apply the worker's answer: schedule what is new, then keep, continue or end the instance."""
+        self._instance = replace(
+            self._instance, status=Status.RUNNING, custom_status=answer.custom_status, updated=self._now
+        )
+        scheduler = Scheduler(self._execution, self._functions, self._now, self._find_instance, self._changes)
+        try:
+            self._check_custom_status(answer.custom_status)
+            self._go_on_retrying(scheduler)
+            walk = scheduler.walk(answer.actions) if answer.complete else Walk()
+        except SchedulingError as ex:
+            if isinstance(ex, UnknownFunctionError):
+                self._remarks.append("on Azure this run would hang: it calls a function that is not registered")
+            return self._complete(Status.FAILED, compact(str(ex)), reason=str(ex))
+        return self._end(answer, walk, scheduler)
+
+    def fail(self, error: str) -> TurnResult:
+        """End the instance as failed, for an answer that cannot be applied."""
+        reason = failures.orchestrator_failed(self._instance.name, error)
+        return self._complete(Status.FAILED, compact(reason), reason, failures.orchestrator_details(error))
+
+    def terminate(self, message: Message) -> TurnResult:
+        """End the instance at once; its activities and children go on, its timers do not."""
+        self._changes.consumed.append(message.id)
+        event = json.loads(message.body)
+        self._record(event)
+        timers = [task_id for task_id, task in self._execution.pending.items() if task.kind is Kind.TIMER or task.retry]
+        ids = (self._instance.instance_id, self._instance.execution_id)
+        self._changes.canceled_timers += [(*ids, task_id) for task_id in timers]
+        reason = event["Input"]
+        output = None if reason is None else compact(reason)
+        return self._complete(Status.TERMINATED, output, reason or "")
+
+    def set_suspended(self, message: Message, suspended: bool) -> TurnResult:
+        """Hold the instance's other messages, or release them."""
+        self._changes.consumed.append(message.id)
+        status = Status.SUSPENDED if suspended else Status.RUNNING
+        self._record(json.loads(message.body))
+        self._instance = replace(self._instance, status=status, updated=self._now)
+        return self._result()
+
+    def _is_news(self, message: Message) -> bool:
+        return message.task_id is None or message.task_id in self._execution.pending
+
+    def _request(self) -> str:
+        instance = self._instance
+        fields = {
+            "instanceId": instance.instance_id,
+            "isReplaying": self._first_row > 0,
+            "parentInstanceId": instance.parent and instance.parent.instance_id,
+            "upperSchemaVersion": 1,
+            "upperSchemaVersionNew": 3,
+            # No longest timer, as with the Durable Task Scheduler.
+            "longRunningTimerIntervalDuration": None,
+            "maximumShortTimerDuration": None,
+            "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
+        }
+        rest = json.dumps(fields, ensure_ascii=False)[1:]
+        return f'{{"history": {self._execution.rendered_history()}, "input": {instance.input or "null"}, {rest}'
+
+    def _check_custom_status(self, status: str | None) -> None:
+        kilobytes = 0 if status is None else len(status.encode("utf-16-le")) // 1024
+        if kilobytes > _MAX_STATUS_KILOBYTES:
+            self._instance = replace(self._instance, custom_status=None)
+            text = failures.custom_status_too_large(kilobytes)
+            raise SchedulingError(failures.orchestrator_failed(self._instance.name, text))
+
+    def _go_on_retrying(self, scheduler: Scheduler) -> None:
+        """Start the timer after a failed attempt, or the next attempt after its timer.
+
+        There is a timer after the last attempt too: the SDK raises the error only when that one has fired.
+        """
+        task = self._retried
+        if task is None or task.retry is None or task.is_done:
+            return
+        if task.last_failed and self._events[0]["EventType"] != EventType.TIMER_FIRED:
+            scheduler.retry_later(task, self._now + timedelta(milliseconds=task.retry.interval_ms))
+        else:
+            scheduler.retry(task)
+
+    def _end(self, answer: Answer, walk: Walk, scheduler: Scheduler) -> TurnResult:
+        wants_to_end = answer.is_done or answer.error is not None
+        if walk.waits_for is not None:
+            if walk.held_back or wants_to_end:
+                self._remarks.append(
+                    f"{walk.held_back} action(s) are held back until the one before them completes, as on Azure: "
+                    "create all tasks that race each other together"
+                )
+            return self._go_on()
+        if not wants_to_end:
+            return self._go_on()
+        still_open = [task for task in self._execution.pending.values() if task.kind is not Kind.MESSAGE]
+        if still_open:
+            names = ", ".join(sorted({f"{task.kind.value} {task.name}".strip() for task in still_open}))
+            self._remarks.append(
+                f"has returned, but stays Running, as on Azure, until what it started has ended: {names}"
+            )
+            return self._go_on()
+        if answer.error is not None:
+            return self.fail(answer.error)
+        if walk.continue_as_new is not None:
+            return self._continue_as_new(walk.continue_as_new, scheduler)
+        return self._complete(Status.COMPLETED, answer.output)
+
+    def _go_on(self) -> TurnResult:
+        self._record(history.orchestrator_completed(self._now))
+        return self._result()
+
+    def _continue_as_new(self, action: Action, scheduler: Scheduler) -> TurnResult:
+        """Begin a new execution; external events that no wait of the old one took go along."""
+        input_text = None if action.input is None else compact(action.input)
+        old = self._instance
+        self._instance = replace(old, execution_id=uuid.uuid4().hex, input=input_text, custom_status=None)
+        event = history.execution_started(self._now, old.instance_id, self._instance.execution_id, old.name, input_text)
+        started = to_execution(self._instance, event, None)
+        carried = [
+            Message(old.instance_id, EventType.EVENT_RAISED, row.event) for row in self._untaken_events(scheduler)
+        ]
+        for message in (started, *carried):
+            message.is_first = True
+        self._changes.messages += [started, *carried]
+        self._changes.forget_history.append(old.instance_id)
+        self._changes.instances.insert(0, self._instance)
+        return TurnResult(self._changes, self._instance, self._remarks)
+
+    def _untaken_events(self, scheduler: Scheduler) -> list[HistoryRow]:
+        untaken: list[HistoryRow] = []
+        seen: dict[str, int] = {}
+        for row in self._execution.rows:
+            event = json.loads(row.event)
+            name = event.get("Name", "").casefold() if event["EventType"] == EventType.EVENT_RAISED else ""
+            if name and self._execution.raised[name]:
+                seen[name] = seen.get(name, 0) + 1
+                if seen[name] > scheduler.waits(name):
+                    untaken.append(row)
+        return untaken
+
+    def _complete(self, status: Status, output: str | None, reason: str = "", details: str | None = None) -> TurnResult:
+        """End the instance and tell its parent; a parent sees anything but completion as a failure."""
+        self._instance = replace(self._instance, status=status, output=output, updated=self._now)
+        self._record(history.execution_completed(self._now, status, output))
+        self._record(history.orchestrator_completed(self._now))
+        parent = self._instance.parent
+        if parent is not None:
+            if status is Status.COMPLETED:
+                event = history.sub_orchestration_completed(self._now, parent.task_id, output)
+            else:
+                event = history.sub_orchestration_failed(self._now, parent.task_id, reason, details)
+            self._changes.messages.append(
+                Message(
+                    parent.instance_id, event["EventType"], history.dump(event), parent.execution_id, parent.task_id
+                )
+            )
+        return self._result()
+
+    def _record(self, event: Event) -> None:
+        self._execution.record(event, HistoryRow(history.dump(event)))
+
+    def _result(self) -> TurnResult:
+        self._execution.instance = self._instance
+        self._changes.instances.insert(0, self._instance)
+        instance_id = self._instance.instance_id
+        new_rows = enumerate(self._execution.rows[self._first_row :], self._first_row)
+        self._changes.history += [(instance_id, n, row) for n, row in new_rows]
+        return TurnResult(self._changes, self._instance, self._remarks)
+
+
+def retried_task(execution: Execution, message: Message) -> Task | None:
+    """Return the task with a retry policy that a message is about, or None."""
+    task = None if message.task_id is None else execution.pending.get(message.task_id)
+    return task if task is not None and task.retry is not None else None

@@ -1,0 +1,1 @@
+"""The task hub: instances, histories, messages and entities in one SQLite file."""

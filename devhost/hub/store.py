@@ -1,0 +1,267 @@
+"""The task hub file: what is committed here survives the process."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import resources
+from itertools import count
+from pathlib import Path
+
+from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Parent, Status
+
+SCHEMA_VERSION = 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_INSTANCE = (
+    "instance_id, execution_id, name, status, input, output, custom_status, created, updated, "
+    "parent_instance_id, parent_execution_id, parent_task_id"
+)
+
+
+class HubVersionError(Exception):
+    """The task hub file was written by a newer devhost."""
+
+
+def to_micros(moment: datetime) -> int:
+    """Return an aware datetime as microseconds since 1970-01-01 UTC."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the UTC datetime of a number of microseconds since 1970-01-01."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+class TaskHub:
+    """Instances, histories, messages, activities and entities in one SQLite file in WAL mode.
+
+    Used from one thread. Every public method that writes is one transaction: it happens as a whole or not at all, and
+    what it wrote outlives a kill of the process (`synchronous=NORMAL`: a power cut may lose the latest transactions,
+    never their consistency).
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file, creating it when absent; None keeps the hub in memory only.
+
+        Raises:
+            HubVersionError: The file has a newer schema than this devhost knows.
+        """
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path if path is not None else ":memory:", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._create_schema(path)
+        self._last_id: int = self._db.execute(
+            "SELECT coalesce(max(id), 0) FROM (SELECT id FROM messages UNION ALL SELECT id FROM activities)"
+        ).fetchone()[0]
+        self._first_id: int = self._db.execute("SELECT min(0, coalesce(min(id), 0)) FROM messages").fetchone()[0]
+
+    def close(self) -> None:
+        """Close the file; its write-ahead log is folded in."""
+        self._db.close()
+
+    # Work items
+
+    def commit(self, changes: Changes) -> None:
+        """Apply one work item's changes in one transaction and give its new messages and activities their ids."""
+        with self._transaction() as db:
+            for message_id in changes.consumed:
+                db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
+            for target, execution_id, task_id in changes.canceled_timers:
+                db.execute(
+                    "DELETE FROM messages WHERE target = ? AND execution_id = ? AND task_id = ? AND due IS NOT NULL",
+                    (target, execution_id, task_id),
+                )
+            if changes.finished_activity is not None:
+                db.execute("DELETE FROM activities WHERE id = ?", (changes.finished_activity,))
+            for instance_id in changes.forget_history:
+                db.execute("DELETE FROM history WHERE instance_id = ?", (instance_id,))
+            for instance in changes.instances:
+                self._put_instance(instance)
+            for instance_id, n, row in changes.history:
+                db.execute("INSERT INTO history VALUES (?, ?, ?, ?)", (instance_id, n, row.event, row.note))
+            if changes.entity is not None:
+                self._put_entity(changes.entity)
+            self._first_id -= sum(message.is_first for message in changes.messages)
+            first_ids = count(self._first_id)
+            for message in changes.messages:
+                message.id = next(first_ids) if message.is_first else self._next_id()
+                self._add_message(message)
+            for activity in changes.activities:
+                self._add_activity(activity)
+
+    def pending_messages(self) -> Iterator[Message]:
+        """Yield every message not yet processed, oldest first."""
+        for row in self._db.execute(
+            "SELECT id, target, execution_id, kind, task_id, body, due FROM messages ORDER BY id"
+        ):
+            message_id, target, execution_id, kind, task_id, body, due = row
+            due_at = None if due is None else from_micros(due)
+            yield Message(target, kind, body, execution_id, task_id, due_at, id=message_id)
+
+    def pending_activities(self) -> Iterator[ActivityItem]:
+        """Yield every activity not yet finished, oldest first."""
+        query = "SELECT id, instance_id, execution_id, task_id, name, input FROM activities ORDER BY id"
+        for activity_id, instance_id, execution_id, task_id, name, input_text in self._db.execute(query):
+            yield ActivityItem(instance_id, execution_id, task_id, name, input_text, activity_id)
+
+    # Instances
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Return an instance, or None when there is none of this id."""
+        row = self._db.execute(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
+        return None if row is None else _instance(row)
+
+    def history(self, instance_id: str) -> list[HistoryRow]:
+        """Return the stored history of an instance's present execution, in order."""
+        query = "SELECT event, note FROM history WHERE instance_id = ? ORDER BY n"
+        return [HistoryRow(event, note) for event, note in self._db.execute(query, (instance_id,))]
+
+    def instances(
+        self,
+        *,
+        statuses: frozenset[Status] = frozenset(),
+        created_from: datetime | None = None,
+        created_to: datetime | None = None,
+        id_prefix: str = "",
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+    ) -> list[Instance]:
+        """Return instances in order of creation, at most `limit`, of those after the given (created, id).
+
+        No status means every status; times are inclusive.
+        """
+        where, values = ["1"], list[object]()
+        if statuses:
+            where.append(f"status IN ({', '.join('?' * len(statuses))})")
+            values += sorted(statuses)
+        if created_from is not None:
+            where.append("created >= ?")
+            values.append(to_micros(created_from))
+        if created_to is not None:
+            where.append("created <= ?")
+            values.append(to_micros(created_to))
+        if id_prefix:
+            where.append("substr(instance_id, 1, ?) = ?")
+            values += [len(id_prefix), id_prefix]
+        if after is not None:
+            where.append("(created, instance_id) > (?, ?)")
+            values += [to_micros(after[0]), after[1]]
+        query = f"SELECT {_INSTANCE} FROM instances WHERE {' AND '.join(where)} ORDER BY created, instance_id LIMIT ?"
+        return [_instance(row) for row in self._db.execute(query, (*values, limit))]
+
+    def purge(self, instance_id: str) -> None:
+        """Forget an instance with its history, messages and activities."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM instances WHERE instance_id = ?", (instance_id,))
+            db.execute("DELETE FROM history WHERE instance_id = ?", (instance_id,))
+            db.execute("DELETE FROM messages WHERE target = ?", (instance_id,))
+            db.execute("DELETE FROM activities WHERE instance_id = ?", (instance_id,))
+
+    # Entities
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """Return an entity's row, or None when it never ran."""
+        row = self._db.execute(
+            "SELECT entity_id, present, state, updated FROM entities WHERE entity_id = ?", (entity_id,)
+        ).fetchone()
+        return None if row is None else Entity(row[0], bool(row[1]), row[2], from_micros(row[3]))
+
+    # Below: one statement each, inside a transaction of the caller.
+
+    def _put_instance(self, instance: Instance) -> None:
+        parent = instance.parent
+        self._db.execute(
+            f"INSERT OR REPLACE INTO instances ({_INSTANCE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                instance.instance_id,
+                instance.execution_id,
+                instance.name,
+                instance.status,
+                instance.input,
+                instance.output,
+                instance.custom_status,
+                to_micros(instance.created),
+                to_micros(instance.updated),
+                parent and parent.instance_id,
+                parent and parent.execution_id,
+                parent and parent.task_id,
+            ),
+        )
+
+    def _put_entity(self, entity: Entity) -> None:
+        self._db.execute(
+            "INSERT OR REPLACE INTO entities (entity_id, present, state, updated) VALUES (?, ?, ?, ?)",
+            (entity.entity_id, entity.present, entity.state, to_micros(entity.updated)),
+        )
+
+    def _add_message(self, message: Message) -> None:
+        self._db.execute(
+            "INSERT INTO messages (id, target, execution_id, kind, task_id, body, due) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                message.id,
+                message.target,
+                message.execution_id,
+                message.kind,
+                message.task_id,
+                message.body,
+                None if message.due is None else to_micros(message.due),
+            ),
+        )
+
+    def _add_activity(self, item: ActivityItem) -> None:
+        item.id = self._next_id()
+        self._db.execute(
+            "INSERT INTO activities (id, instance_id, execution_id, task_id, name, input) VALUES (?, ?, ?, ?, ?, ?)",
+            (item.id, item.instance_id, item.execution_id, item.task_id, item.name, item.input),
+        )
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _create_schema(self, path: Path | None) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            self._db.close()
+            raise HubVersionError(
+                f"The task hub {path} has schema version {version}; this devhost knows up to {SCHEMA_VERSION}. "
+                "Run the devhost that wrote it, or name another file with --db."
+            )
+        if version == 0:
+            schema = resources.files("devhost.hub").joinpath("schema.sql").read_text(encoding="utf-8")
+            self._db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+
+
+def _instance(row: tuple[str, str, str, str, str, str, str, int, int, str | None, str | None, int | None]) -> Instance:
+    instance_id, execution_id, name, status, input_text, output, custom_status, created, updated, *parent = row
+    parent_instance, parent_execution, parent_task = parent
+    return Instance(
+        instance_id=instance_id,
+        execution_id=execution_id,
+        name=name,
+        status=Status(status),
+        created=from_micros(created),
+        updated=from_micros(updated),
+        input=input_text,
+        output=output,
+        custom_status=custom_status,
+        parent=None
+        if parent_instance is None
+        else Parent(str(parent_instance), str(parent_execution), int(str(parent_task))),
+    )

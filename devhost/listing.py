@@ -1,0 +1,40 @@
+"""What the host prints when it has started: the functions with their URLs, and what is not as on Azure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from devhost.functions import TriggerType
+from devhost.host import Options, RunningHost
+from devhost.route_overlaps import hidden_routes
+
+
+def listing(options: Options, host: RunningHost) -> str:
+    """Return the text for the console."""
+    return "\n".join(_lines(options, host))
+
+
+def _lines(options: Options, host: RunningHost) -> Iterator[str]:
+    yield from ("", "Functions:", "")
+    prefix = f"{host.settings.route_prefix}/" if host.settings.route_prefix else ""
+    shown_url = host.base_url.replace("127.0.0.1", "localhost")
+    for function in sorted(host.functions.of(TriggerType.HTTP), key=lambda one: one.name.lower()):
+        methods = ",".join(sorted(function.methods)) if function.methods else "ANY"
+        yield f"    {function.name}: [{methods}] {shown_url}/{prefix}{function.route}"
+    for trigger in (TriggerType.ORCHESTRATION, TriggerType.ACTIVITY, TriggerType.ENTITY):
+        names = sorted(function.name for function in host.functions.of(trigger))
+        if names:
+            yield f"    {trigger.value}: {', '.join(names)}"
+    for one in host.refused:
+        yield f"    NOT SERVED {one.name}: {one.reason}"
+    for hidden in hidden_routes(host.routes):
+        yield f"    HIDDEN {hidden.hidden}: {hidden.by} comes first and answers requests such as {hidden.example}"
+    guarded = [one.name for one in host.functions.of(TriggerType.HTTP) if one.auth_level != "anonymous"]
+    yield ""
+    if guarded:
+        yield f"Keys are not asked for here; on Azure {len(guarded)} of these URLs need one."
+    yield f"Task hub: {options.hub_path or 'in memory only (--ephemeral): runs end with this process'}"
+    if host.settings_file is not None:
+        yield f"Settings: {host.settings_file}"
+    if host.recovered:
+        yield f"Going on with {host.recovered} message(s) and activities that the last run left."

@@ -1,0 +1,165 @@
+"""What an orchestrator answers: the actions it asks for, its output, custom status or error.
+
+The SDK returns one JSON text a turn, with all actions since the execution began, or raises an exception whose text
+carries the same JSON behind a label.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+_LABEL = "\n\n$OutOfProcData$:"
+
+
+class ProtocolError(Exception):
+    """The worker's answer is not one this host understands."""
+
+
+class ActionType(IntEnum):
+    """The SDK's numbers for its actions."""
+
+    CALL_ACTIVITY = 0
+    CALL_ACTIVITY_WITH_RETRY = 1
+    CALL_SUB_ORCHESTRATOR = 2
+    CALL_SUB_ORCHESTRATOR_WITH_RETRY = 3
+    CONTINUE_AS_NEW = 4
+    CREATE_TIMER = 5
+    WAIT_FOR_EXTERNAL_EVENT = 6
+    CALL_ENTITY = 7
+    CALL_HTTP = 8
+    SIGNAL_ENTITY = 9
+    WHEN_ANY = 11
+    WHEN_ALL = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A retry policy: milliseconds between attempts, and how many attempts there may be."""
+
+    interval_ms: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action; which fields are set depends on its type.
+
+    `name` is the function, event or operation; `target` the instance or entity id; `input` the text the SDK made of the
+    input, itself JSON.
+    """
+
+    kind: ActionType
+    name: str = ""
+    target: str | None = None
+    input: str | None = None
+    fire_at: str = ""
+    canceled: bool = False
+    retry: Retry | None = None
+    http: dict[str, Any] | None = None
+    children: tuple[Action, ...] = ()
+
+    def leaves(self) -> Iterator[Action]:
+        """Yield the actions below, depth first, or the action itself."""
+        if self.kind in (ActionType.WHEN_ALL, ActionType.WHEN_ANY):
+            for child in self.children:
+                yield from child.leaves()
+        else:
+            yield self
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One turn's answer. `output` and `custom_status` are JSON texts; None is JSON null.
+
+    `complete` is False when the worker failed outside the SDK's executor, so that the actions are not known.
+    """
+
+    is_done: bool
+    actions: tuple[Action, ...] = ()
+    output: str | None = None
+    custom_status: str | None = None
+    error: str | None = None
+    complete: bool = True
+
+
+def compact(value: Any) -> str:
+    """Write a value as the extension does: no blanks, no escapes for letters outside ASCII."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def parse_answer(text: str) -> Answer:
+    """Read the JSON text an orchestrator returned.
+
+    Raises:
+        ProtocolError: The text is not an answer of replay schema 2 or 3.
+    """
+    try:
+        state = json.loads(text)
+        batches = state["actions"]
+        if len(batches) > 1:
+            raise ProtocolError(
+                f"The orchestrator answered in replay schema 1, with {len(batches)} batches of actions."
+            )
+        return Answer(
+            is_done=bool(state["isDone"]),
+            actions=tuple(_action(raw) for raw in (batches[0] if batches else [])),
+            output=_text(state.get("output")),
+            custom_status=_text(state.get("customStatus")),
+            error=state.get("error"),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as ex:
+        raise ProtocolError(f"The orchestrator's answer cannot be read ({type(ex).__name__}: {ex}).") from ex
+
+
+def parse_failure(text: str) -> Answer:
+    """Read the text of an exception that an orchestrator raised.
+
+    The last label counts: the text before it is the user's, and may hold a label of its own.
+
+    Raises:
+        ProtocolError: What follows the label is not an answer.
+    """
+    message, label, state = text.rpartition(_LABEL)
+    if not label:
+        return Answer(is_done=False, error=text, complete=False)
+    answer = parse_answer(state)
+    if answer.error is None:
+        raise ProtocolError(f"The orchestrator failed without saying why: {message!r}.")
+    return answer
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else compact(value)
+
+
+def _action(raw: dict[str, Any]) -> Action:
+    kind = ActionType(raw["actionType"])
+    match kind:
+        case ActionType.WHEN_ALL | ActionType.WHEN_ANY:
+            return Action(kind, children=tuple(_action(child) for child in raw["compoundActions"]))
+        case ActionType.CALL_ACTIVITY | ActionType.CALL_ACTIVITY_WITH_RETRY:
+            return Action(kind, raw["functionName"], input=raw.get("input"), retry=_retry(raw))
+        case ActionType.CALL_SUB_ORCHESTRATOR | ActionType.CALL_SUB_ORCHESTRATOR_WITH_RETRY:
+            name, target = raw["functionName"], raw.get("instanceId")
+            return Action(kind, name, target, raw.get("input"), retry=_retry(raw))
+        case ActionType.CREATE_TIMER:
+            return Action(kind, fire_at=raw["fireAt"], canceled=raw["isCanceled"])
+        case ActionType.WAIT_FOR_EXTERNAL_EVENT:
+            return Action(kind, raw["externalEventName"])
+        case ActionType.CALL_ENTITY | ActionType.SIGNAL_ENTITY:
+            return Action(kind, raw["operation"], raw["instanceId"], raw.get("input"))
+        case ActionType.CALL_HTTP:
+            return Action(kind, http=raw["httpRequest"])
+        case ActionType.CONTINUE_AS_NEW:
+            return Action(kind, input=raw.get("input"))
+
+
+def _retry(raw: dict[str, Any]) -> Retry | None:
+    options = raw.get("retryOptions")
+    if options is None:
+        return None
+    return Retry(int(options["firstRetryIntervalInMilliseconds"]), int(options["maxNumberOfAttempts"]))

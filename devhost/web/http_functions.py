@@ -1,0 +1,56 @@
+"""The app's HTTP functions, served as the Functions host serves them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from aiohttp import web
+from multidict import CIMultiDict, MultiMapping
+
+from devhost.functions import FunctionTable
+from devhost.routing import Router
+from devhost.worker import FunctionFailedError, HttpRequest, Worker
+
+logger = logging.getLogger("devhost.http")
+
+
+class HttpFunctions:
+    """Finds the function for a request and runs it. No match is 404, a failure 500, both with an empty body."""
+
+    def __init__(self, worker: Worker, functions: FunctionTable, router: Router, client: str) -> None:
+        self._worker = worker
+        self._functions = {one.name: one for one in functions.all}
+        self._router = router
+        self._client = client
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request."""
+        match = self._router.match(request.method, request.rel_url.raw_path)
+        if match is None:
+            return web.Response(status=404)
+        function = self._functions[match.function_name]
+        try:
+            response = await self._worker.run_http(function, await _for_worker(request, match.values), self._client)
+        except FunctionFailedError as ex:
+            logger.error("%s failed: %s\n%s", function.name, ex.text, ex.trace.rstrip())
+            return web.Response(status=500, content_type="text/plain", charset="utf-8")
+        headers = CIMultiDict(response.headers)
+        for cookie in response.cookies:
+            headers.add("Set-Cookie", cookie)
+        return web.Response(status=response.status, headers=headers, body=response.body)
+
+
+async def _for_worker(request: web.Request, values: Mapping[str, str | None]) -> HttpRequest:
+    return HttpRequest(
+        method=request.method,
+        url=str(request.url),
+        headers=_joined(request.headers),
+        query=_joined(request.query),
+        route_values={name: value for name, value in values.items() if value is not None},
+        body=await request.read(),
+    )
+
+
+def _joined(values: MultiMapping[str]) -> dict[str, str]:
+    return {name: ",".join(values.getall(name)) for name in values}

@@ -1,0 +1,307 @@
+"""The Durable Functions management API, for people under the webhook's path and for the SDK's client under its own.
+
+Source: answers recorded from Microsoft.Azure.WebJobs.Extensions.DurableTask 3.14.1. Whatever it does not know is 404
+with an empty body, a wrong method included.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from devhost.engine.client import (
+    HubClient,
+    InstanceEndedError,
+    InstanceNotFoundError,
+    InstanceRunningError,
+    InstanceStateError,
+)
+from devhost.engine.dispatcher import Dispatcher
+from devhost.functions import FunctionTable, TriggerType
+from devhost.hub.rows import Instance, Status
+from devhost.hub.store import TaskHub, from_micros, to_micros
+from devhost.protocol import failures
+from devhost.protocol.answer import compact
+from devhost.protocol.client_binding import ClientBinding
+from devhost.protocol.entities import EntityId
+from devhost.protocol.history import parse_timestamp
+from devhost.route_template import RouteTemplate
+from devhost.routing import Route, Router
+from devhost.web import payloads
+from devhost.web.json_errors import json_error
+
+CONTINUATION = "x-ms-continuation-token"
+
+_DEFAULT_PAGE = 100
+_LONGEST_ID = 256
+_REFUSED_IN_IDS = frozenset("/\\#?") | {chr(code) for code in (*range(32), *range(127, 160))}
+_EMPTY_KEY = "$"
+
+_Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.Response]]
+
+
+class ManagementApi:
+    """Answers management requests from the task hub."""
+
+    def __init__(
+        self,
+        hub: TaskHub,
+        client: HubClient,
+        dispatcher: Dispatcher,
+        functions: FunctionTable,
+        binding: ClientBinding,
+    ) -> None:
+        self._hub = hub
+        self._client = client
+        self._dispatcher = dispatcher
+        self._functions = functions
+        self._binding = binding
+        self._handlers: dict[str, _Handler] = {}
+        routes = [
+            self._route("POST", "orchestrators/{name}/{id?}", self._start),
+            self._route("GET", "instances", self._query),
+            self._route("DELETE", "instances", self._purge_many),
+            self._route("GET", "instances/{id}", self._status),
+            self._route("DELETE", "instances/{id}", self._purge),
+            self._route("POST", "instances/{id}/raiseEvent/{event}", self._raise_event),
+            self._route("POST", "instances/{id}/terminate", self._terminate),
+            self._route("POST", "instances/{id}/suspend", self._suspend),
+            self._route("POST", "instances/{id}/resume", self._resume),
+            self._route("POST", "instances/{id}/restart", self._restart),
+            self._route("POST", "entities/{name}/{key}", self._signal_entity),
+            self._route("DELETE", "entities/{name}/{key}", self._delete_entity),
+            self._route("GET", "entities/{name}/{key}", self._read_entity),
+        ]
+        self._router = Router(routes)
+
+    async def handle(self, request: web.Request, path: str) -> web.Response:
+        """Answer a request; `path` is its raw path below the API's root."""
+        match = self._router.match(request.method, path)
+        if match is None:
+            return web.Response(status=404)
+        values = {name: value for name, value in match.values.items() if value is not None}
+        if any("%2f" in value.lower() for value in values.values()):
+            return web.Response(status=404)
+        try:
+            return await self._handlers[match.function_name](request, values)
+        except InstanceNotFoundError:
+            return web.Response(status=404)
+        except InstanceEndedError:
+            return web.Response(status=410)
+        except InstanceStateError as ex:
+            message = "Something went wrong while processing your request"
+            return _json(payloads.exception(message, "System.InvalidOperationException", str(ex)), 500)
+
+    def _route(self, method: str, template: str, handler: _Handler) -> Route:
+        name = f"{method} {template}"
+        self._handlers[name] = handler
+        return Route(name, RouteTemplate.parse(template), frozenset([method]))
+
+    # Orchestrations
+
+    async def _start(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        seconds, interval = _number(request, "timeout"), _number(request, "pollingInterval")
+        waits = seconds is not None and interval is not None
+        if seconds is not None and interval is not None and seconds < interval:
+            text = f"Total timeout {seconds:g} should be bigger than retry timeout {interval:g}"
+            return _json({"Message": text}, 400)
+        instance_id = values.get("id")
+        if instance_id is not None and not _is_valid_id(instance_id):
+            return _json({"Message": f"The instance id '{instance_id}' is not allowed."}, 400)
+        body = await request.text()
+        if body and (fault := json_error(body)) is not None:
+            return _json(_invalid_json(fault), 400)
+        try:
+            instance_id = self._client.start(values["name"], instance_id, body or None)
+        except InstanceRunningError:
+            return _json({"Message": f"An orchestration with id '{instance_id}' already exists."}, 409)
+        if waits and await self._dispatcher.instance_ended(instance_id, seconds or 0):
+            instance = self._hub.instance(instance_id)
+            if instance is not None:
+                return _outcome(instance)
+        return self._check_status(request, instance_id)
+
+    async def _status(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        instance = self._instance(values["id"])
+        show_input = _flag(request, "showInput", default=True)
+        events = None
+        if _flag(request, "showHistory"):
+            events = payloads.history_events(
+                self._hub.history(instance.instance_id),
+                show_input=show_input,
+                show_output=_flag(request, "showHistoryOutput"),
+            )
+        payload = payloads.status(instance, show_input=show_input, history=events)
+        if not instance.status.is_final:
+            return _json(payload, 202, {"Location": str(request.url), "Retry-After": "5"})
+        is_error = instance.status is Status.FAILED and _flag(request, "returnInternalServerErrorOnFailure")
+        return _json(payload, 500 if is_error else 200)
+
+    async def _query(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        limit = int(_number(request, "top") or 0)
+        limit = limit if limit > 0 else _DEFAULT_PAGE
+        found = self._hub.instances(
+            statuses=_statuses(request),
+            created_from=_time(request, "createdTimeFrom"),
+            created_to=_time(request, "createdTimeTo"),
+            id_prefix=request.query.get("instanceIdPrefix", ""),
+            after=_after(request.headers.get(CONTINUATION, "")),
+            limit=limit + 1,
+        )
+        page = found[:limit]
+        token = _token(page[-1]) if len(found) > limit else ""
+        show_input = _flag(request, "showInput", default=True)
+        rows = [payloads.status(one, show_input=show_input) for one in page]
+        return _json(rows, headers={CONTINUATION: token})
+
+    async def _purge(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        if not self._client.purge(values["id"]):
+            return web.Response(status=404)
+        return _json({"instancesDeleted": 1})
+
+    async def _purge_many(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        created_from = _time(request, "createdTimeFrom")
+        if created_from is None:
+            return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
+        purged = self._client.purge_many(_statuses(request), created_from, _time(request, "createdTimeTo"))
+        return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
+
+    async def _raise_event(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        body = await request.text()
+        if request.content_type != "application/json" or not body:
+            return _json({"Message": "Only application/json request content is supported"}, 400)
+        if (fault := json_error(body)) is not None:
+            return _json(_invalid_json(fault), 400)
+        self._client.raise_event(values["id"], values["event"], compact(json.loads(body)))
+        return web.Response(status=202)
+
+    async def _terminate(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        self._client.terminate(values["id"], request.query.get("reason"))
+        return web.Response(status=202)
+
+    async def _suspend(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        self._client.suspend(values["id"], request.query.get("reason"))
+        return web.Response(status=202)
+
+    async def _resume(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        self._client.resume(values["id"], request.query.get("reason"))
+        return web.Response(status=202)
+
+    async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        old_id = values["id"]
+        try:
+            new_id = self._client.restart(old_id, new_id=_flag(request, "restartWithNewInstanceId", default=True))
+        except InstanceNotFoundError:
+            message = "InstanceId does not match a valid orchestration instance."
+            text = f"No instance with ID '{old_id}' was found. (Parameter 'instanceId')"
+            return _json(payloads.exception(message, "System.ArgumentException", text), 400)
+        except InstanceRunningError as ex:
+            message = "A non-terminal instance with this instance ID already exists."
+            kind = "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException"
+            return _json(payloads.exception(message, kind, str(ex)), 409)
+        return self._check_status(request, new_id)
+
+    # Entities
+
+    async def _signal_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        body = await request.text()
+        input_text: str | None = body or None
+        if body and request.content_type == "application/json":
+            if (fault := json_error(body)) is not None:
+                return _json({"Message": f"Could not parse JSON content: {fault}"}, 400)
+        elif body:
+            input_text = json.dumps(body, ensure_ascii=False)
+        return self._signal(values, request.query.get("op", ""), input_text)
+
+    async def _delete_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        return self._signal(values, "delete", None)
+
+    async def _read_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        row = self._hub.entity(str(_entity_id(values)))
+        if row is None or not row.present or row.state is None:
+            return web.Response(status=404)
+        return web.Response(text=row.state, content_type="application/json", charset="utf-8")
+
+    def _signal(self, values: Mapping[str, str], operation: str, input_text: str | None) -> web.Response:
+        entity_id = _entity_id(values)
+        if self._functions.find(TriggerType.ENTITY, entity_id.name) is None:
+            known = self._functions.names(TriggerType.ENTITY)
+            return _json({"Message": failures.unknown_function(entity_id.name, "entity", known)}, 400)
+        self._client.signal_entity(entity_id, operation, input_text)
+        return web.Response(status=202)
+
+    def _instance(self, instance_id: str) -> Instance:
+        instance = self._hub.instance(instance_id)
+        if instance is None:
+            raise InstanceNotFoundError(f"There is no instance '{instance_id}'.")
+        return instance
+
+    def _check_status(self, request: web.Request, instance_id: str) -> web.Response:
+        payload = self._binding.management_payload(instance_id, str(request.url.origin()))
+        return _json(payload, 202, {"Location": payload["statusQueryGetUri"], "Retry-After": "10"})
+
+
+def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    return web.json_response(body, status=status, headers=headers)
+
+
+def _outcome(instance: Instance) -> web.Response:
+    if instance.status is Status.COMPLETED:
+        return web.Response(text=instance.output or "null", content_type="application/json", charset="utf-8")
+    return _json(payloads.status(instance, show_input=True))
+
+
+def _invalid_json(fault: str) -> dict[str, str]:
+    return payloads.exception("Invalid JSON content", "Newtonsoft.Json.JsonReaderException", fault)
+
+
+def _is_valid_id(instance_id: str) -> bool:
+    return len(instance_id) <= _LONGEST_ID and instance_id[0] != "@" and not _REFUSED_IN_IDS & set(instance_id)
+
+
+def _entity_id(values: Mapping[str, str]) -> EntityId:
+    key = values["key"]
+    return EntityId.of(values["name"], "" if key == _EMPTY_KEY else key)
+
+
+# Query values that cannot be read are ignored, not refused, as by the extension.
+
+
+def _flag(request: web.Request, name: str, *, default: bool = False) -> bool:
+    return {"true": True, "false": False}.get(request.query.get(name, "").lower(), default)
+
+
+def _number(request: web.Request, name: str) -> float | None:
+    try:
+        return float(request.query[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def _time(request: web.Request, name: str) -> datetime | None:
+    try:
+        return parse_timestamp(request.query[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def _statuses(request: web.Request) -> frozenset[Status]:
+    wanted = {name.strip().lower() for name in request.query.get("runtimeStatus", "").split(",")}
+    return frozenset(status for status in Status if status.value.lower() in wanted)
+
+
+def _token(last: Instance) -> str:
+    return base64.urlsafe_b64encode(json.dumps([to_micros(last.created), last.instance_id]).encode()).decode()
+
+
+def _after(token: str) -> tuple[datetime, str] | None:
+    try:
+        created, instance_id = json.loads(base64.urlsafe_b64decode(token))
+        return from_micros(int(created)), str(instance_id)
+    except (ValueError, TypeError):
+        return None

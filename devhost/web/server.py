@@ -1,0 +1,65 @@
+"""The HTTP server: one port for the app's functions, the management API and the SDK's client."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from aiohttp import web
+
+from devhost.protocol.client_binding import RPC_PATH, WEBHOOK_PATH
+from devhost.web.http_functions import HttpFunctions
+from devhost.web.management import ManagementApi
+
+MAX_BODY_BYTES = 100 * 1024 * 1024
+"""Larger request bodies are refused with 413; Azure's limit is of this order."""
+
+_GRACE_SECONDS = 2.0
+
+
+class PortInUseError(Exception):
+    """Something else listens on the port."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a host's port, 0 for any free one; callers that connect now are served once the server has started.
+
+    Raises:
+        PortInUseError: The port is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as ex:
+        if ex.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise PortInUseError(
+                f"Port {port} is in use. Stop what listens there, or choose another with --port {port + 1}."
+            ) from ex
+        raise
+
+
+class Server:
+    """Serves one app on one listening socket."""
+
+    def __init__(self, functions: HttpFunctions, management: ManagementApi) -> None:
+        self._functions = functions
+        self._management = management
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE_SECONDS)
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve what connects to the socket; the socket is closed with the server."""
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+
+    async def close(self) -> None:
+        """Stop listening; requests being answered get a moment to end."""
+        await self._runner.cleanup()
+
+    async def _handle(self, request: web.Request) -> web.Response:
+        path = request.rel_url.raw_path
+        for root in (WEBHOOK_PATH, RPC_PATH):
+            if path.lower() == root or path.lower().startswith(f"{root}/"):
+                return await self._management.handle(request, path[len(root) :])
+        return await self._functions.handle(request)

@@ -1,0 +1,214 @@
+"""The app's functions, indexed and run by Azure's own Python worker library.
+
+The only module that imports `azure_functions_runtime`. That library answers a failure with `repr(exception)`, which the
+Durable Functions protocol cannot be read from, so an invocation is put together here from the library's own steps and
+its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py` fails when these steps change shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import traceback
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from azure_functions_runtime import handle_event, native_invocation
+from azure_functions_runtime.bindings.datumdef import Datum
+from azure_functions_runtime.bindings.meta import load_binding_registry
+from azure_functions_runtime.functions import FunctionInfo
+from azure_functions_runtime.loader import index_function_app
+from azure_functions_runtime.utils import threadpool
+from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
+
+from devhost.functions import Function, Refused
+
+# The numbers of the host's BindingInfo message, which the library compares directions and data types with.
+_PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
+
+
+class AppLoadError(Exception):
+    """The app cannot be imported or indexed; Azure would show "0 functions found"."""
+
+
+class FunctionFailedError(Exception):
+    """A function raised. `text` is `Type: message`, as the worker reports it; `trace` its stack trace."""
+
+    def __init__(self, text: str, trace: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.trace = trace
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """A request for an HTTP function. Header and query values of one name are joined, as the host joins them."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    route_values: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An HTTP function's answer; `cookies` are values for `Set-Cookie`."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    cookies: tuple[str, ...] = ()
+
+
+class Worker:
+    """Runs one app's functions as Azure's worker does: plain ones on its thread pool, coroutines on the loop.
+
+    There is one app a process: the library keeps its registry in a module.
+    """
+
+    def __init__(self) -> None:
+        load_binding_registry()
+        threadpool.start_threadpool_executor()
+
+    def index(self, app_root: Path) -> tuple[list[Function], list[Refused]]:
+        """Import `function_app.py` under the root and return its functions, and those the worker cannot load.
+
+        Raises:
+            AppLoadError: The module does not import, holds no app or more than one, or names a function twice.
+        """
+        sys.path.insert(0, str(app_root))
+        try:
+            indexed = index_function_app(str(app_root / "function_app.py"))
+        except Exception as ex:
+            raise AppLoadError(
+                f"{app_root / 'function_app.py'} cannot be loaded.\n{traceback.format_exc().strip()}"
+            ) from ex
+        functions: list[Function] = []
+        refused: list[Refused] = []
+        for one in indexed:
+            try:
+                info = handle_event._functions.add_indexed_function(one, _PROTOS)
+            except Exception as ex:  # whatever keeps one function from loading, the others are served
+                refused.append(Refused(one.get_function_name(), str(ex)))
+            else:
+                functions.append(_describe(info, json.loads(one.get_function_json())))
+        return functions, refused
+
+    async def run(self, function: Function, payload: str, client: str = "") -> str | None:
+        """Run an orchestrator, entity or activity on JSON text and return the JSON text of its answer.
+
+        Raises:
+            FunctionFailedError: The function raised, or its answer is no JSON.
+        """
+        kind = "json" if function.trigger_type == "activityTrigger" else "string"
+        datum = await self._invoke(function, Datum(payload, kind), client)
+        return None if datum is None or datum.value is None else str(datum.value)
+
+    async def run_http(self, function: Function, request: HttpRequest, client: str) -> HttpResponse:
+        """Run an HTTP function. `client` is the JSON of its durable client bindings.
+
+        Raises:
+            FunctionFailedError: The function raised, or answered with something that is no HTTP response.
+        """
+        datum = await self._invoke(function, _http_datum(request), client)
+        return _http_response(datum)
+
+    def close(self) -> None:
+        """Wait for functions still running on the thread pool, and end it."""
+        threadpool.stop_threadpool_executor()
+
+    async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
+        info: FunctionInfo = handle_event._functions.get_function(function.worker_id)
+        invocation_id = str(uuid.uuid4())
+        inputs = [(function.parameter, trigger)]
+        inputs += [(name, Datum(client, "string")) for name in function.client_parameters]
+        try:
+            arguments = native_invocation._decode_inputs(info, inputs, {})
+            context = native_invocation._prepare_context(info, invocation_id, arguments)
+            if info.is_async:
+                result = await _run_coroutine(info, invocation_id, context, arguments)
+            else:
+                result = await asyncio.get_running_loop().run_in_executor(
+                    threadpool.get_threadpool_executor(), _run_plain, info, invocation_id, context, arguments
+                )
+            native_invocation._check_return(info, result)
+            datum: Datum | None = native_invocation._encode_return(info, result)
+            return datum
+        except Exception as ex:
+            raise FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc()) from ex
+
+
+class _FunctionExitedError(Exception):
+    """User code raised SystemExit or KeyboardInterrupt, which must not end the host."""
+
+
+def _run_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
+    try:
+        return run_sync_func(invocation_id, context, info.func, arguments)
+    except (SystemExit, KeyboardInterrupt) as ex:
+        raise _FunctionExitedError(f"{type(ex).__name__}: {ex}") from ex
+
+
+async def _run_coroutine(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
+    context.thread_local_storage.invocation_id = invocation_id
+    token = invocation_id_cv.set(invocation_id)
+    try:
+        return await info.func(**arguments)
+    except (SystemExit, KeyboardInterrupt) as ex:
+        raise _FunctionExitedError(f"{type(ex).__name__}: {ex}") from ex
+    finally:
+        invocation_id_cv.reset(token)
+
+
+def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:
+    bindings = definition["bindings"]
+    trigger = next(one for one in bindings if one["type"].lower().endswith("trigger"))
+    return Function(
+        name=info.name,
+        worker_id=info.function_id,
+        trigger_type=trigger["type"],
+        parameter=trigger["name"],
+        trigger=trigger,
+        client_parameters=tuple(one["name"] for one in bindings if one["type"] == "durableClient"),
+    )
+
+
+def _http_datum(request: HttpRequest) -> Datum:
+    return Datum(
+        {
+            "method": Datum(request.method, "string"),
+            "url": Datum(request.url, "string"),
+            "headers": _strings(request.headers),
+            "params": _strings(request.route_values),
+            "query": _strings(request.query),
+            "body": Datum(request.body, "bytes"),
+        },
+        "http",
+    )
+
+
+def _strings(values: Mapping[str, str]) -> dict[str, Datum]:
+    return {name: Datum(value, "string") for name, value in values.items()}
+
+
+def _http_response(datum: Datum | None) -> HttpResponse:
+    if datum is None or datum.value is None:
+        return HttpResponse(204, {}, b"")
+    if datum.type != "http":
+        return HttpResponse(200, {"content-type": "text/plain; charset=utf-8"}, str(datum.value).encode())
+    value = datum.value
+    body = value["body"].value
+    cookies = [morsel.OutputString() for jar in value.get("cookies") or () for morsel in jar.values()]
+    return HttpResponse(
+        status=int(value["status_code"].value),
+        headers={name: one.value for name, one in value["headers"].items()},
+        body=body if isinstance(body, bytes) else str(body).encode(),
+        cookies=tuple(cookies),
+    )

@@ -1,0 +1,37 @@
+"""Fixtures shared by all tests: the whole app on devhost, over real HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.host_process import REPOSITORY, HostProcess
+
+StartHost = Callable[..., HostProcess]
+
+
+@pytest.fixture(scope="session")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+    """The whole app on the offline model, one host for all tests that neither kill it nor count what it wrote."""
+    process = HostProcess(tmp_path_factory.mktemp("host"))
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def start_host(tmp_path: Path) -> Iterator[StartHost]:
+    """Start a host of one's own: `start_host(**environment)`, or `start_host(app_root=...)` for another app."""
+    started: list[HostProcess] = []
+
+    def start(app_root: Path = REPOSITORY, **environment: str) -> HostProcess:
+        process = HostProcess(tmp_path / f"host{len(started)}", app_root, **environment)
+        started.append(process)
+        process.start()
+        return process
+
+    yield start
+    for process in started:
+        process.kill()

@@ -1,0 +1,98 @@
+"""A devhost as a child process: started, killed and started again on the same task hub."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+_START_SECONDS = 30
+_READY = "Listening on "
+
+
+class HostProcess:
+    """Runs `python -m devhost start` on an app; `folder` holds the task hub, the log and what the app writes.
+
+    Settings of the machine that would choose a model are left out of the child's environment, so that the app runs on
+    the offline model unless `environment` says otherwise.
+    """
+
+    def __init__(self, folder: Path, app_root: Path = REPOSITORY, **environment: str) -> None:
+        self.outbox = folder / "outbox"
+        self.published = folder / "published"
+        self.database = folder / "state.db"
+        self.log = folder / "devhost.log"
+        self._app_root = app_root
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_A_MODEL)},
+            "OUTBOX_DIR": str(self.outbox),
+            "PUBLISH_DIR": str(self.published),
+            "PYTHONUNBUFFERED": "1",
+            **environment,
+        }
+        self._port = 0
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The host's base URL; it stays the same over restarts."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Start the host and wait until it listens.
+
+        Raises:
+            AssertionError: It ended, or did not listen in time; the message holds its output.
+        """
+        command = [sys.executable, "-m", "devhost", "start", "--app-root", str(self._app_root)]
+        command += ["--port", str(self._port), "--db", str(self.database)]
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        seen = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=REPOSITORY, env=self._environment)
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline and self._process.poll() is None:
+            text = self.log.read_bytes()[seen:].decode()
+            if _READY in text:
+                self._port = int(text.split(_READY, 1)[1].split()[0].rpartition(":")[2])
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"devhost did not start:\n{self.log.read_bytes()[seen:].decode()}")
+
+    def kill(self) -> None:
+        """End the process at once, as a crash would (SIGKILL)."""
+        self._end(signal.SIGKILL if sys.platform != "win32" else signal.SIGTERM)
+
+    def stop(self) -> int:
+        """Ask the host to end, as Ctrl+C does, and return its exit status."""
+        return self._end(signal.SIGINT)
+
+    def restart(self) -> None:
+        """Kill the host and start it again on the same task hub and port."""
+        self.kill()
+        self.start()
+
+    def output(self) -> str:
+        """Return all that the host has printed, over all its starts."""
+        return self.log.read_text(encoding="utf-8") if self.log.exists() else ""
+
+    def client(self) -> httpx.Client:
+        """Return an HTTP client for the host's URL."""
+        return httpx.Client(base_url=self.url, timeout=30)
+
+    def _end(self, how: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(how)
+        return process.wait(timeout=20)
+
+
+_OF_A_MODEL = ("OPENAI_", "AZURE_OPENAI_", "FOUNDRY_", "MODEL_PROVIDER", "OFFLINE_MODEL_")
