@@ -1,0 +1,70 @@
+"""Create the chat client that the settings ask for.
+
+Each provider's packages are imported where they are used, so that a cold start pays only for the provider in use.
+"""
+
+from typing import Any
+
+from agent_framework import SupportsChatGetResponse
+
+from settings import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
+
+
+def create_chat_client(settings: ModelSettings) -> SupportsChatGetResponse[Any]:
+    """Return the chat client for one provider; every agent of the app shares it.
+
+    Nothing is sent and no token is fetched here, so a wrong key or endpoint shows at the first run of an agent.
+    """
+    match settings:
+        case AzureOpenAISettings():
+            return _create_azure_openai(settings)
+        case FoundrySettings():
+            return _create_foundry(settings)
+        case OpenAISettings():
+            return _create_openai(settings)
+        case OfflineSettings():
+            return _create_offline(settings)
+
+
+def _create_azure_openai(settings: AzureOpenAISettings) -> SupportsChatGetResponse[Any]:
+    from agent_framework.openai import OpenAIChatCompletionClient
+
+    # Chat completions rather than responses: the session's entity keeps the history, so the service need not.
+    if settings.api_key is not None:
+        return OpenAIChatCompletionClient(
+            settings.deployment_name,
+            azure_endpoint=settings.endpoint,
+            api_version=settings.api_version,
+            api_key=settings.api_key,
+        )
+    from azure.identity.aio import DefaultAzureCredential
+
+    return OpenAIChatCompletionClient(
+        settings.deployment_name,
+        azure_endpoint=settings.endpoint,
+        api_version=settings.api_version,
+        credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+    )
+
+
+def _create_foundry(settings: FoundrySettings) -> SupportsChatGetResponse[Any]:
+    from agent_framework.foundry import FoundryChatClient
+    from azure.identity.aio import DefaultAzureCredential
+
+    return FoundryChatClient(
+        project_endpoint=settings.project_endpoint,
+        model=settings.model,
+        credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+    )
+
+
+def _create_openai(settings: OpenAISettings) -> SupportsChatGetResponse[Any]:
+    from agent_framework.openai import OpenAIChatCompletionClient
+
+    return OpenAIChatCompletionClient(settings.model, api_key=settings.api_key, base_url=settings.base_url)
+
+
+def _create_offline(settings: OfflineSettings) -> SupportsChatGetResponse[Any]:
+    from chat_clients.offline import OfflineChatClient
+
+    return OfflineChatClient(latency_seconds=settings.latency_seconds)

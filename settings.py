@@ -1,0 +1,299 @@
+"""Read every setting of the app once, at start-up, into frozen typed groups.
+
+`Settings.from_environ` is the only place of the app that knows the names of environment variables. It reads all of them
+before it complains, so that one start shows everything there is to fix. A variable that is empty counts as not set.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Self
+
+Provider = Literal["azure_openai", "foundry", "openai", "offline"]
+
+# Any one of a provider's settings says that this provider is meant, so that a half-filled group is reported
+# instead of being passed over for the offline model.
+_PROVIDER_SETTINGS: dict[Provider, tuple[str, ...]] = {
+    "azure_openai": ("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_DEPLOYMENT_NAME", "AZURE_OPENAI_API_KEY"),
+    "foundry": ("FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL"),
+    "openai": ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
+}
+_PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
+_OPENAI_MODEL = "gpt-5.4-mini"
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
+_CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
+
+
+class SettingsError(ValueError):
+    """The environment does not configure the app; the message lists every problem, one per line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "\n".join(f"- {problem}" for problem in problems)
+        super().__init__(
+            f"The app cannot start with these settings:\n{lines}\n"
+            "Settings come from local.settings.json on this machine (copy local.settings.json.example and fill it in) "
+            "and from the app settings of the function app in Azure."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AzureOpenAISettings:
+    """A model deployment on Azure OpenAI, reached with `api_key` or, without one, with an Entra identity."""
+
+    endpoint: str
+    deployment_name: str
+    api_key: str | None = field(default=None, repr=False)
+    api_version: str | None = None
+    managed_identity_client_id: str | None = None
+    provider: ClassVar[Provider] = "azure_openai"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundrySettings:
+    """A model of a Microsoft Foundry project, reached with an Entra identity."""
+
+    project_endpoint: str
+    model: str
+    managed_identity_client_id: str | None = None
+    provider: ClassVar[Provider] = "foundry"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAISettings:
+    """A model behind the chat completions protocol: OpenAI itself, or any server at `base_url`."""
+
+    api_key: str = field(repr=False)
+    model: str
+    base_url: str | None = None
+    provider: ClassVar[Provider] = "openai"
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineSettings:
+    """The built-in model, which needs no network and no key; every answer takes `latency_seconds`."""
+
+    latency_seconds: float = 0.0
+    provider: ClassVar[Provider] = "offline"
+
+
+ModelSettings = AzureOpenAISettings | FoundrySettings | OpenAISettings | OfflineSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox folder."""
+
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sender: str = "agents@example.com"
+    use_starttls: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewSettings:
+    """How human reviewers are asked. The webhook URL is a credential: whoever knows it can post to it."""
+
+    webhook_url: str | None = field(default=None, repr=False)
+    approval_timeout_hours: float = 24.0
+    max_revisions: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PublishingSettings:
+    """Where approved content goes: to Blob Storage when `blob_account_url` is set, else into `directory`."""
+
+    blob_account_url: str | None
+    container: str
+    directory: Path
+    managed_identity_client_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TriageSettings:
+    """When an e-mail is treated as spam: at a confidence above `spam_threshold`, between 0 and 1."""
+
+    spam_threshold: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the app can be told from outside, checked. `repr` shows no secrets."""
+
+    model: ModelSettings
+    mail: MailSettings
+    review: ReviewSettings
+    publishing: PublishingSettings
+    triage: TriageSettings
+    outbox_dir: Path
+    agent_wait_seconds: float
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Build the settings from environment variables; relative folders are resolved now.
+
+        Raises:
+            SettingsError: Something is missing or invalid. The message names every such setting and its fix.
+        """
+        env = _Environment(environ)
+        settings = cls(
+            model=_read_model(env),
+            mail=_read_mail(env),
+            review=ReviewSettings(
+                webhook_url=env.url("REVIEW_WEBHOOK_URL"),
+                approval_timeout_hours=env.number("APPROVAL_TIMEOUT_HOURS", default=24.0, least=0, most=24 * 365),
+                max_revisions=env.integer("MAX_REVISIONS", default=3, least=0, most=100),
+            ),
+            publishing=_read_publishing(env),
+            triage=TriageSettings(env.number("SPAM_CONFIDENCE_THRESHOLD", default=0.8, least=0, most=1)),
+            outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
+            # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
+            agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
+        )
+        if env.problems:
+            raise SettingsError(env.problems)
+        return settings
+
+
+def _read_model(env: "_Environment") -> ModelSettings:
+    match _choose_provider(env):
+        case "azure_openai":
+            return AzureOpenAISettings(
+                endpoint=env.required_url("AZURE_OPENAI_ENDPOINT", "https://<resource>.openai.azure.com"),
+                deployment_name=env.required("AZURE_OPENAI_DEPLOYMENT_NAME", "the name of a model deployment"),
+                api_key=env.text("AZURE_OPENAI_API_KEY"),
+                api_version=env.text("AZURE_OPENAI_API_VERSION"),
+                managed_identity_client_id=env.text("AZURE_CLIENT_ID"),
+            )
+        case "foundry":
+            return FoundrySettings(
+                project_endpoint=env.required_url("FOUNDRY_PROJECT_ENDPOINT", "the URL on the project's overview page"),
+                model=env.required("FOUNDRY_MODEL", "the name of a model deployment"),
+                managed_identity_client_id=env.text("AZURE_CLIENT_ID"),
+            )
+        case "openai":
+            return OpenAISettings(
+                api_key=env.required("OPENAI_API_KEY", "the API key (any text for a server that wants none)"),
+                model=env.text("OPENAI_MODEL") or _OPENAI_MODEL,
+                base_url=env.url("OPENAI_BASE_URL"),
+            )
+        case "offline":
+            return OfflineSettings(env.number("OFFLINE_MODEL_LATENCY_SECONDS", default=0.0, least=0, most=600))
+
+
+def _choose_provider(env: "_Environment") -> Provider:
+    """Return the provider MODEL_PROVIDER names, else the one whose settings exist, else offline (never in Azure)."""
+    known = ", ".join(_PROVIDERS)
+    in_azure = env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
+    stated = env.text("MODEL_PROVIDER")
+    if stated is not None:
+        chosen = next((provider for provider in _PROVIDERS if provider == stated), None)
+        if chosen is None:
+            env.problem("MODEL_PROVIDER", f"is {stated!r}. Expected one of {known}.")
+            return "offline"
+        if chosen == "offline" and in_azure:
+            env.problem("MODEL_PROVIDER", "is 'offline', which is for development. In Azure, choose a real model.")
+        return chosen
+    implied = [p for p, names in _PROVIDER_SETTINGS.items() if any(env.text(name) is not None for name in names)]
+    if len(implied) > 1:
+        env.problem(
+            "MODEL_PROVIDER", f"is missing, and settings of {' and '.join(implied)} exist. Say which one to use."
+        )
+    elif not implied and in_azure:
+        env.problem("MODEL_PROVIDER", f"is missing. In Azure, expected one of {', '.join(_PROVIDER_SETTINGS)}.")
+    return implied[0] if len(implied) == 1 else "offline"
+
+
+def _read_mail(env: "_Environment") -> MailSettings:
+    username, password = env.text("SMTP_USERNAME"), env.text("SMTP_PASSWORD")
+    if (username is None) != (password is None):
+        missing = "SMTP_USERNAME" if username is None else "SMTP_PASSWORD"
+        env.problem(missing, "is missing. Set both SMTP_USERNAME and SMTP_PASSWORD, or neither.")
+    sender = env.text("MAIL_SENDER") or "agents@example.com"
+    if "@" not in sender:
+        env.problem("MAIL_SENDER", f"is {sender!r}. Expected an e-mail address.")
+    return MailSettings(
+        smtp_host=env.text("SMTP_HOST"),
+        smtp_port=env.integer("SMTP_PORT", default=587, least=1, most=65535),
+        username=username,
+        password=password,
+        sender=sender,
+        use_starttls=env.flag("SMTP_STARTTLS", default=True),
+    )
+
+
+def _read_publishing(env: "_Environment") -> PublishingSettings:
+    container = env.text("PUBLISH_CONTAINER") or "published"
+    if not _CONTAINER_NAME.fullmatch(container):
+        expected = "3 to 63 lower-case letters and digits, with single hyphens between them"
+        env.problem("PUBLISH_CONTAINER", f"is {container!r}. Expected {expected}.")
+    return PublishingSettings(
+        blob_account_url=env.url("PUBLISH_BLOB_ACCOUNT_URL"),
+        container=container,
+        directory=env.folder("PUBLISH_DIR", default="published"),
+        managed_identity_client_id=env.text("AZURE_CLIENT_ID"),
+    )
+
+
+class _Environment:
+    """Environment variables, read by type. A bad one is added to `problems` and a stand-in is returned."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.problems: list[str] = []
+
+    def problem(self, name: str, what: str) -> None:
+        self.problems.append(f"Setting {name!r} {what}")
+
+    def text(self, name: str) -> str | None:
+        return self._variables.get(name, "").strip() or None
+
+    def required(self, name: str, expected: str) -> str:
+        value = self.text(name)
+        if value is None:
+            self.problem(name, f"is missing. Set it to {expected}, or choose another MODEL_PROVIDER.")
+        return value or ""
+
+    def url(self, name: str) -> str | None:
+        """Return an absolute http or https URL. Its text is kept out of messages: it may hold a secret."""
+        value = self.text(name)
+        if value is not None and not _HTTP_URL.fullmatch(value):
+            self.problem(name, "is not a URL. Expected an absolute one that begins with https:// (or http://).")
+        return value
+
+    def required_url(self, name: str, example: str) -> str:
+        return self.required(name, example) and (self.url(name) or "")
+
+    def number(self, name: str, *, default: float, least: float, most: float) -> float:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            self.problem(name, f"is {value!r}. Expected a number from {least:g} to {most:g}.")
+        return number
+
+    def integer(self, name: str, *, default: int, least: int, most: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            self.problem(name, f"is {value!r}. Expected a whole number from {least} to {most}.")
+            return default
+        return int(value)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.text(name)
+        if value is not None and value.lower() not in ("true", "false"):
+            self.problem(name, f"is {value!r}. Expected true or false.")
+        return default if value is None else value.lower() == "true"
+
+    def folder(self, name: str, *, default: str) -> Path:
+        return Path(self.text(name) or default).absolute()
