@@ -1,0 +1,104 @@
+"""Play the recorded cases, or the random programs, against a host, and compare or record what it answers.
+
+The host must be running the app in `tests/conformance/app` with REFERENCE_SCRATCH naming an empty folder: devhost, or
+`func start` where the Functions Core Tools are installed. Needs the standard library only. The exit status is 1 when an
+answer differs from its recording.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from .compare import Comparison, compare
+from .play import Json
+from .programs import generate, play_programs, without_attempts
+from .recorded_cases import play_cases
+
+RECORDINGS = Path(__file__).resolve().parents[1] / "recordings"
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    options = _parser().parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+def _cases(options: argparse.Namespace) -> int:
+    got = play_cases(options.base, options.only, options.workers)
+    if options.record:
+        return _record(got, options.record)
+    result = compare(_read(options.compare), got, _read(options.differs))
+    count = f"{result.as_recorded} of {result.played} cases as recorded"
+    on_purpose = f"{len(result.on_purpose)} differ on purpose, {len(result.differing)} differ"
+    return _report(result, f"{count}, {on_purpose}", places=0 if options.quiet else 12)
+
+
+def _programs(options: argparse.Namespace) -> int:
+    want = {} if options.record else dict(_read(options.compare))
+    seeds = range(*options.seeds) if options.record else sorted(map(int, want))
+    got = play_programs(options.base, seeds, options.workers, options.patience)
+    if options.record:
+        return _record(got, options.record)
+    if options.patience:
+        want, got = without_attempts(want), without_attempts(got)
+    result = compare(want, got)
+    return _report(result, f"{result.as_recorded} of {result.played} programs as recorded", places=6)
+
+
+def _program(options: argparse.Namespace) -> int:
+    sys.stdout.write(json.dumps(generate(options.seed), indent=1, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _report(result: Comparison, summary: str, places: int) -> int:
+    lines = [*(result.details(places) if places else ()), summary]
+    sys.stdout.write("\n".join(lines) + "\n")
+    return 1 if result.differing else 0
+
+
+def _read(path: Path) -> Mapping[str, Json]:
+    recording: Mapping[str, Json] = json.loads(path.read_text(encoding="utf-8"))
+    return recording
+
+
+def _record(answers: Mapping[str, Json], path: Path) -> int:
+    path.write_text(json.dumps(answers, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.conformance.player", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    cases = commands.add_parser("cases", help="the recorded cases")
+    cases.set_defaults(run=_cases)
+    _add_host_options(cases, RECORDINGS / "recorded.json")
+    cases.add_argument(
+        "--differs", type=Path, metavar="FILE", default=RECORDINGS / "differs.json", help="cases that may differ"
+    )
+    cases.add_argument("--only", default="", metavar="TEXT", help="the cases whose name contains this text")
+    cases.add_argument("--quiet", action="store_true", help="print the count only")
+    programs = commands.add_parser("programs", help="the random programs")
+    programs.set_defaults(run=_programs)
+    _add_host_options(programs, RECORDINGS / "programs.json")
+    programs.add_argument("--seeds", nargs=2, type=int, default=(0, 120), metavar="N", help="what to record")
+    programs.add_argument(
+        "--patience", type=float, default=0, metavar="SECONDS", help="go on trying while the host is away"
+    )
+    program = commands.add_parser("program", help="show the program of a seed")
+    program.set_defaults(run=_program)
+    program.add_argument("seed", type=int)
+    return parser
+
+
+def _add_host_options(parser: argparse.ArgumentParser, recording: Path) -> None:
+    parser.add_argument("--base", default="http://127.0.0.1:7071", metavar="URL", help="the host (%(default)s)")
+    parser.add_argument("--workers", type=int, default=8, metavar="N", help="how many at once (%(default)s)")
+    parser.add_argument("--compare", type=Path, default=recording, metavar="FILE", help="the recording to compare with")
+    parser.add_argument("--record", type=Path, metavar="FILE", help="write the answers there instead of comparing them")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The recorded cases, grouped by what they are about."""
