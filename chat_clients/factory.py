@@ -3,6 +3,7 @@
 Each provider's packages are imported where they are used, so that a cold start pays only for the provider in use.
 """
 
+import logging
 from typing import Any
 
 from agent_framework import SupportsChatGetResponse
@@ -10,11 +11,22 @@ from agent_framework import SupportsChatGetResponse
 from settings import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
 
 
+logger = logging.getLogger(__name__)
+
+
 def create_chat_client(settings: ModelSettings) -> SupportsChatGetResponse[Any]:
     """Return the chat client for one provider; every agent of the app shares it.
 
-    Nothing is sent and no token is fetched here, so a wrong key or endpoint shows at the first run of an agent.
+    Nothing is sent and no token is fetched here, so a wrong key or endpoint shows at the first run of an agent. The log
+    says which provider it is.
     """
+    if isinstance(settings, OfflineSettings):
+        logger.warning(
+            "OFFLINE MODEL: no model is configured, so rules answer instead of one. "
+            "Set OPENAI_API_KEY, AZURE_OPENAI_ENDPOINT or FOUNDRY_PROJECT_ENDPOINT for a real model."
+        )
+    else:
+        logger.info("Model provider: %s", settings.provider)
     match settings:
         case AzureOpenAISettings():
             return _create_azure_openai(settings)

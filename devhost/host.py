@@ -20,8 +20,8 @@ from devhost.functions import Function, FunctionTable, Refused, TriggerType, hos
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
 from devhost.protocol.client_binding import ClientBinding
-from devhost.route_template import RouteTemplateError
-from devhost.routing import Route, Router, in_host_order
+from devhost.routing.router import Route, Router, in_host_order
+from devhost.routing.template import RouteTemplateError
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.server import Server, listen

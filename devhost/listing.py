@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from devhost.functions import TriggerType
 from devhost.host import Options, RunningHost
-from devhost.route_overlaps import hidden_routes
+from devhost.routing.overlaps import hidden_routes
 
 
 def listing(options: Options, host: RunningHost) -> str:
@@ -25,10 +25,11 @@ def _lines(options: Options, host: RunningHost) -> Iterator[str]:
         names = sorted(function.name for function in host.functions.of(trigger))
         if names:
             yield f"    {trigger.value}: {', '.join(names)}"
-    for one in host.refused:
-        yield f"    NOT SERVED {one.name}: {one.reason}"
-    for hidden in hidden_routes(host.routes):
-        yield f"    HIDDEN {hidden.hidden}: {hidden.by} comes first and answers requests such as {hidden.example}"
+    for refused in host.refused:
+        yield f"    NOT SERVED {refused.name}: {refused.reason}"
+    for one in hidden_routes(host.routes):
+        how = "is never reached" if one.entirely else f"does not get requests such as {one.example}"
+        yield f"    HIDDEN {one.hidden} {how}: {one.by} comes first, in the order of the names, and answers them."
     guarded = [one.name for one in host.functions.of(TriggerType.HTTP) if one.auth_level != "anonymous"]
     yield ""
     if guarded:

@@ -9,7 +9,7 @@ from aiohttp import web
 from multidict import CIMultiDict, MultiMapping
 
 from devhost.functions import FunctionTable
-from devhost.routing import Router
+from devhost.routing.router import Router
 from devhost.worker import FunctionFailedError, HttpRequest, Worker
 
 logger = logging.getLogger("devhost.http")

@@ -30,8 +30,8 @@ from devhost.protocol.answer import compact
 from devhost.protocol.client_binding import ClientBinding
 from devhost.protocol.entities import EntityId
 from devhost.protocol.history import parse_timestamp
-from devhost.route_template import RouteTemplate
-from devhost.routing import Route, Router
+from devhost.routing.router import Route, Router
+from devhost.routing.template import RouteTemplate
 from devhost.web import payloads
 from devhost.web.json_errors import json_error
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devhost.route_overlaps import HiddenRoute, hidden_routes
-from devhost.route_template import RouteTemplate, RouteTemplateError
-from devhost.routing import Match, Route, Router, decode_path, in_host_order
+from devhost.routing.overlaps import HiddenRoute, hidden_routes
+from devhost.routing.router import Match, Route, Router, decode_path, in_host_order
+from devhost.routing.template import RouteTemplate, RouteTemplateError
 
 TABLES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parents[2] / "conformance" / "recordings" / "routes.json").read_text(encoding="utf-8")

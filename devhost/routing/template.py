@@ -9,8 +9,8 @@ proportion to the length of the path; a `regex(...)` constraint takes what its a
 import re
 from dataclasses import dataclass
 
-from devhost.route_constraints import ConstraintError, parse_constraint
-from devhost.route_segments import Literal, Mixed, Parameter, Segment, parameters_of
+from devhost.routing.constraints import ConstraintError, parse_constraint
+from devhost.routing.segments import Literal, Mixed, Parameter, Segment, parameters_of
 
 
 class RouteTemplateError(ValueError):

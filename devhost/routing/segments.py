@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devhost.route_constraints import Constraint
+from devhost.routing.constraints import Constraint
 
 
 @dataclass(frozen=True, slots=True)

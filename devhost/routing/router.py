@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from devhost.route_template import RouteTemplate
+from devhost.routing.template import RouteTemplate
 
 
 @dataclass(frozen=True, slots=True)

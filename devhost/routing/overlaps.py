@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from devhost.route_segments import Literal, Mixed, Parameter, Segment, parameters_of
-from devhost.route_template import RouteTemplate
-from devhost.routing import Route
+from devhost.routing.router import Route
+from devhost.routing.segments import Literal, Mixed, Parameter, Segment, parameters_of
+from devhost.routing.template import RouteTemplate
 
 
 @dataclass(frozen=True, slots=True)
