@@ -1,0 +1,32 @@
+"""Files that are written once per key: how an activity that runs twice leaves one file."""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+_PLAIN_STEM = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,199}")
+
+
+def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
+    """Write `content` to the file of this key, unless the file exists already, and return its path.
+
+    The file appears whole or not at all, whenever the process dies: it is written under a temporary name that starts
+    with a dot, flushed to disk, then renamed. The first content of a key stays.
+    """
+    target = folder / f"{_stem(key)}{suffix}"
+    if target.exists():
+        return target
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".tmp", delete=False) as temporary:
+        temporary.write(content)
+        temporary.flush()
+        os.fsync(temporary.fileno())
+    os.replace(temporary.name, target)
+    return target
+
+
+def _stem(key: str) -> str:
+    """Return the key itself where it is a safe file name, else its digest: a key must never choose another folder."""
+    return key if _PLAIN_STEM.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

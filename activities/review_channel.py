@@ -1,0 +1,65 @@
+"""How messages reach human reviewers: a webhook when one is configured, else a file in the outbox folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from pydantic import BaseModel
+
+from activities.keyed_files import write_once
+from settings import ReviewSettings
+
+REVIEWS_FOLDER = "reviews"
+_TIMEOUT_SECONDS = 30
+
+
+class ReviewMessage(BaseModel):
+    """A message to reviewers. `key` is its idempotency key: receivers drop a key they have seen."""
+
+    key: str
+
+
+class ReviewReceipt(BaseModel):
+    """Proof that reviewers were told. `location` is the file in the outbox, or None when the webhook took it."""
+
+    channel: Literal["webhook", "outbox"]
+    location: str | None = None
+
+
+class ReviewWebhookError(Exception):
+    """The review webhook did not take a message."""
+
+
+def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Path) -> ReviewReceipt:
+    """Deliver `message`, marked as being of this `kind`, and return the receipt.
+
+    May deliver twice after a crash: a file is written once per key, and the webhook gets the key in the header
+    `Idempotency-Key`, the same for every attempt.
+
+    Raises:
+        ReviewWebhookError: The webhook cannot be reached or answered with an error.
+        OSError: The outbox cannot be written.
+    """
+    body = {"kind": kind, **message.model_dump(mode="json")}
+    if review.webhook_url is None:
+        content = json.dumps(body, indent=2, ensure_ascii=False).encode()
+        path = write_once(outbox_dir / REVIEWS_FOLDER, message.key, ".json", content)
+        return ReviewReceipt(channel="outbox", location=str(path))
+    _post(review.webhook_url, message.key, body)
+    return ReviewReceipt(channel="webhook")
+
+
+def _post(url: str, key: str, body: Mapping[str, object]) -> None:
+    """Post the message. The URL is a credential, so no error carries it."""
+    try:
+        response = httpx.post(url, json=body, headers={"Idempotency-Key": key}, timeout=_TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
+        raise ReviewWebhookError(
+            f"The review webhook cannot be reached ({type(error).__name__}). Check REVIEW_WEBHOOK_URL."
+        ) from error
+    if not response.is_success:
+        raise ReviewWebhookError(
+            f"The review webhook refused message {key!r} with HTTP {response.status_code}. Check REVIEW_WEBHOOK_URL."
+        )

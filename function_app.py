@@ -1,0 +1,74 @@
+"""The function app: settings, model, agents, and the list of everything that is registered.
+
+Nothing is discovered: what is not listed here does not exist.
+"""
+
+import logging
+import os
+
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+
+from activities.escalate_for_review import escalate_for_review
+from activities.handle_spam_email import handle_spam_email
+from activities.notify_reviewer import notify_reviewer
+from activities.publish_content import publish_content
+from activities.send_email import send_email
+from agents.email_assistant import create_email_assistant
+from agents.spam_detector import create_spam_detector
+from agents.writer import create_writer
+from chat_clients.factory import create_chat_client
+from hosting.registration import Orchestration, OrchestrationTable, register_activity, register_orchestration
+from orchestrations.content_approval import ContentApprovalInput, content_approval
+from orchestrations.email_triage import EmailTriageInput, email_triage
+from routes import agents, approvals, health, runs
+from settings import Settings
+
+# httpx logs the whole URL of every request, and the URL of a webhook is a credential.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+settings = Settings.from_environ(os.environ)
+chat_client = create_chat_client(settings.model)
+
+# The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
+app = AgentFunctionApp(
+    agents=[
+        create_writer(chat_client),
+        create_spam_detector(chat_client),
+        create_email_assistant(chat_client),
+    ],
+    http_auth_level=func.AuthLevel.FUNCTION,
+    enable_http_endpoints=False,
+    enable_health_check=False,
+)
+
+orchestrations = OrchestrationTable(
+    [
+        Orchestration(
+            email_triage,
+            EmailTriageInput,
+            defaults={"spam_threshold": settings.triage.spam_threshold},
+        ),
+        Orchestration(
+            content_approval,
+            ContentApprovalInput,
+            defaults={
+                "approval_timeout_hours": settings.review.approval_timeout_hours,
+                "max_revisions": settings.review.max_revisions,
+            },
+        ),
+    ]
+)
+for orchestration in orchestrations:
+    register_orchestration(app, orchestration)
+
+register_activity(app, handle_spam_email, outbox_dir=settings.outbox_dir)
+register_activity(app, send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
+register_activity(app, notify_reviewer, review=settings.review, outbox_dir=settings.outbox_dir)
+register_activity(app, escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
+register_activity(app, publish_content, publishing=settings.publishing)
+
+agents.register(app, wait_seconds=settings.agent_wait_seconds)
+runs.register(app, orchestrations)
+approvals.register(app, orchestrations)
+health.register(app, model_provider=settings.model.provider)

@@ -1,0 +1,1 @@
+"""What the template adds to AgentFunctionApp: registration, checked input, problems, truthful agents, approvals."""

@@ -1,0 +1,80 @@
+"""Call agents from orchestrations so that a failure is a failure.
+
+The durable agent of the framework reports a failed model call as an answer that has an `error` content and no text.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias, TypeVar
+
+from agent_framework import AgentResponse, AgentSession, Content
+from agent_framework_durabletask import DurableAIAgent
+from pydantic import BaseModel
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+ResultT = TypeVar("ResultT")
+
+GetAgent: TypeAlias = Callable[..., DurableAIAgent[Any]]
+"""`AgentFunctionApp.get_agent`: (context, agent name) -> the durable agent, to be called from that orchestration."""
+
+Steps: TypeAlias = Generator[Any, Any, ResultT]
+"""What an orchestration, or a part of one, is: it yields durable tasks, is sent their results, and returns a result."""
+
+
+class AgentError(Exception):
+    """An agent could not answer; the run fails, unless it handles this.
+
+    Attributes:
+        error_code: What the framework recorded as the cause, usually the name of an exception of the model's client.
+    """
+
+    def __init__(self, agent: str, error_code: str) -> None:
+        super().__init__(f"Agent {agent!r} failed: {error_code}. The log of the function app has the model's error.")
+        self.error_code = error_code
+
+
+class AnswerError(Exception):
+    """An agent answered, but not in the form it was asked for."""
+
+
+def ask(
+    agent: DurableAIAgent[Any], message: str, answer_model: type[AnswerT], session: AgentSession | None = None
+) -> Steps[AnswerT]:
+    """Have the agent answer in the form of `answer_model`; use with `yield from`.
+
+    Without a `session` the agent answers in a new one, and remembers nothing of other calls.
+
+    Raises:
+        AgentError: The model call failed.
+        AnswerError: The answer does not fit the model.
+    """
+    task = agent.run(message, session=session, options={"response_format": answer_model})
+    try:
+        response = yield task
+    except (TypeError, ValueError) as error:
+        # The package reads the answer before anybody can look for the error content, and trips over its absence.
+        (entity_call,) = task.children
+        raise_if_failed(agent.name, entity_call.result)
+        raise AnswerError(f"Agent {agent.name!r} did not answer with a {answer_model.__name__}.") from error
+    raise_if_failed(agent.name, response)
+    return answer_model.model_validate(response.value)
+
+
+def raise_if_failed(agent: str, answer: AgentResponse | dict[str, Any]) -> None:
+    """Raise if `answer`, of the named agent, is the report of a failure.
+
+    Raises:
+        AgentError: It is.
+    """
+    if isinstance(answer, dict) and "messages" not in answer:
+        # The entity itself failed, outside the model call: {"error": text, "status": "error"}.
+        raise AgentError(agent, "EntityOperationFailed")
+    response = AgentResponse.from_dict(answer) if isinstance(answer, dict) else answer
+    failure = find_failure(response)
+    if failure is not None:
+        raise AgentError(agent, failure.error_code or "ModelCallFailed")
+
+
+def find_failure(response: AgentResponse) -> Content | None:
+    """Return the `error` content of a response, or None if the model answered."""
+    contents = (content for message in response.messages for content in message.contents)
+    return next((content for content in contents if content.type == "error"), None)

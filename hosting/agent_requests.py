@@ -1,0 +1,139 @@
+"""Read a request to run an agent: JSON in either spelling or plain text, checked before anything is scheduled."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import azure.functions as func
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from hosting.names import is_session_id
+from hosting.problems import ProblemError, invalid_fields
+from hosting.requests import read_body, read_json_object, read_model
+
+WAIT_HEADER = "x-ms-wait-for-response"
+_WORDS = {"true": True, "1": True, "yes": True, "y": True, "on": True}
+_WORDS |= {"false": False, "0": False, "no": False, "n": False, "off": False}
+
+
+def _read_flag(value: object) -> object:
+    return _WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+Flag = Annotated[bool, Field(strict=True), BeforeValidator(_read_flag)]
+
+
+class AgentRunBody(BaseModel):
+    """The JSON body of a request to run an agent. `thread_id` is the old name of `session_id`."""
+
+    model_config = ConfigDict(str_strip_whitespace=True)
+
+    message: str = Field(min_length=1)
+    session_id: str | None = None
+    thread_id: str | None = None
+    role: Literal["user"] = "user"
+    enable_tool_calls: Flag = True
+    wait_for_response: Flag = True
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRunRequest:
+    """A checked request to run an agent.
+
+    Attributes:
+        message: What the user says; not empty.
+        session_id: The session to continue or to begin; safe in a URL as it is.
+        enable_tool_calls: Whether the agent may use its tools.
+        wait: Whether the caller wants to wait for the answer.
+        plain_text: Whether the answer goes back as plain text: the body was no JSON, and no JSON was asked for.
+    """
+
+    message: str
+    session_id: str
+    enable_tool_calls: bool
+    wait: bool
+    plain_text: bool
+
+
+def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
+    """Return the checked request.
+
+    The session id may stand in the body or in the query, the wish to wait in the header `x-ms-wait-for-response`, the
+    query or the body, in that order. Without a session id, a new session begins.
+
+    Raises:
+        ProblemError: 400 that lists every wrong field, or names the conflict; 413 for a body that is too large.
+    """
+    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    is_json = media_type == "application/json" or media_type.endswith("+json")
+    body = read_model(_rename(read_json_object(req)) if is_json else {"message": _read_text(req)}, AgentRunBody)
+    return AgentRunRequest(
+        message=body.message,
+        session_id=_choose_session_id(body, req.params),
+        enable_tool_calls=body.enable_tool_calls,
+        wait=_choose_wait(body, req),
+        plain_text=not is_json and "application/json" not in _accepted_types(req),
+    )
+
+
+def _rename(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body in snake_case: the .NET spelling of each field is accepted too, but not both at once."""
+    spellings = {_camel_case(name): name for name in AgentRunBody.model_fields}
+    renamed: dict[str, Any] = {}
+    for name, value in body.items():
+        field = spellings.get(name, name)
+        if field in renamed:
+            raise invalid_fields([{"field": name, "message": f"{field!r} is given twice, in two spellings"}])
+        renamed[field] = value
+    return renamed
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _read_text(req: func.HttpRequest) -> str:
+    try:
+        return read_body(req).decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "invalid-text", "The request body is not UTF-8 text.") from error
+
+
+def _accepted_types(req: func.HttpRequest) -> set[str]:
+    return {part.partition(";")[0].strip().lower() for part in req.headers.get("accept", "").split(",")}
+
+
+def _choose_session_id(body: AgentRunBody, params: Mapping[str, str]) -> str:
+    given = {
+        "session_id in the body": body.session_id,
+        "thread_id in the body": body.thread_id,
+        "session_id in the query": params.get("session_id"),
+        "sessionId in the query": params.get("sessionId"),
+        "thread_id in the query": params.get("thread_id"),
+    }
+    stated = {place: value for place, value in given.items() if value}
+    if len(set(stated.values())) > 1:
+        places = ", ".join(f"{place}: {value!r}" for place, value in stated.items())
+        raise ProblemError(400, "conflicting-session-ids", f"Different session ids were given ({places}). Give one.")
+    session_id = next(iter(stated.values()), uuid.uuid4().hex)
+    if not is_session_id(session_id):
+        detail = f"Session id {session_id!r} is not possible. Use 1 to 128 letters, digits, '_', '.' and '-'."
+        raise ProblemError(400, "invalid-session-id", detail)
+    return session_id
+
+
+def _choose_wait(body: AgentRunBody, req: func.HttpRequest) -> bool:
+    places = {
+        f"header {WAIT_HEADER}": req.headers.get(WAIT_HEADER),
+        "query wait_for_response": req.params.get("wait_for_response"),
+        "query waitForResponse": req.params.get("waitForResponse"),
+    }
+    for place, text in places.items():
+        if text is not None:
+            wait = _read_flag(text)
+            if not isinstance(wait, bool):
+                raise invalid_fields([{"field": place, "message": f"{text!r} is not true or false"}])
+            return wait
+    return body.wait_for_response

@@ -1,0 +1,90 @@
+"""Give plain functions what they depend on, in a form the Functions worker accepts.
+
+The worker compares the signature of a function with its bindings, so only the bound parameters may remain. It also
+follows `__wrapped__` to the original signature, which is why `functools.partial` and `functools.wraps` do not do here.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+
+def bind(function: Callable[..., Any], **dependencies: Any) -> Callable[..., Any]:
+    """Return `function` without its keyword-only parameters: they come from `dependencies` or from their defaults.
+
+    Name, docstring and the other annotations stay, and a coroutine function stays one. Call it with keywords only, as
+    the worker does.
+
+    Raises:
+        TypeError: A dependency is missing, or the function has no keyword-only parameter of that name.
+    """
+    _check_dependencies(function, dependencies)
+    hints = _positional_hints(function)
+    if inspect.iscoroutinefunction(function):
+
+        async def run_async(**arguments: Any) -> Any:
+            return await function(**arguments, **dependencies)
+
+        return _present(run_async, function, hints)
+
+    def run(**arguments: Any) -> Any:
+        return function(**arguments, **dependencies)
+
+    return _present(run, function, hints)
+
+
+def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Callable[..., Any]:
+    """Return an activity as the worker calls it: plain JSON in, plain JSON out.
+
+    The activity itself takes one pydantic model and returns one. Fields its input model does not know are ignored, so
+    that it can run for a payload that another version of the app has stored.
+
+    Raises:
+        TypeError: A dependency is missing or unknown, or the activity is not of this form.
+    """
+    _check_dependencies(function, dependencies)
+    hints = _positional_hints(function)
+    result = hints.pop("return", None)
+    models = [hint for hint in [*hints.values(), result] if isinstance(hint, type) and issubclass(hint, BaseModel)]
+    if len(hints) != 1 or len(models) != 2:
+        raise TypeError(
+            f"Activity {function.__name__}() cannot be registered: it must take one pydantic model as its only "
+            "positional parameter and return one, with annotations."
+        )
+    name, model = next(iter(hints)), models[0]
+
+    def run(**arguments: Any) -> Any:
+        return function(model.model_validate(arguments[name]), **dependencies).model_dump(mode="json")
+
+    return _present(run, function, {name: dict, "return": dict})
+
+
+def _check_dependencies(function: Callable[..., Any], dependencies: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    possible = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    required = {p.name for p in parameters if p.name in possible and p.default is p.empty}
+    missing, unknown = sorted(required - dependencies.keys()), sorted(dependencies.keys() - possible)
+    if missing or unknown:
+        raise TypeError(
+            f"{function.__name__}() cannot be registered: missing dependencies {missing}, unknown dependencies "
+            f"{unknown}. Its keyword-only parameters are its dependencies; give them where it is registered."
+        )
+
+
+def _positional_hints(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    dependencies = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+    return {name: hint for name, hint in get_type_hints(function).items() if name not in dependencies}
+
+
+def _present(run: Callable[..., Any], function: Callable[..., Any], hints: dict[str, Any]) -> Callable[..., Any]:
+    """Make `run` look like `function` to the worker, with `hints` as its parameters."""
+    run.__name__, run.__qualname__ = function.__name__, function.__qualname__
+    run.__module__, run.__doc__ = function.__module__, function.__doc__
+    run.__annotations__ = hints
+    names = [name for name in hints if name != "return"]
+    signature = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names])
+    run.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it; typeshed does not declare it
+    return run

@@ -1,0 +1,39 @@
+"""The patterns of every id and name that comes from outside.
+
+The durable client puts ids into URLs as they are, so a session id such as `x?op=reset&` would reset the session of
+somebody else, and `..` would leave the resource. An id goes through here before it reaches the durable client.
+"""
+
+import re
+
+AGENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
+INSTANCE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
+CORRELATION_ID = re.compile(r"[0-9a-f]{40}")
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+def is_session_id(text: str) -> bool:
+    """Say whether `text` may be the id of an agent session: 1 to 128 letters, digits, `_`, `.` and `-`."""
+    return SESSION_ID.fullmatch(text) is not None
+
+
+def is_instance_id(text: str) -> bool:
+    """Say whether `text` may be the id of an orchestration instance: as a session id, `:` allowed."""
+    return INSTANCE_ID.fullmatch(text) is not None
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Say whether `text` may be an `Idempotency-Key`: 1 to 128 visible ASCII characters."""
+    return IDEMPOTENCY_KEY.fullmatch(text) is not None
+
+
+def check_agent_name(name: str) -> str:
+    """Return `name`, for agents are functions of the host, which refuses other names only when it starts.
+
+    Raises:
+        ValueError: The name does not match.
+    """
+    if AGENT_NAME.fullmatch(name) is None:
+        raise ValueError(f"Agent name {name!r} is not possible. Use a letter, then letters, digits, '_' and '-'.")
+    return name

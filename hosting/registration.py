@@ -1,0 +1,100 @@
+"""Register plain functions on the app, and keep the table of what can be started.
+
+`function_app.py` lists what is registered; nothing is discovered. The functions stay importable and testable.
+"""
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import azure.durable_functions as df
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+from pydantic import BaseModel
+
+from hosting.binding import bind, bind_activity
+from hosting.problems import answer_problems
+
+
+@dataclass(frozen=True, slots=True)
+class Orchestration:
+    """One orchestration that can be started over HTTP.
+
+    Attributes:
+        function: The generator function. It takes the durable context and `get_agent`.
+        input_model: What its input must look like.
+        defaults: Values for fields the caller leaves out, from the settings of the deployment. They are put into the
+            input when a run starts, so that a new deployment does not change a run in flight.
+    """
+
+    function: Callable[..., Any]
+    input_model: type[BaseModel]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name under which it is registered and stored in histories."""
+        return self.function.__name__
+
+
+class OrchestrationTable:
+    """The orchestrations of the app, found by name; as on Azure, case does not matter."""
+
+    def __init__(self, orchestrations: Iterable[Orchestration]) -> None:
+        self._by_name = {orchestration.name.casefold(): orchestration for orchestration in orchestrations}
+
+    def __iter__(self) -> Iterator[Orchestration]:
+        return iter(self._by_name.values())
+
+    def find(self, name: str | None) -> Orchestration | None:
+        """Return the orchestration of this name, or None."""
+        return None if name is None else self._by_name.get(name.casefold())
+
+    @property
+    def names(self) -> list[str]:
+        """The names, in the order of registration."""
+        return [orchestration.name for orchestration in self]
+
+
+def register_orchestration(app: AgentFunctionApp, orchestration: Orchestration) -> None:
+    """Register the generator under its own name, with `get_agent` filled in."""
+    function = orchestration.function
+    with_agents = functools.update_wrapper(functools.partial(function, get_agent=app.get_agent), function)
+    app.orchestration_trigger(context_name="context")(with_agents)
+
+
+def register_activity(app: AgentFunctionApp, function: Callable[..., BaseModel], **dependencies: Any) -> None:
+    """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
+
+    Raises:
+        TypeError: The function or its dependencies do not fit, see `bind_activity`.
+    """
+    activity = bind_activity(function, **dependencies)
+    (parameter,) = (name for name in activity.__annotations__ if name != "return")
+    app.activity_trigger(input_name=parameter)(activity)
+
+
+def register_route(
+    app: AgentFunctionApp,
+    method: str,
+    template: str,
+    handler: Callable[..., Any],
+    *,
+    auth_level: func.AuthLevel | None = None,
+    **dependencies: Any,
+) -> None:
+    """Register an async HTTP function under its own name; `dependencies` fill its keyword-only parameters.
+
+    The handler takes `req`, and `client` where it needs the durable client. What it raises is answered with a problem.
+    Without `auth_level` the level of the app applies.
+
+    Raises:
+        TypeError: The dependencies do not fit, see `bind`.
+    """
+    bound = bind(handler, **dependencies)
+    function = answer_problems(bound)
+    if "client" in bound.__annotations__:
+        function = app.durable_client_input(client_name="client")(function)
+    # AgentFunctionApp declares only a part of the signatures it inherits.
+    cast(df.DFApp, app).route(route=template, methods=[method], auth_level=auth_level)(function)

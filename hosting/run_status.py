@@ -1,0 +1,81 @@
+"""Find a run in the task hub and describe it to callers of the API."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+
+from hosting.names import is_instance_id
+from hosting.problems import ProblemError
+from hosting.registration import OrchestrationTable
+
+FINGERPRINT_FIELD = "request_fingerprint"
+"""The field of a stored input that names the request body it came from; no orchestration reads it."""
+
+_States = df.OrchestrationRuntimeStatus
+_OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
+
+
+async def find_run(
+    client: df.DurableOrchestrationClient, orchestrations: OrchestrationTable, instance_id: str
+) -> DurableOrchestrationStatus:
+    """Return the status of a run, its input included.
+
+    Raises:
+        ProblemError: 404. Nothing has this id, or it is no run of an orchestration of this app: agent sessions and the
+            instances of other apps in the same task hub are not shown.
+    """
+    if is_instance_id(instance_id):
+        status = await client.get_status(instance_id, show_input=True)
+        if status and orchestrations.find(status.name) is not None:
+            return status
+    raise ProblemError(404, "unknown-run", f"There is no run {instance_id!r}. Check the id that its start returned.")
+
+
+def is_over(status: DurableOrchestrationStatus) -> bool:
+    """Say whether the run has ended, in whatever way."""
+    return status.runtime_status in _OVER
+
+
+def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return the stored input of a run, `{}` if it is no JSON object. What the SDK stored comes back as JSON text."""
+    stored = status.input_
+    if isinstance(stored, str):
+        try:
+            stored = json.loads(stored)
+        except json.JSONDecodeError:
+            return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return what a caller sees of a run, as plain JSON; times are ISO 8601 in UTC.
+
+    `waiting_for` is what it waits for from outside, or null. `output` is set once it is completed, `error` when it
+    ended in any other way.
+    """
+    custom_status = status.custom_status if isinstance(status.custom_status, dict) else {}
+    completed = status.runtime_status is _States.Completed
+    return {
+        "instance_id": status.instance_id,
+        "orchestration": status.name,
+        "runtime_status": None if status.runtime_status is None else status.runtime_status.name,
+        "stage": None if is_over(status) else custom_status.get("stage"),
+        "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
+        "input": {name: value for name, value in read_input(status).items() if name != FINGERPRINT_FIELD},
+        "output": status.output if completed else None,
+        "error": _first_line(status.output) if is_over(status) and not completed else None,
+        "created_at": _utc(status.created_time),
+        "last_updated_at": _utc(status.last_updated_time),
+    }
+
+
+def _first_line(output: object) -> str | None:
+    """Return the first line of a failed run's output: the host puts stack traces into the others."""
+    return None if output is None else str(output).strip().partition("\n")[0].strip()
+
+
+def _utc(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""The HTTP functions of the app: parse the request, make one client call, respond."""

@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_an_approved_draft_is_published(api: Any, host: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "green tea"})
+    waiting_for = api.draft(instance_id)
+    assert api.run(instance_id)["links"]["approval"] == f"{host.url}/api/approval/{instance_id}"
+
+    key = f"{instance_id}-{waiting_for['request_id']}"
+    asked = json.loads((host.outbox / "reviews" / f"{key}.json").read_text(encoding="utf-8"))
+    assert (asked["kind"], asked["content_hash"]) == ("review_requested", waiting_for["content_hash"])
+
+    answer = api.decide(instance_id, waiting_for["request_id"], approved=True)
+    assert answer.status_code == 202
+    assert answer.headers["Location"] == f"{host.url}/api/runs/{instance_id}"
+    output = api.finish(instance_id)
+    assert output["outcome"] == "published"
+    path = Path(output["publication"]["location"])
+    assert path == host.published / f"{key}.md"
+    assert path.read_text(encoding="utf-8") == f"# {asked['title']}\n\n{asked['content']}\n"
+    assert api.run(instance_id)["waiting_for"] is None
+
+
+def test_a_rejected_draft_is_revised_and_the_revision_published(api: Any, host: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "black tea"})
+    first = api.draft(instance_id)
+    feedback = "Mention the samovar."
+    assert api.decide(instance_id, first["request_id"], approved=False, feedback=feedback).status_code == 202
+    second = api.draft(instance_id, attempt=2)
+    assert second["request_id"] != first["request_id"]
+    assert second["content_hash"] != first["content_hash"]
+    assert feedback in second["preview"]
+    assert "black tea" in second["preview"], "the writer has forgotten the first turn of its session"
+
+    late = api.decide(instance_id, first["request_id"], approved=True)
+    assert (late.status_code, late.json()["type"]) == (409, "urn:problem:other-draft-pending")
+    assert late.json()["waiting_for"]["request_id"] == second["request_id"]
+
+    assert api.decide(instance_id, second["request_id"], approved=True).status_code == 202
+    output = api.finish(instance_id)
+    assert [decision["approved"] for decision in output["decisions"]] == [False, True]
+    assert [path.name for path in host.published.glob(f"{instance_id}-*")] == [
+        f"{instance_id}-{second['request_id']}.md"
+    ]
+
+
+def test_a_rejection_without_feedback_is_final(api: Any, host: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    api.decide(instance_id, api.draft(instance_id)["request_id"], approved=False)
+    assert api.finish(instance_id)["outcome"] == "rejected"
+    assert list(host.published.glob(f"{instance_id}-*")) == []
+
+
+def test_nobody_decides_in_time(api: Any, host: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea", "approval_timeout_hours": 0.3 / 3600})
+    output = api.finish(instance_id)
+    assert output["outcome"] == "escalated"
+    escalation = json.loads(Path(output["escalation"]["location"]).read_text(encoding="utf-8"))
+    assert (escalation["kind"], escalation["instance_id"]) == ("review_escalated", instance_id)
+    assert list(host.published.glob(f"{instance_id}-*")) == []
+
+
+def test_a_run_that_is_over_takes_no_decision(api: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    request_id = api.draft(instance_id)["request_id"]
+    api.decide(instance_id, request_id, approved=True)
+    api.finish(instance_id)
+    again = api.decide(instance_id, request_id, approved=True)
+    assert (again.status_code, again.json()["type"]) == (409, "urn:problem:run-is-over")
+
+
+def test_a_run_that_waits_for_nothing_takes_no_decision(start_host: Any, api_of: Any) -> None:
+    api = api_of(start_host(OFFLINE_MODEL_LATENCY_SECONDS="3"))
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    answer = api.decide(instance_id, "any", approved=True)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:no-approval-pending")
+
+
+def test_a_decision_on_another_text_is_refused(api: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    request_id = api.draft(instance_id)["request_id"]
+    assert api.decide(instance_id, request_id, approved=True, content_hash="0" * 64).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"approved": True}, {"request_id"}),
+        ({"request_id": "r"}, {"approved"}),
+        ({"request_id": "r", "approved": "yes"}, {"approved"}),
+        ({"request_id": "r", "approved": 1, "comment": "x"}, {"approved", "comment"}),
+        ({}, {"approved", "request_id"}),
+    ],
+)
+def test_every_wrong_field_of_a_decision_is_listed(api: Any, body: dict[str, Any], fields: set[str]) -> None:
+    answer = api.http.post("/api/approval/any", json=body)
+    assert answer.status_code == 400
+    assert {error["field"] for error in answer.json()["errors"]} == fields
+
+
+def test_a_missing_request_id_says_where_to_find_it(api: Any) -> None:
+    assert "waiting_for.request_id" in api.http.post("/api/approval/any", json={"approved": True}).json()["detail"]
+
+
+@pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "a%3Fb", "a%20b", "%2e%2e%2f"])
+def test_an_unknown_run_takes_no_decision(api: Any, instance_id: str) -> None:
+    assert api.decide(instance_id, "r", approved=True).status_code == 404

@@ -1,0 +1,96 @@
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+BODY = {"email": {"sender": "ada@example.com", "subject": "Hi", "body": "Hello"}}
+
+
+def test_a_start_says_where_the_run_is(api: Any, host: Any) -> None:
+    response = api.http.post("/api/runs/email_triage", json=BODY)
+    assert response.status_code == 202
+    started = response.json()
+    location = f"{host.url}/api/runs/{started['instance_id']}"
+    assert (response.headers["Location"], started["links"]["self"]) == (location, location)
+    assert int(response.headers["Retry-After"]) > 0
+    assert (started["orchestration"], started["status"]) == ("email_triage", "accepted")
+    assert api.http.get(location).status_code == 200
+
+
+def test_a_run_shows_its_input_with_the_defaults_of_the_deployment(api: Any) -> None:
+    instance_id = api.start("email_triage", BODY)
+    api.finish(instance_id)
+    run = api.run(instance_id)
+    assert run["input"]["spam_threshold"] == 0.8
+    assert set(run["input"]) == {"email", "spam_threshold"}
+    assert run["created_at"].endswith("Z")
+    assert run["last_updated_at"] >= run["created_at"]
+    assert (run["error"], run["waiting_for"]) == (None, None)
+
+
+def test_an_unknown_orchestration_names_the_known_ones(api: Any) -> None:
+    response = api.http.post("/api/runs/email_triaje", json=BODY)
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = response.json()
+    assert problem["known"] == ["email_triage", "content_approval"]
+    assert (problem["status"], problem["instance"]) == (404, "/api/runs/email_triaje")
+    assert problem["error"] == problem["detail"]
+
+
+def test_every_wrong_field_is_listed(api: Any) -> None:
+    body = {"email": {"subject": 7, "colour": "red"}, "spam_threshold": 2, "x": 1}
+    response = api.http.post("/api/runs/email_triage", json=body)
+    assert response.status_code == 400
+    fields = {error["field"] for error in response.json()["errors"]}
+    assert fields == {"email.sender", "email.subject", "email.colour", "spam_threshold", "x"}
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000, b'{"topic": "\\ud800"}'])
+def test_a_body_that_is_no_json_object_is_refused(api: Any, content: bytes) -> None:
+    assert api.http.post("/api/runs/content_approval", content=content).status_code == 400
+
+
+@pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "x%3Fy", "%2e%2e%2f", "a%00b", "x" * 300])
+def test_an_unknown_run_is_404(api: Any, instance_id: str) -> None:
+    response = api.http.get(f"/api/runs/{instance_id}")
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_key_makes_a_repeat_return_the_same_run(api: Any) -> None:
+    headers = {"Idempotency-Key": "repeat-1"}
+    first = api.http.post("/api/runs/email_triage", json=BODY, headers=headers)
+    output = api.finish(first.json()["instance_id"])
+    updated = api.run(first.json()["instance_id"])["last_updated_at"]
+    second = api.http.post("/api/runs/email_triage", json=BODY, headers=headers)
+    assert (second.status_code, second.json()) == (202, first.json())
+    assert api.run(first.json()["instance_id"])["last_updated_at"] == updated
+    assert api.finish(first.json()["instance_id"]) == output
+
+
+def test_a_key_belongs_to_one_body(api: Any) -> None:
+    headers = {"Idempotency-Key": "repeat-2"}
+    api.start("email_triage", BODY, **headers)
+    other = api.http.post("/api/runs/email_triage", json={**BODY, "spam_threshold": 0.8}, headers=headers)
+    assert (other.status_code, other.json()["type"]) == (422, "urn:problem:idempotency-key-reused")
+
+
+def test_a_key_counts_for_one_orchestration_only(api: Any) -> None:
+    headers = {"Idempotency-Key": "repeat-3"}
+    assert api.start("email_triage", BODY, **headers) != api.start("content_approval", {"topic": "tea"}, **headers)
+
+
+def test_any_number_of_starts_at_once_give_one_run_for_each_key(api: Any, host: Any) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        keys = [f"storm-{number % 5}" for number in range(60)]
+        started = list(pool.map(lambda key: api.start("email_triage", BODY, **{"Idempotency-Key": key}), keys))
+    assert len(set(started)) == 5
+    for instance_id in set(started):
+        api.finish(instance_id)
+        assert len(list(host.outbox.glob(f"{instance_id}*.eml"))) == 1
+
+
+@pytest.mark.parametrize("key", ["", "two words", "x" * 129])
+def test_an_impossible_key_is_refused(api: Any, key: str) -> None:
+    response = api.http.post("/api/runs/email_triage", json=BODY, headers={"Idempotency-Key": key})
+    assert (response.status_code, response.json()["type"]) == (400, "urn:problem:invalid-idempotency-key")

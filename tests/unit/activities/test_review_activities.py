@@ -1,0 +1,104 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from activities.escalate_for_review import Escalation, escalate_for_review
+from activities.notify_reviewer import ReviewRequest, notify_reviewer
+from activities.review_channel import ReviewWebhookError
+from settings import ReviewSettings
+
+REQUEST = ReviewRequest(
+    key="run-1-r1",
+    instance_id="run-1",
+    request_id="r1",
+    attempt=1,
+    title="Tea",
+    content="Tea is wärm.",
+    content_hash="0" * 64,
+    expires_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+ESCALATION = Escalation(
+    key="run-1-r1-escalation",
+    instance_id="run-1",
+    request_id="r1",
+    title="Tea",
+    content="Tea is warm.",
+    expired_at=datetime(2026, 1, 2, tzinfo=UTC),
+)
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook on this machine that keeps what it gets and answers with `status`."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.received: list[tuple[str | None, dict[str, Any]]] = []
+        super().__init__(("127.0.0.1", 0), ReceiverHandler)
+
+    @property
+    def review(self) -> ReviewSettings:
+        return ReviewSettings(webhook_url=f"http://127.0.0.1:{self.server_port}/hook?token=secret")
+
+
+class ReceiverHandler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.received.append((self.headers["Idempotency-Key"], body))
+        self.send_response(self.server.status)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_without_a_webhook_each_message_is_one_file(tmp_path: Path) -> None:
+    for _ in range(2):
+        notified = notify_reviewer(REQUEST, review=ReviewSettings(), outbox_dir=tmp_path)
+        escalated = escalate_for_review(ESCALATION, review=ReviewSettings(), outbox_dir=tmp_path)
+    files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "reviews").iterdir()}
+    assert files == {
+        "run-1-r1.json": {"kind": "review_requested", **REQUEST.model_dump(mode="json")},
+        "run-1-r1-escalation.json": {"kind": "review_escalated", **ESCALATION.model_dump(mode="json")},
+    }
+    assert notified.location == str(tmp_path / "reviews" / "run-1-r1.json")
+    assert (escalated.channel, notified.channel) == ("outbox", "outbox")
+
+
+def test_a_webhook_can_tell_a_repeat_by_its_key(receiver: Receiver, tmp_path: Path) -> None:
+    receipts = [notify_reviewer(REQUEST, review=receiver.review, outbox_dir=tmp_path) for _ in range(2)]
+    assert receipts[0] == receipts[1]
+    assert receiver.received == [("run-1-r1", {"kind": "review_requested", **REQUEST.model_dump(mode="json")})] * 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_fails_without_showing_the_url(receiver: Receiver, tmp_path: Path) -> None:
+    receiver.status = 503
+    with pytest.raises(ReviewWebhookError, match="HTTP 503") as failure:
+        escalate_for_review(ESCALATION, review=receiver.review, outbox_dir=tmp_path)
+    assert "secret" not in str(failure.value)
+
+
+def test_a_webhook_that_is_down_fails_without_showing_the_url(tmp_path: Path, unused_tcp_port: int) -> None:
+    review = ReviewSettings(webhook_url=f"http://127.0.0.1:{unused_tcp_port}/hook?token=secret")
+    with pytest.raises(ReviewWebhookError, match="cannot be reached") as failure:
+        notify_reviewer(REQUEST, review=review, outbox_dir=tmp_path)
+    assert "secret" not in str(failure.value)
