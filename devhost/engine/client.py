@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from devhost.clock import Clock
 from devhost.engine.dispatcher import Dispatcher
+from devhost.engine.execution import Execution
+from devhost.engine.rewind import rewind
 from devhost.engine.scheduling import start_changes
 from devhost.hub.rows import OPERATION, Changes, Instance, Message, Status
 from devhost.hub.store import TaskHub
@@ -115,6 +118,45 @@ class HubClient:
                 f"{instance.status} state."
             )
         self._send(instance, history.execution_resumed(self._clock.now(), reason))
+
+    def rewind(self, instance_id: str) -> None:
+        """Take a failed instance, and the failed children it waits for, back to before what failed; they go on there.
+
+        Raises:
+            InstanceNotFoundError: There is no such instance.
+            InstanceEndedError: It has ended in another way than by failing.
+            InstanceStateError: It has not ended, or a child it needs is no longer there.
+        """
+        instance = self._instance(instance_id)
+        if instance.status.is_final and instance.status is not Status.FAILED:
+            raise InstanceEndedError(f"Instance '{instance_id}' is {instance.status}.")
+        changes = Changes()
+        self._rewind(instance, changes)
+        for one in changes.instances:
+            self._forget(one.instance_id)
+        self._dispatcher.commit(changes)
+
+    def _rewind(self, instance: Instance, changes: Changes) -> None:
+        instance_id = instance.instance_id
+        if instance.status is not Status.FAILED:
+            raise InstanceStateError(
+                f"Cannot rewind the orchestration instance {instance_id} because instance is in the "
+                f"{instance.status} state."
+            )
+        result = rewind(Execution.replay(instance, self._hub.history(instance_id)))
+        now = self._clock.now()
+        changes.instances.append(replace(instance, status=Status.RUNNING, output=None, updated=now))
+        changes.forget_history.append(instance_id)
+        changes.history += [(instance_id, n, row) for n, row in enumerate(result.rows)]
+        changes.messages += result.messages
+        changes.activities += result.activities
+        for child_id in result.children.values():
+            child = self._hub.instance(child_id)
+            if child is None:
+                raise InstanceStateError(
+                    f"Cannot rewind the orchestration instance {instance_id} because its child {child_id} is gone."
+                )
+            self._rewind(child, changes)
 
     def purge(self, instance_id: str) -> bool:
         """Forget an instance that has ended; False when there is none, or it runs."""

@@ -22,7 +22,7 @@ class Kind(Enum):
     MESSAGE = "a send event"
 
 
-_SCHEDULING = {
+SCHEDULING = {
     EventType.TASK_SCHEDULED: Kind.ACTIVITY,
     EventType.SUB_ORCHESTRATION_CREATED: Kind.CHILD,
     EventType.TIMER_CREATED: Kind.TIMER,
@@ -46,8 +46,8 @@ class Task:
     kind: Kind
     name: str
     is_done: bool = False
+    input: str | None = None
     retry: Retry | None = None
-    retry_input: str | None = None
     attempts: int = 1
     last_failed: bool = False
 
@@ -56,8 +56,9 @@ class Task:
 class Note:
     """What devhost keeps beside a history event, since the extension's history does not say it.
 
-    For the first attempt of a task with a retry policy: the policy and the input. For its timers and later attempts:
-    the id of that first attempt. For an entity operation: its request id, and whether it is a signal.
+    For an activity or a child: its input, which the history lacks, and its retry policy. For the timers and later
+    attempts of a retry: the id of the first attempt. For an entity operation: its request id, and whether it is a
+    signal.
     """
 
     retry: Retry | None = None
@@ -114,8 +115,8 @@ class Execution:
         kind = EventType(event["EventType"])
         self.rows.append(row)
         self._types.append(kind)
-        if kind in _SCHEDULING:
-            self._scheduled(_SCHEDULING[kind], event, Note.load(row.note))
+        if kind in SCHEDULING:
+            self._scheduled(SCHEDULING[kind], event, Note.load(row.note))
         elif kind in _ENDING:
             self._ended(kind, event[_ENDING[kind]])
         elif kind is EventType.EVENT_RAISED:
@@ -139,7 +140,7 @@ class Execution:
     def _end_of_last_input(self) -> int:
         """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""
         end = len(self._types)
-        while end and (self._types[end - 1] in _SCHEDULING or self._types[end - 1] is EventType.ORCHESTRATOR_COMPLETED):
+        while end and (self._types[end - 1] in SCHEDULING or self._types[end - 1] is EventType.ORCHESTRATOR_COMPLETED):
             end -= 1
         return end
 
@@ -153,7 +154,7 @@ class Execution:
                 task.last_failed = False
         else:
             name = event["InstanceId"] if kind is Kind.MESSAGE else event.get("Name", "")
-            task = Task(task_id, kind, name, is_done=note.is_signal, retry=note.retry, retry_input=note.input)
+            task = Task(task_id, kind, name, is_done=note.is_signal, input=note.input, retry=note.retry)
             self.tasks.append(task)
         if not note.is_signal:
             self.pending[task_id] = task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 from asyncio import Semaphore
@@ -144,7 +145,8 @@ class Orchestrations:
         for remark in result.remarks:
             logger.warning("%s: '%s' %s.", instance.instance_id, instance.name, remark)
         if instance.status is Status.FAILED:
-            logger.error("%s: '%s' failed: %s", instance.instance_id, instance.name, instance.output)
+            first_line, *_ = str(json.loads(instance.output or "null")).splitlines()
+            logger.error("%s: '%s' ended: %s", instance.instance_id, instance.name, first_line)
         elif instance.status.is_final:
             logger.info("%s: '%s' %s.", instance.instance_id, instance.name, instance.status.lower())
 

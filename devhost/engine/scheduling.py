@@ -98,7 +98,7 @@ class Scheduler:
     def retry(self, task: Task) -> None:
         """Start the next attempt of a task whose retry timer has fired."""
         kind = ActionType.CALL_ACTIVITY if task.kind is Kind.ACTIVITY else ActionType.CALL_SUB_ORCHESTRATOR
-        self._start(Action(kind, task.name, input=task.retry_input), Note(retry_of=task.task_id))
+        self._start(Action(kind, task.name, input=task.input), Note(retry_of=task.task_id))
 
     def retry_later(self, task: Task, fire_at: datetime) -> None:
         """Start the timer after a failed attempt of a task."""
@@ -175,11 +175,9 @@ class Scheduler:
 
     def _start_activity(self, task_id: int, action: Action) -> Event:
         instance = self._execution.instance
-        name, input_text = action.name, action.input
-        if action.http is not None:
-            name, input_text = HTTP_ACTIVITY, json.dumps(action.http)
+        name = _task_name(action)
         self._changes.activities.append(
-            ActivityItem(instance.instance_id, instance.execution_id, task_id, name, input_text)
+            ActivityItem(instance.instance_id, instance.execution_id, task_id, name, _task_input(action))
         )
         return history.task_scheduled(self._now, task_id, name)
 
@@ -252,7 +250,11 @@ def _note(action: Action, execution: Execution) -> Note:
         # Derived, so that a turn repeated after a crash sends the same request.
         request_id = str(uuid.uuid5(_REQUEST_IDS, f"{execution.instance.execution_id}/{execution.next_id}"))
         return Note(request_id=request_id, is_signal=action.kind is ActionType.SIGNAL_ENTITY)
-    return Note(retry=action.retry, input=action.input if action.retry else None)
+    return Note(retry=action.retry, input=_task_input(action))
+
+
+def _task_input(action: Action) -> str | None:
+    return action.input if action.http is None else json.dumps(action.http)
 
 
 def _task_name(action: Action) -> str:

@@ -74,6 +74,9 @@ class Turn:
         self._record(history.orchestrator_started(self._now))
         for message, event in zip(news, self._events, strict=True):
             self._execution.record(event, HistoryRow(message.body))
+        if self._first_row == 0 and self._instance.status is Status.RUNNING:
+            # An execution that continues another begins with a turn that has ended already, as the extension has it.
+            self._record(history.orchestrator_completed(self._now))
         return self._request()
 
     def nothing_new(self) -> TurnResult:
@@ -163,10 +166,10 @@ class Turn:
     def _end(self, answer: Answer, walk: Walk, scheduler: Scheduler) -> TurnResult:
         wants_to_end = answer.is_done or answer.error is not None
         if walk.waits_for is not None:
-            if walk.held_back or wants_to_end:
+            if walk.held_back:
                 self._remarks.append(
-                    f"{walk.held_back} action(s) are held back until the one before them completes, as on Azure: "
-                    "create all tasks that race each other together"
+                    f"holds back {walk.held_back} action(s) until the one before them completes, as on Azure: create "
+                    "all tasks that race each other together"
                 )
             return self._go_on()
         if not wants_to_end:

@@ -167,10 +167,35 @@ class TaskHub:
 
     def entity(self, entity_id: str) -> Entity | None:
         """Return an entity's row, or None when it never ran."""
-        row = self._db.execute(
-            "SELECT entity_id, present, state, updated FROM entities WHERE entity_id = ?", (entity_id,)
-        ).fetchone()
-        return None if row is None else Entity(row[0], bool(row[1]), row[2], from_micros(row[3]))
+        row = self._db.execute("SELECT * FROM entities WHERE entity_id = ?", (entity_id,)).fetchone()
+        return None if row is None else _entity(row)
+
+    def entities(
+        self,
+        *,
+        name: str = "",
+        updated_from: datetime | None = None,
+        updated_to: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int,
+    ) -> list[Entity]:
+        """Return the present entities in order of their last operation, at most `limit`; no name means every name."""
+        where, values = ["present"], list[object]()
+        if name:
+            prefix = f"@{name}@"
+            where.append("substr(entity_id, 1, ?) = ?")
+            values += [len(prefix), prefix]
+        if updated_from is not None:
+            where.append("updated >= ?")
+            values.append(to_micros(updated_from))
+        if updated_to is not None:
+            where.append("updated <= ?")
+            values.append(to_micros(updated_to))
+        if after is not None:
+            where.append("(updated, entity_id) > (?, ?)")
+            values += [to_micros(after[0]), after[1]]
+        query = f"SELECT * FROM entities WHERE {' AND '.join(where)} ORDER BY updated, entity_id LIMIT ?"
+        return [_entity(row) for row in self._db.execute(query, (*values, limit))]
 
     # Below: one statement each, inside a transaction of the caller.
 
@@ -265,3 +290,8 @@ def _instance(row: tuple[str, str, str, str, str, str, str, int, int, str | None
         if parent_instance is None
         else Parent(str(parent_instance), str(parent_execution), int(str(parent_task))),
     )
+
+
+def _entity(row: tuple[str, int, str | None, int]) -> Entity:
+    entity_id, present, state, updated = row
+    return Entity(entity_id, bool(present), state, from_micros(updated))

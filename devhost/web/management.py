@@ -6,10 +6,8 @@ with an empty body, a wrong method included.
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -24,20 +22,16 @@ from devhost.engine.client import (
 from devhost.engine.dispatcher import Dispatcher
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Instance, Status
-from devhost.hub.store import TaskHub, from_micros, to_micros
+from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.answer import compact
 from devhost.protocol.client_binding import ClientBinding
 from devhost.protocol.entities import EntityId
-from devhost.protocol.history import parse_timestamp
 from devhost.routing.router import Route, Router
 from devhost.routing.template import RouteTemplate
-from devhost.web import payloads
+from devhost.web import payloads, query
 from devhost.web.json_errors import json_error
 
-CONTINUATION = "x-ms-continuation-token"
-
-_DEFAULT_PAGE = 100
 _LONGEST_ID = 256
 _REFUSED_IN_IDS = frozenset("/\\#?") | {chr(code) for code in (*range(32), *range(127, 160))}
 _EMPTY_KEY = "$"
@@ -72,7 +66,9 @@ class ManagementApi:
             self._route("POST", "instances/{id}/terminate", self._terminate),
             self._route("POST", "instances/{id}/suspend", self._suspend),
             self._route("POST", "instances/{id}/resume", self._resume),
+            self._route("POST", "instances/{id}/rewind", self._rewind),
             self._route("POST", "instances/{id}/restart", self._restart),
+            self._route("GET", "entities/{name?}", self._list_entities),
             self._route("POST", "entities/{name}/{key}", self._signal_entity),
             self._route("DELETE", "entities/{name}/{key}", self._delete_entity),
             self._route("GET", "entities/{name}/{key}", self._read_entity),
@@ -105,7 +101,7 @@ class ManagementApi:
     # Orchestrations
 
     async def _start(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        seconds, interval = _number(request, "timeout"), _number(request, "pollingInterval")
+        seconds, interval = query.number(request, "timeout"), query.number(request, "pollingInterval")
         waits = seconds is not None and interval is not None
         if seconds is not None and interval is not None and seconds < interval:
             text = f"Total timeout {seconds:g} should be bigger than retry timeout {interval:g}"
@@ -128,36 +124,35 @@ class ManagementApi:
 
     async def _status(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         instance = self._instance(values["id"])
-        show_input = _flag(request, "showInput", default=True)
+        show_input = query.flag(request, "showInput", default=True)
         events = None
-        if _flag(request, "showHistory"):
+        if query.flag(request, "showHistory"):
             events = payloads.history_events(
                 self._hub.history(instance.instance_id),
                 show_input=show_input,
-                show_output=_flag(request, "showHistoryOutput"),
+                show_output=query.flag(request, "showHistoryOutput"),
             )
         payload = payloads.status(instance, show_input=show_input, history=events)
         if not instance.status.is_final:
             return _json(payload, 202, {"Location": str(request.url), "Retry-After": "5"})
-        is_error = instance.status is Status.FAILED and _flag(request, "returnInternalServerErrorOnFailure")
+        is_error = instance.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")
         return _json(payload, 500 if is_error else 200)
 
     async def _query(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        limit = int(_number(request, "top") or 0)
-        limit = limit if limit > 0 else _DEFAULT_PAGE
+        limit = query.limit(request)
         found = self._hub.instances(
-            statuses=_statuses(request),
-            created_from=_time(request, "createdTimeFrom"),
-            created_to=_time(request, "createdTimeTo"),
+            statuses=query.statuses(request),
+            created_from=query.time(request, "createdTimeFrom"),
+            created_to=query.time(request, "createdTimeTo"),
             id_prefix=request.query.get("instanceIdPrefix", ""),
-            after=_after(request.headers.get(CONTINUATION, "")),
+            after=query.after(request),
             limit=limit + 1,
         )
         page = found[:limit]
-        token = _token(page[-1]) if len(found) > limit else ""
-        show_input = _flag(request, "showInput", default=True)
+        token = query.token(page[-1].created, page[-1].instance_id) if len(found) > limit else ""
+        show_input = query.flag(request, "showInput", default=True)
         rows = [payloads.status(one, show_input=show_input) for one in page]
-        return _json(rows, headers={CONTINUATION: token})
+        return _json(rows, headers={query.CONTINUATION: token})
 
     async def _purge(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         if not self._client.purge(values["id"]):
@@ -165,10 +160,10 @@ class ManagementApi:
         return _json({"instancesDeleted": 1})
 
     async def _purge_many(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        created_from = _time(request, "createdTimeFrom")
+        created_from = query.time(request, "createdTimeFrom")
         if created_from is None:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
-        purged = self._client.purge_many(_statuses(request), created_from, _time(request, "createdTimeTo"))
+        purged = self._client.purge_many(query.statuses(request), created_from, query.time(request, "createdTimeTo"))
         return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
 
     async def _raise_event(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
@@ -192,10 +187,14 @@ class ManagementApi:
         self._client.resume(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
+    async def _rewind(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        self._client.rewind(values["id"])
+        return web.Response(status=202)
+
     async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         old_id = values["id"]
         try:
-            new_id = self._client.restart(old_id, new_id=_flag(request, "restartWithNewInstanceId", default=True))
+            new_id = self._client.restart(old_id, new_id=query.flag(request, "restartWithNewInstanceId", default=True))
         except InstanceNotFoundError:
             message = "InstanceId does not match a valid orchestration instance."
             text = f"No instance with ID '{old_id}' was found. (Parameter 'instanceId')"
@@ -226,6 +225,22 @@ class ManagementApi:
         if row is None or not row.present or row.state is None:
             return web.Response(status=404)
         return web.Response(text=row.state, content_type="application/json", charset="utf-8")
+
+    async def _list_entities(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
+        limit = query.limit(request)
+        found = self._hub.entities(
+            name=values.get("name", "").lower(),
+            updated_from=query.time(request, "lastOperationTimeFrom"),
+            updated_to=query.time(request, "lastOperationTimeTo"),
+            after=query.after(request),
+            limit=limit + 1,
+        )
+        page = found[:limit]
+        token = query.token(page[-1].updated, page[-1].entity_id) if len(found) > limit else ""
+        fetch_state = query.flag(request, "fetchState")
+        return _json(
+            [payloads.entity(one, fetch_state=fetch_state) for one in page], headers={query.CONTINUATION: token}
+        )
 
     def _signal(self, values: Mapping[str, str], operation: str, input_text: str | None) -> web.Response:
         entity_id = _entity_id(values)
@@ -267,41 +282,3 @@ def _is_valid_id(instance_id: str) -> bool:
 def _entity_id(values: Mapping[str, str]) -> EntityId:
     key = values["key"]
     return EntityId.of(values["name"], "" if key == _EMPTY_KEY else key)
-
-
-# Query values that cannot be read are ignored, not refused, as by the extension.
-
-
-def _flag(request: web.Request, name: str, *, default: bool = False) -> bool:
-    return {"true": True, "false": False}.get(request.query.get(name, "").lower(), default)
-
-
-def _number(request: web.Request, name: str) -> float | None:
-    try:
-        return float(request.query[name])
-    except (KeyError, ValueError):
-        return None
-
-
-def _time(request: web.Request, name: str) -> datetime | None:
-    try:
-        return parse_timestamp(request.query[name])
-    except (KeyError, ValueError):
-        return None
-
-
-def _statuses(request: web.Request) -> frozenset[Status]:
-    wanted = {name.strip().lower() for name in request.query.get("runtimeStatus", "").split(",")}
-    return frozenset(status for status in Status if status.value.lower() in wanted)
-
-
-def _token(last: Instance) -> str:
-    return base64.urlsafe_b64encode(json.dumps([to_micros(last.created), last.instance_id]).encode()).decode()
-
-
-def _after(token: str) -> tuple[datetime, str] | None:
-    try:
-        created, instance_id = json.loads(base64.urlsafe_b64decode(token))
-        return from_micros(int(created)), str(instance_id)
-    except (ValueError, TypeError):
-        return None

@@ -1,0 +1,67 @@
+"""Query values and continuation tokens of management requests.
+
+A value that cannot be read is ignored, not refused, as by the extension.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+
+from aiohttp import web
+
+from devhost.hub.rows import Status
+from devhost.hub.store import from_micros, to_micros
+from devhost.protocol.history import parse_timestamp
+
+CONTINUATION = "x-ms-continuation-token"
+
+_DEFAULT_PAGE = 100
+
+
+def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
+    """Return a `true` or `false` in any case."""
+    return {"true": True, "false": False}.get(request.query.get(name, "").lower(), default)
+
+
+def number(request: web.Request, name: str) -> float | None:
+    """Return a number, or None."""
+    try:
+        return float(request.query[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def time(request: web.Request, name: str) -> datetime | None:
+    """Return an ISO 8601 time as UTC, or None."""
+    try:
+        return parse_timestamp(request.query[name])
+    except (KeyError, ValueError):
+        return None
+
+
+def statuses(request: web.Request) -> frozenset[Status]:
+    """Return the statuses that `runtimeStatus` lists, in any case."""
+    wanted = {name.strip().lower() for name in request.query.get("runtimeStatus", "").split(",")}
+    return frozenset(status for status in Status if status.value.lower() in wanted)
+
+
+def limit(request: web.Request) -> int:
+    """Return how many rows a page has at most."""
+    wanted = int(number(request, "top") or 0)
+    return wanted if wanted > 0 else _DEFAULT_PAGE
+
+
+def after(request: web.Request) -> tuple[datetime, str] | None:
+    """Return where the last page ended, from the continuation header; None for the first page."""
+    try:
+        moment, last_id = json.loads(base64.urlsafe_b64decode(request.headers.get(CONTINUATION, "")))
+        return from_micros(int(moment)), str(last_id)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def token(moment: datetime, last_id: str) -> str:
+    """Return the continuation token after a row."""
+    return base64.urlsafe_b64encode(json.dumps([to_micros(moment), last_id]).encode()).decode()
