@@ -10,7 +10,6 @@ from agent_framework import SupportsChatGetResponse
 
 from settings import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
 
-
 logger = logging.getLogger(__name__)
 
 
