@@ -41,7 +41,9 @@ class AnswerValues(ValueSource):
             return f"{MARK} {labelled}"
         if field.name in _SHORT_NAMES:
             return f"{MARK} {excerpt(latest, 60)}"
-        return f"{describe(self._conversation)}{_signs(self._judgements(field))}"
+        prose = describe(self._conversation)
+        signs = _signs(self._judgements(field))
+        return f"{MARK} {signs}. {prose.removeprefix(MARK).lstrip()}" if signs else prose
 
     def words(self) -> Sequence[str]:
         return _words(self._conversation.latest)
@@ -94,7 +96,7 @@ def _quote(text: str) -> str:
 
 
 def _signs(judgements: Sequence[Judgement]) -> str:
-    return "".join(f"; signs of {found.topic}: {', '.join(found.signs) or 'none'}" for found in judgements)
+    return "; ".join(f"Signs of {found.topic}: {', '.join(found.signs) or 'none'}" for found in judgements)
 
 
 def _labelled(name: str, text: str) -> str | None:

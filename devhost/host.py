@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from devhost.app_settings import HostSettings, load_host_settings, load_local_settings
 from devhost.clock import Clock, SystemClock
-from devhost.engine.activities import Activities
-from devhost.engine.builtin_http import HttpActivity
-from devhost.engine.client import HubClient
-from devhost.engine.dispatcher import Dispatcher, Processor
-from devhost.engine.entities import Entities
-from devhost.engine.orchestrations import Orchestrations
+from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, Refused, TriggerType, host_rules
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
@@ -54,8 +49,12 @@ class RunningHost:
 
 
 @asynccontextmanager
-async def run_host(options: Options, clock: Clock | None = None) -> AsyncIterator[RunningHost]:
+async def run_host(
+    options: Options, clock: Clock | None = None, open_hub: Callable[[Path | None], TaskHub] = TaskHub
+) -> AsyncIterator[RunningHost]:
     """Serve an app until the context ends: work left in the task hub goes on, running work gets a moment to finish.
+
+    The clock and the opening of the task hub are seams for tests.
 
     Raises:
         SettingsError: host.json or local.settings.json cannot be used.
@@ -73,7 +72,7 @@ async def run_host(options: Options, clock: Clock | None = None) -> AsyncIterato
         if options.hub_path is not None:
             options.hub_path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(HubLock(options.hub_path))
-        hub = TaskHub(options.hub_path)
+        hub = open_hub(options.hub_path)
         stack.callback(hub.close)
 
         worker = Worker()
@@ -84,29 +83,15 @@ async def run_host(options: Options, clock: Clock | None = None) -> AsyncIterato
         refused = (*unloadable, *forbidden, *misrouted)
         functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in misrouted})
 
-        dispatcher = Dispatcher(hub, clock)
-        orchestrations = Orchestrations(
-            hub, dispatcher, worker, functions, clock, max_concurrent=settings.max_concurrent_orchestrators
-        )
-        entities = Entities(hub, dispatcher, worker, functions, clock, max_batch=settings.max_entity_batch)
-        http_activity = HttpActivity()
-        stack.push_async_callback(http_activity.close)
-        activities = Activities(
-            dispatcher, worker, functions, clock, http_activity, max_concurrent=settings.max_concurrent_activities
-        )
-
-        def processor_of(target: str) -> Processor:
-            return entities if target.startswith("@") else orchestrations
-
-        stack.push_async_callback(dispatcher.stop, _GRACE_SECONDS)
-        recovered = dispatcher.start(processor_of, activities.run)
+        engine = Engine(hub, worker, functions, clock, settings)
+        stack.push_async_callback(engine.stop, _GRACE_SECONDS)
+        recovered = engine.start()
 
         base_url = f"http://{_url_host(options.host)}:{port}"
         binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
-        client = HubClient(hub, dispatcher, clock, orchestrations.forget)
         server = Server(
             HttpFunctions(worker, functions, Router(routes), binding.dump()),
-            ManagementApi(hub, client, dispatcher, functions, binding),
+            ManagementApi(engine, functions, binding),
         )
         stack.push_async_callback(server.close)
         await server.start(listener)

@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from devhost.protocol.answer import compact
+from devhost.protocol.json_text import compact
 
 _LEFT_OUT = ("content-type", "content-length")
 

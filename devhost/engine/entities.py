@@ -12,9 +12,10 @@ from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Changes, Entity, Message
 from devhost.hub.store import TaskHub
 from devhost.protocol import failures, history
-from devhost.protocol.answer import ProtocolError, compact
+from devhost.protocol.answer import ProtocolError
 from devhost.protocol.entities import BatchResult, EntityId, OperationResult, Request, batch_request, parse_batch_result
 from devhost.protocol.history import EventType
+from devhost.protocol.json_text import compact
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.entities")

@@ -14,9 +14,10 @@ from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import OPERATION, ActivityItem, Changes, HistoryRow, Instance, Message, Parent
 from devhost.hub.rows import Status as InstanceStatus
 from devhost.protocol import failures, history
-from devhost.protocol.answer import Action, ActionType, compact
+from devhost.protocol.answer import Action, ActionType
 from devhost.protocol.entities import EntityId, Request
 from devhost.protocol.history import Event, EventType
+from devhost.protocol.json_text import compact
 
 HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 
@@ -219,7 +220,7 @@ class Scheduler:
         request = Request(
             operation=action.name,
             request_id=request_id,
-            input=None if action.input is None else json.dumps(action.input, ensure_ascii=False),
+            input=None if action.input is None else compact(action.input),
             is_signal=action.kind is ActionType.SIGNAL_ENTITY,
             parent=instance.instance_id,
             parent_execution=instance.execution_id,

@@ -17,8 +17,9 @@ from devhost.engine.scheduling import Scheduler, SchedulingError, UnknownFunctio
 from devhost.functions import FunctionTable
 from devhost.hub.rows import Changes, HistoryRow, Instance, Message, Status
 from devhost.protocol import failures, history
-from devhost.protocol.answer import Action, Answer, compact
+from devhost.protocol.answer import Action, Answer
 from devhost.protocol.history import Event, EventType
+from devhost.protocol.json_text import compact
 
 _MAX_STATUS_KILOBYTES = 16
 
@@ -140,7 +141,7 @@ class Turn:
             "maximumShortTimerDuration": None,
             "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
         }
-        rest = json.dumps(fields, ensure_ascii=False)[1:]
+        rest = compact(fields)[1:]
         return f'{{"history": {self._execution.rendered_history()}, "input": {instance.input or "null"}, {rest}'
 
     def _check_custom_status(self, status: str | None) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
+from devhost.protocol.json_text import compact
+
 _LABEL = "\n\n$OutOfProcData$:"
 
 
@@ -84,11 +86,6 @@ class Answer:
     custom_status: str | None = None
     error: str | None = None
     complete: bool = True
-
-
-def compact(value: Any) -> str:
-    """Write a value as the extension does: no blanks, no escapes for letters outside ASCII."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def parse_answer(text: str) -> Answer:

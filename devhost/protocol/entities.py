@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from devhost.protocol.answer import ProtocolError, compact
+from devhost.protocol.answer import ProtocolError
+from devhost.protocol.json_text import compact
 
 _NAMESPACE = "Microsoft.Azure.WebJobs.Extensions.DurableTask"
 _NEVER = "0001-01-01T00:00:00"
@@ -109,7 +110,7 @@ def batch_request(entity: EntityId, exists: bool, state: str | None, requests: S
         {"name": one.operation, "input": one.input, "isSignal": one.is_signal, "id": one.request_id} for one in requests
     ]
     body = {"self": {"name": entity.name, "key": entity.key}, "exists": exists, "state": state, "batch": batch}
-    return json.dumps(body, ensure_ascii=False)
+    return compact(body)
 
 
 def parse_batch_result(text: str, expected: int) -> BatchResult:

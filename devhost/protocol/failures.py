@@ -5,8 +5,9 @@ Recorded from Microsoft.Azure.WebJobs.Extensions.DurableTask 3.14.1, blanks incl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+
+from devhost.protocol.json_text import compact
 
 _CHANGED = "Was a change made to the orchestrator code after this instance had already started running?"
 
@@ -28,7 +29,7 @@ def activity_failed(name: str, error: str) -> str:
 
 def exception_details(message: str) -> str:
     """Give a failure's details as the JSON of a .NET exception."""
-    return json.dumps({"ClassName": "System.Exception", "Message": message}, ensure_ascii=False)
+    return compact({"ClassName": "System.Exception", "Message": message})
 
 
 def unknown_function(name: str, kind: str, known: Iterable[str]) -> str:

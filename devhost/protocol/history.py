@@ -6,10 +6,11 @@ of its fields without `IsPlayed`, which depends on the turn that sends it and is
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
+
+from devhost.protocol.json_text import compact
 
 
 class EventType(IntEnum):
@@ -54,7 +55,7 @@ def parse_timestamp(text: str) -> datetime:
 
 def dump(event: Event) -> str:
     """Return the stored text of an event."""
-    return json.dumps(event, ensure_ascii=False)
+    return compact(event)
 
 
 def render(stored: str, *, played: bool) -> str:

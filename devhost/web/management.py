@@ -13,20 +13,18 @@ from typing import Any
 from aiohttp import web
 
 from devhost.engine.client import (
-    HubClient,
     InstanceEndedError,
     InstanceNotFoundError,
     InstanceRunningError,
     InstanceStateError,
 )
-from devhost.engine.dispatcher import Dispatcher
+from devhost.engine.engine import Engine
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Instance, Status
-from devhost.hub.store import TaskHub
 from devhost.protocol import failures
-from devhost.protocol.answer import compact
 from devhost.protocol.client_binding import ClientBinding
 from devhost.protocol.entities import EntityId
+from devhost.protocol.json_text import compact
 from devhost.routing.router import Route, Router
 from devhost.routing.template import RouteTemplate
 from devhost.web import payloads, query
@@ -42,17 +40,8 @@ _Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.Response]]
 class ManagementApi:
     """Answers management requests from the task hub."""
 
-    def __init__(
-        self,
-        hub: TaskHub,
-        client: HubClient,
-        dispatcher: Dispatcher,
-        functions: FunctionTable,
-        binding: ClientBinding,
-    ) -> None:
-        self._hub = hub
-        self._client = client
-        self._dispatcher = dispatcher
+    def __init__(self, engine: Engine, functions: FunctionTable, binding: ClientBinding) -> None:
+        self._engine = engine
         self._functions = functions
         self._binding = binding
         self._handlers: dict[str, _Handler] = {}
@@ -113,11 +102,11 @@ class ManagementApi:
         if body and (fault := json_error(body)) is not None:
             return _json(_invalid_json(fault), 400)
         try:
-            instance_id = self._client.start(values["name"], instance_id, body or None)
+            instance_id = self._engine.client.start(values["name"], instance_id, body or None)
         except InstanceRunningError:
             return _json({"Message": f"An orchestration with id '{instance_id}' already exists."}, 409)
-        if waits and await self._dispatcher.instance_ended(instance_id, seconds or 0):
-            instance = self._hub.instance(instance_id)
+        if waits and await self._engine.dispatcher.instance_ended(instance_id, seconds or 0):
+            instance = self._engine.hub.instance(instance_id)
             if instance is not None:
                 return _outcome(instance)
         return self._check_status(request, instance_id)
@@ -128,7 +117,7 @@ class ManagementApi:
         events = None
         if query.flag(request, "showHistory"):
             events = payloads.history_events(
-                self._hub.history(instance.instance_id),
+                self._engine.hub.history(instance.instance_id),
                 show_input=show_input,
                 show_output=query.flag(request, "showHistoryOutput"),
             )
@@ -140,7 +129,7 @@ class ManagementApi:
 
     async def _query(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         limit = query.limit(request)
-        found = self._hub.instances(
+        found = self._engine.hub.instances(
             statuses=query.statuses(request),
             created_from=query.time(request, "createdTimeFrom"),
             created_to=query.time(request, "createdTimeTo"),
@@ -155,7 +144,7 @@ class ManagementApi:
         return _json(rows, headers={query.CONTINUATION: token})
 
     async def _purge(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        if not self._client.purge(values["id"]):
+        if not self._engine.client.purge(values["id"]):
             return web.Response(status=404)
         return _json({"instancesDeleted": 1})
 
@@ -163,7 +152,9 @@ class ManagementApi:
         created_from = query.time(request, "createdTimeFrom")
         if created_from is None:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
-        purged = self._client.purge_many(query.statuses(request), created_from, query.time(request, "createdTimeTo"))
+        purged = self._engine.client.purge_many(
+            query.statuses(request), created_from, query.time(request, "createdTimeTo")
+        )
         return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
 
     async def _raise_event(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
@@ -172,29 +163,31 @@ class ManagementApi:
             return _json({"Message": "Only application/json request content is supported"}, 400)
         if (fault := json_error(body)) is not None:
             return _json(_invalid_json(fault), 400)
-        self._client.raise_event(values["id"], values["event"], compact(json.loads(body)))
+        self._engine.client.raise_event(values["id"], values["event"], compact(json.loads(body)))
         return web.Response(status=202)
 
     async def _terminate(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._client.terminate(values["id"], request.query.get("reason"))
+        self._engine.client.terminate(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _suspend(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._client.suspend(values["id"], request.query.get("reason"))
+        self._engine.client.suspend(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _resume(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._client.resume(values["id"], request.query.get("reason"))
+        self._engine.client.resume(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _rewind(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._client.rewind(values["id"])
+        self._engine.client.rewind(values["id"])
         return web.Response(status=202)
 
     async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         old_id = values["id"]
         try:
-            new_id = self._client.restart(old_id, new_id=query.flag(request, "restartWithNewInstanceId", default=True))
+            new_id = self._engine.client.restart(
+                old_id, new_id=query.flag(request, "restartWithNewInstanceId", default=True)
+            )
         except InstanceNotFoundError:
             message = "InstanceId does not match a valid orchestration instance."
             text = f"No instance with ID '{old_id}' was found. (Parameter 'instanceId')"
@@ -214,21 +207,21 @@ class ManagementApi:
             if (fault := json_error(body)) is not None:
                 return _json({"Message": f"Could not parse JSON content: {fault}"}, 400)
         elif body:
-            input_text = json.dumps(body, ensure_ascii=False)
+            input_text = compact(body)
         return self._signal(values, request.query.get("op", ""), input_text)
 
     async def _delete_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         return self._signal(values, "delete", None)
 
     async def _read_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        row = self._hub.entity(str(_entity_id(values)))
+        row = self._engine.hub.entity(str(_entity_id(values)))
         if row is None or not row.present or row.state is None:
             return web.Response(status=404)
         return web.Response(text=row.state, content_type="application/json", charset="utf-8")
 
     async def _list_entities(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         limit = query.limit(request)
-        found = self._hub.entities(
+        found = self._engine.hub.entities(
             name=values.get("name", "").lower(),
             updated_from=query.time(request, "lastOperationTimeFrom"),
             updated_to=query.time(request, "lastOperationTimeTo"),
@@ -247,11 +240,11 @@ class ManagementApi:
         if self._functions.find(TriggerType.ENTITY, entity_id.name) is None:
             known = self._functions.names(TriggerType.ENTITY)
             return _json({"Message": failures.unknown_function(entity_id.name, "entity", known)}, 400)
-        self._client.signal_entity(entity_id, operation, input_text)
+        self._engine.client.signal_entity(entity_id, operation, input_text)
         return web.Response(status=202)
 
     def _instance(self, instance_id: str) -> Instance:
-        instance = self._hub.instance(instance_id)
+        instance = self._engine.hub.instance(instance_id)
         if instance is None:
             raise InstanceNotFoundError(f"There is no instance '{instance_id}'.")
         return instance

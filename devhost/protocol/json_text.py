@@ -1,0 +1,18 @@
+"""JSON texts as the extension writes them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def compact(value: Any) -> str:
+    """Write a value without blanks, and without escapes for letters outside ASCII.
+
+    A text cut in the middle of a character cannot be encoded as UTF-8; it is written with escapes, which keep it.
+    """
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(value, separators=(",", ":")) if _HALF_A_CHARACTER.search(text) else text
