@@ -15,6 +15,7 @@ from devhost.host import Options, run_host
 from devhost.hub.lock import HubInUseError
 from devhost.hub.store import HubVersionError
 from devhost.listing import listing
+from devhost.sessions import Mode
 from devhost.web.server import PortInUseError
 from devhost.worker import AppLoadError
 
@@ -27,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     app_root = Path(parsed.app_root).resolve()
     hub_path = None if parsed.ephemeral else (Path(parsed.db) if parsed.db else app_root / _DEFAULT_DB).resolve()
-    options = Options(app_root=app_root, hub_path=hub_path, host=parsed.host, port=parsed.port)
+    options = Options(app_root=app_root, hub_path=hub_path, host=parsed.host, port=parsed.port, mode=parsed.mode)
     welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
@@ -55,6 +56,18 @@ def _parser() -> argparse.ArgumentParser:
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
     store.add_argument("--ephemeral", action="store_true", help="keep the task hub in memory; nothing survives")
     start.add_argument("--welcome", help="text file to print once the host listens; {url} in it becomes the base URL")
+    modes = start.add_mutually_exclusive_group()
+    modes.add_argument(
+        "--replay", action="store_const", dest="mode", const=Mode.REPLAY, help="replay orchestrators on every turn"
+    )
+    modes.add_argument(
+        "--verify",
+        action="store_const",
+        dest="mode",
+        const=Mode.VERIFY,
+        help="fail orchestrations that answer differently when replayed",
+    )
+    start.set_defaults(mode=Mode.LIVE)
     start.add_argument("--verbose", action="store_true", help="log every library's messages")
     return parser
 

@@ -17,6 +17,7 @@ from devhost.hub.store import TaskHub
 from devhost.protocol.client_binding import ClientBinding
 from devhost.routing.router import Route, Router, in_host_order
 from devhost.routing.template import RouteTemplateError
+from devhost.sessions import Mode
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.server import Server, listen
@@ -27,12 +28,16 @@ _GRACE_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one."""
+    """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one.
+
+    `mode` says whether orchestrators stay alive between turns.
+    """
 
     app_root: Path
     hub_path: Path | None
     host: str = "127.0.0.1"
     port: int = 7071
+    mode: Mode = Mode.LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ async def run_host(
         hub = open_hub(options.hub_path)
         stack.callback(hub.close)
 
-        worker = Worker()
+        worker = Worker(live_orchestrators=options.mode is not Mode.REPLAY)
         stack.callback(worker.close)
         indexed, unloadable = worker.index(options.app_root)
         allowed, forbidden = host_rules(indexed)
@@ -83,7 +88,7 @@ async def run_host(
         refused = (*unloadable, *forbidden, *misrouted)
         functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in misrouted})
 
-        engine = Engine(hub, worker, functions, clock, settings)
+        engine = Engine(hub, worker, functions, clock, settings, options.mode)
         stack.push_async_callback(engine.stop, _GRACE_SECONDS)
         recovered = engine.start()
 

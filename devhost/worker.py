@@ -27,6 +27,7 @@ from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
 from devhost.functions import Function, Refused
+from devhost.sessions import Begin, Continue, Turned, keep_alive
 
 # The numbers of the host's BindingInfo message, which the library compares directions and data types with.
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
@@ -70,10 +71,12 @@ class HttpResponse:
 class Worker:
     """Runs one app's functions as Azure's worker does: plain ones on its thread pool, coroutines on the loop.
 
-    There is one app a process: the library keeps its registry in a module.
+    There is one app a process: the library keeps its registry in a module. With `live_orchestrators`, orchestrators
+    take the requests of `devhost.sessions` too.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, live_orchestrators: bool = False) -> None:
+        self._live_orchestrators = live_orchestrators
         load_binding_registry()
         threadpool.start_threadpool_executor()
 
@@ -95,21 +98,35 @@ class Worker:
         for one in indexed:
             try:
                 info = handle_event._functions.add_indexed_function(one, _PROTOS)
+                if self._live_orchestrators and hasattr(info.func, "orchestrator_function"):
+                    info = info._replace(func=keep_alive(info.func))
+                    handle_event._functions._functions[info.function_id] = info
             except Exception as ex:  # whatever keeps one function from loading, the others are served
                 refused.append(Refused(one.get_function_name(), str(ex)))
             else:
                 functions.append(_describe(info, json.loads(one.get_function_json())))
         return functions, refused
 
-    async def run(self, function: Function, payload: str, client: str = "") -> str | None:
-        """Run an orchestrator, entity or activity on JSON text and return the JSON text of its answer.
+    async def run(self, function: Function, payload: str) -> Any:
+        """Run an orchestrator, entity or activity on JSON text and return the JSON text of its answer, or None.
 
         Raises:
             FunctionFailedError: The function raised, or its answer is no JSON.
         """
         kind = "json" if function.trigger_type == "activityTrigger" else "string"
-        datum = await self._invoke(function, Datum(payload, kind), client)
-        return None if datum is None or datum.value is None else str(datum.value)
+        datum = await self._invoke(function, Datum(payload, kind), "")
+        return None if datum is None else datum.value
+
+    async def run_live(self, function: Function, request: Begin | Continue) -> Turned:
+        """Run a turn of an orchestrator that is kept alive.
+
+        Raises:
+            FunctionFailedError: The SDK could not begin the session.
+        """
+        turned = await self.run(function, request)
+        if not isinstance(turned, Turned):
+            raise TypeError(f"'{function.name}' takes no live requests: the worker was not told to keep it alive")
+        return turned
 
     async def run_http(self, function: Function, request: HttpRequest, client: str) -> HttpResponse:
         """Run an HTTP function. `client` is the JSON of its durable client bindings.

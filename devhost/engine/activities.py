@@ -63,4 +63,5 @@ class Activities:
             known = self._functions.names(TriggerType.ACTIVITY)
             text = failures.unknown_function(item.name, "activity", known)
             raise FunctionFailedError(text, text)
-        return await self._worker.run(function, item.input if item.input is not None else "null")
+        result: str | None = await self._worker.run(function, item.input if item.input is not None else "null")
+        return result

@@ -12,6 +12,7 @@ from devhost.engine.entities import Entities
 from devhost.engine.orchestrations import Orchestrations
 from devhost.functions import FunctionTable
 from devhost.hub.store import TaskHub
+from devhost.sessions import Mode
 from devhost.worker import Worker
 
 
@@ -19,12 +20,24 @@ class Engine:
     """Runs the orchestrations, activities and entities of one app; `client` asks it for more, `hub` tells what is."""
 
     def __init__(
-        self, hub: TaskHub, worker: Worker, functions: FunctionTable, clock: Clock, settings: HostSettings
+        self,
+        hub: TaskHub,
+        worker: Worker,
+        functions: FunctionTable,
+        clock: Clock,
+        settings: HostSettings,
+        mode: Mode = Mode.REPLAY,
     ) -> None:
         self.hub = hub
         self.dispatcher = Dispatcher(hub, clock)
         self._orchestrations = Orchestrations(
-            hub, self.dispatcher, worker, functions, clock, max_concurrent=settings.max_concurrent_orchestrators
+            hub,
+            self.dispatcher,
+            worker,
+            functions,
+            clock,
+            max_concurrent=settings.max_concurrent_orchestrators,
+            mode=mode,
         )
         self._entities = Entities(hub, self.dispatcher, worker, functions, clock, max_batch=settings.max_entity_batch)
         self._http = HttpActivity()

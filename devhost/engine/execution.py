@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Any
 
 from devhost.hub.rows import HistoryRow, Instance
-from devhost.protocol.answer import Retry
+from devhost.protocol.answer import Action, Retry
 from devhost.protocol.history import EventType, render
+from devhost.sessions import Session
 
 
 class Kind(Enum):
@@ -87,13 +88,31 @@ class Note:
 
 
 @dataclass(slots=True)
+class Progress:
+    """How far the actions have been awaited: those from the first that was not complete, and the counts before it."""
+
+    unfinished: list[Action] = field(default_factory=list)
+    tasks: int = 0
+    waits: Counter[str] = field(default_factory=Counter)
+    continue_as_new: Action | None = None
+
+
+@dataclass(slots=True)
 class Execution:
-    """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it."""
+    """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it.
+
+    `session` is the live orchestrator, if one is kept, and `is_verified` says that its turns are replayed too.
+    `canceled` has the places of tasks that are canceled timers.
+    """
 
     instance: Instance
     rows: list[HistoryRow] = field(default_factory=list)
+    session: Session | None = None
+    is_verified: bool = False
+    progress: Progress = field(default_factory=Progress)
     tasks: list[Task] = field(default_factory=list)
     pending: dict[int, Task] = field(default_factory=dict)
+    canceled: set[int] = field(default_factory=set)
     requests: dict[str, int] = field(default_factory=dict)
     raised: Counter[str] = field(default_factory=Counter)
     next_id: int = 0
@@ -124,18 +143,25 @@ class Execution:
         elif kind is EventType.ORCHESTRATOR_STARTED:
             self.clock = event["Timestamp"]
 
+    def new_events(self) -> list[str]:
+        """Return the stored texts of the events that no turn has played yet."""
+        return [row.event for row in self.rows[self._played :]]
+
     def rendered_history(self) -> str:
         """Return the history as the JSON array of this turn's request.
 
         Played are the events the previous turn was given, except `OrchestratorStarted`, as the extension has it.
         """
         started = EventType.ORCHESTRATOR_STARTED
-        texts = [
+        texts = (
             render(row.event, played=n < self._played and self._types[n] is not started)
             for n, row in enumerate(self.rows)
-        ]
-        self._played = len(texts)
+        )
         return f"[{', '.join(texts)}]"
+
+    def mark_played(self) -> None:
+        """Count all events as played: this turn has been given them."""
+        self._played = len(self.rows)
 
     def _end_of_last_input(self) -> int:
         """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""

@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 from asyncio import Semaphore
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
 from devhost.clock import Clock
@@ -19,17 +19,21 @@ from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.answer import Answer, ProtocolError, parse_answer, parse_failure
 from devhost.protocol.history import EventType
+from devhost.sessions import Begin, Continue, Mode
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.orchestrations")
 
+# So many runs of each orchestration are verified in `Mode.LIVE`: enough to hear of one that Azure would fail.
+_VERIFIED_RUNS = 10
 _CONTROLS = (EventType.EXECUTION_TERMINATED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 
 
 class Orchestrations:
     """Processes the messages of orchestration instances, one turn of an instance at a time.
 
-    The histories of the `keep` instances used last stay in memory; any other is read again when a message comes.
+    Of the `keep` instances that ran last, histories and live orchestrators stay in memory; any other is read again, and
+    replayed, when a message comes.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Orchestrations:
         clock: Clock,
         *,
         max_concurrent: int,
+        mode: Mode,
         keep: int = 200,
     ) -> None:
         self._hub = hub
@@ -49,7 +54,9 @@ class Orchestrations:
         self._functions = functions
         self._clock = clock
         self._turns = Semaphore(max_concurrent)
+        self._mode = mode
         self._keep = keep
+        self._begun: Counter[str] = Counter()
         self._live: OrderedDict[str, Execution] = OrderedDict()
 
     async def process(self, target: str, messages: deque[Message]) -> bool:
@@ -101,21 +108,42 @@ class Orchestrations:
             return turn.terminate(batch[0])
         if kind in _CONTROLS:
             return turn.set_suspended(batch[0], kind == EventType.EXECUTION_SUSPENDED)
-        request = turn.begin(batch)
-        if request is None:
+        if not turn.begin(batch):
             return turn.nothing_new()
         function = self._functions.find(TriggerType.ORCHESTRATION, execution.instance.name)
         if function is None:
             known = self._functions.names(TriggerType.ORCHESTRATION)
             return turn.fail(failures.unknown_function(execution.instance.name, "orchestrator", known))
-        return turn.finish(await self._ask(function, request))
+        answer = await self._ask(function, execution, turn)
+        return turn.finish(answer, await self._replay(function, turn) if execution.is_verified else None)
 
     def _new_turn(self, execution: Execution) -> Turn:
         return Turn(execution, self._functions, self._clock.now(), self._hub.instance)
 
-    async def _ask(self, function: Function, request: str) -> Answer:
+    async def _ask(self, function: Function, execution: Execution, turn: Turn) -> Answer:
+        if self._mode is Mode.REPLAY:
+            return await self._replay(function, turn)
+        if execution.session is None:
+            execution.is_verified = self._is_to_be_verified(execution)
+            request: Begin | Continue = Begin(turn.request())
+        else:
+            request = Continue(execution.session, execution.new_events())
         try:
-            text = await self._worker.run(function, request)
+            turned = await self._worker.run_live(function, request)
+        except FunctionFailedError as ex:
+            return parse_failure(ex.text)
+        execution.session = turned.session
+        return turned.answer
+
+    def _is_to_be_verified(self, execution: Execution) -> bool:
+        """Replay every turn where that was asked for, and else in the first runs of each orchestration."""
+        name = execution.instance.name.casefold()
+        self._begun[name] += 1
+        return self._mode is Mode.VERIFY or self._begun[name] <= _VERIFIED_RUNS
+
+    async def _replay(self, function: Function, turn: Turn) -> Answer:
+        try:
+            text = await self._worker.run(function, turn.request())
         except FunctionFailedError as ex:
             return parse_failure(ex.text)
         if text is None:
@@ -134,7 +162,8 @@ class Orchestrations:
         return Execution.replay(instance, self._hub.history(instance_id))
 
     def _keep_live(self, execution: Execution, result: TurnResult) -> None:
-        if result.instance.status.is_final or result.instance.execution_id != execution.instance.execution_id:
+        ended = result.instance.status.is_final or result.instance.status is Status.SUSPENDED
+        if ended or result.instance.execution_id != execution.instance.execution_id:
             return
         self._live[execution.instance.instance_id] = execution
         while len(self._live) > self._keep:

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from devhost.engine.execution import Execution, Kind, Note, Task
+from devhost.engine.execution import Execution, Kind, Note, Progress, Task
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import OPERATION, ActivityItem, Changes, HistoryRow, Instance, Message, Parent
 from devhost.hub.rows import Status as InstanceStatus
 from devhost.protocol import failures, history
-from devhost.protocol.answer import Action, ActionType
+from devhost.protocol.answer import Action, ActionType, Answer
 from devhost.protocol.entities import EntityId, Request
 from devhost.protocol.history import Event, EventType
 from devhost.protocol.json_text import compact
@@ -74,23 +74,33 @@ class Scheduler:
         self._changes = changes
         self._next_task = 0
         self._waits: Counter[str] = Counter()
-        self._continue_as_new: Action | None = None
 
-    def walk(self, actions: tuple[Action, ...]) -> Walk:
-        """Visit the actions in order, up to and including the first that is not complete.
+    def walk(self, answer: Answer) -> Walk:
+        """Visit the answer's actions in order, up to and including the first that is not complete.
 
-        The extension awaits them one after the other, so what follows an incomplete one is not scheduled yet.
+        The extension awaits them one after the other, so what follows an incomplete one is not scheduled yet. Where the
+        answer has the new actions only, the walk goes on from the first that was not complete.
 
         Raises:
             SchedulingError: The actions do not agree with the history, or name a function the app does not have.
         """
+        execution = self._execution
+        progress = execution.progress if answer.is_tail else Progress()
+        self._next_task, self._waits = progress.tasks, progress.waits.copy()
+        self._cancel_tasks(answer.canceled)
+        actions = [*progress.unfinished, *answer.actions]
         for position, action in enumerate(actions):
-            if not self._visit(action):
+            tasks, waits = self._next_task, self._waits.copy()
+            if action.kind is ActionType.CONTINUE_AS_NEW:
+                progress.continue_as_new = action
+            elif not self._visit(action):
+                execution.progress = Progress(actions[position:], tasks, waits)
                 return Walk(action, len(actions) - position - 1)
-        if self._next_task < len(self._execution.tasks):
-            task = self._execution.tasks[self._next_task]
+        execution.progress = Progress([], self._next_task, self._waits, progress.continue_as_new)
+        if self._next_task < len(execution.tasks):
+            task = execution.tasks[self._next_task]
             raise SchedulingError(failures.not_scheduled(task.task_id, task.kind.value, task.name))
-        return Walk(continue_as_new=self._continue_as_new)
+        return Walk(continue_as_new=progress.continue_as_new)
 
     def waits(self, name: str) -> int:
         """Return how often the actions visited so far wait for an external event, ignoring case."""
@@ -116,9 +126,6 @@ class Scheduler:
                 name = action.name.casefold()
                 self._waits[name] += 1
                 return self._execution.raised[name] >= self._waits[name]
-            case ActionType.CONTINUE_AS_NEW:
-                self._continue_as_new = action
-                return True
             case _:
                 return self._visit_task(action)
 
@@ -128,10 +135,17 @@ class Scheduler:
             self._check_same(task, action)
         else:
             task = self._start(action, _note(action, self._execution))
-        self._next_task += 1
-        if action.canceled and not task.is_done:
+        if (action.canceled or self._next_task in self._execution.canceled) and not task.is_done:
             self._cancel(task)
+        self._next_task += 1
         return task.is_done
+
+    def _cancel_tasks(self, places: frozenset[int]) -> None:
+        """Cancel timers by their places among the tasks; one that is held back is canceled when its turn comes."""
+        self._execution.canceled |= places
+        for place in places:
+            if place < len(self._execution.tasks) and not self._execution.tasks[place].is_done:
+                self._cancel(self._execution.tasks[place])
 
     def _check_same(self, task: Task, action: Action) -> None:
         kind, name = _KINDS[action.kind], _task_name(action)

@@ -20,6 +20,7 @@ from devhost.protocol import failures, history
 from devhost.protocol.answer import Action, Answer
 from devhost.protocol.history import Event, EventType
 from devhost.protocol.json_text import compact
+from devhost.sessions import check_same
 
 _MAX_STATUS_KILOBYTES = 16
 
@@ -35,6 +36,8 @@ class TurnResult:
 
 class Turn:
     """Advances an execution by one turn: `begin` with messages, ask the worker, `finish` with its answer.
+
+    The worker is asked with `request`, or a live orchestrator with the execution's new events.
 
     After an exception, or when its changes could not be committed, the execution has to be dropped and replayed.
     """
@@ -57,8 +60,8 @@ class Turn:
         self._changes = Changes()
         self._remarks: list[str] = []
 
-    def begin(self, messages: Sequence[Message]) -> str | None:
-        """Record the messages and return the worker's request; None when none of them was news to the execution.
+    def begin(self, messages: Sequence[Message]) -> bool:
+        """Record the messages; False when none of them was news to the execution, which then needs no turn.
 
         The turn's time is never before that of the turn before, nor before a timer that fires in it. An event of a task
         with a retry policy must come alone: the SDK takes the id of the next timer or attempt before user code goes on.
@@ -66,7 +69,7 @@ class Turn:
         self._changes.consumed += [message.id for message in messages]
         news = [message for message in messages if self._is_news(message)]
         if not news:
-            return None
+            return False
         self._events = [json.loads(message.body) for message in news]
         self._retried = next((task for message in news if (task := retried_task(self._execution, message))), None)
         times = [event["FireAt"] for event in self._events if "FireAt" in event]
@@ -78,27 +81,58 @@ class Turn:
         if self._first_row == 0 and self._instance.status is Status.RUNNING:
             # An execution that continues another begins with a turn that has ended already, as the extension has it.
             self._record(history.orchestrator_completed(self._now))
-        return self._request()
+        return True
+
+    def request(self) -> str:
+        """Return the worker's request: the whole history, input and what the SDK wants to know."""
+        instance = self._instance
+        fields = {
+            "instanceId": instance.instance_id,
+            "isReplaying": self._first_row > 0,
+            "parentInstanceId": instance.parent and instance.parent.instance_id,
+            "upperSchemaVersion": 1,
+            "upperSchemaVersionNew": 3,
+            # No longest timer, as with the Durable Task Scheduler.
+            "longRunningTimerIntervalDuration": None,
+            "maximumShortTimerDuration": None,
+            "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
+        }
+        rest = compact(fields)[1:]
+        return f'{{"history": {self._execution.rendered_history()}, "input": {instance.input or "null"}, {rest}'
 
     def nothing_new(self) -> TurnResult:
         """End a turn whose messages were all for tasks that have ended already."""
         return TurnResult(self._changes, self._instance)
 
-    def finish(self, answer: Answer) -> TurnResult:
-        """Apply the worker's answer: schedule what is new, then keep, continue or end the instance."""
+    def finish(self, answer: Answer, replayed: Answer | None = None) -> TurnResult:
+        """Apply the worker's answer: schedule what is new, then keep, continue or end the instance.
+
+        With `replayed`, what a replay of the same turn answered is held to it, and the instance fails in the
+        extension's words where they differ.
+
+        Raises:
+            ReplayDiffersError: They differ in something the extension has no words for.
+        """
+        self._execution.mark_played()
         self._instance = replace(
             self._instance, status=Status.RUNNING, custom_status=answer.custom_status, updated=self._now
         )
-        scheduler = Scheduler(self._execution, self._functions, self._now, self._find_instance, self._changes)
+        scheduler = self._scheduler()
         try:
             self._check_custom_status(answer.custom_status)
             self._go_on_retrying(scheduler)
-            walk = scheduler.walk(answer.actions) if answer.complete else Walk()
+            walk = scheduler.walk(answer) if answer.is_known else Walk()
+            if replayed is not None and replayed.is_known:
+                walk = self._scheduler().walk(replayed)
+                check_same(self._instance.name, answer, replayed)
         except SchedulingError as ex:
             if isinstance(ex, UnknownFunctionError):
                 self._remarks.append("on Azure this run would hang: it calls a function that is not registered")
             return self._complete(Status.FAILED, compact(str(ex)), reason=str(ex))
         return self._end(answer, walk, scheduler)
+
+    def _scheduler(self) -> Scheduler:
+        return Scheduler(self._execution, self._functions, self._now, self._find_instance, self._changes)
 
     def fail(self, error: str) -> TurnResult:
         """End the instance as failed, for an answer that cannot be applied."""
@@ -127,22 +161,6 @@ class Turn:
 
     def _is_news(self, message: Message) -> bool:
         return message.task_id is None or message.task_id in self._execution.pending
-
-    def _request(self) -> str:
-        instance = self._instance
-        fields = {
-            "instanceId": instance.instance_id,
-            "isReplaying": self._first_row > 0,
-            "parentInstanceId": instance.parent and instance.parent.instance_id,
-            "upperSchemaVersion": 1,
-            "upperSchemaVersionNew": 3,
-            # No longest timer, as with the Durable Task Scheduler.
-            "longRunningTimerIntervalDuration": None,
-            "maximumShortTimerDuration": None,
-            "defaultHttpAsyncRequestSleepTimeMillseconds": 30000,
-        }
-        rest = compact(fields)[1:]
-        return f'{{"history": {self._execution.rendered_history()}, "input": {instance.input or "null"}, {rest}'
 
     def _check_custom_status(self, status: str | None) -> None:
         kilobytes = 0 if status is None else len(status.encode("utf-16-le")) // 1024

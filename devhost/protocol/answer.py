@@ -77,7 +77,9 @@ class Action:
 class Answer:
     """One turn's answer. `output` and `custom_status` are JSON texts; None is JSON null.
 
-    `complete` is False when the worker failed outside the SDK's executor, so that the actions are not known.
+    `is_known` is False when the worker failed outside the SDK's executor, so that the actions are not known. With
+    `is_tail` the actions are only those that the answer before had not, and `canceled` has the places, among all tasks
+    asked for, of timers canceled since.
     """
 
     is_done: bool
@@ -85,7 +87,9 @@ class Answer:
     output: str | None = None
     custom_status: str | None = None
     error: str | None = None
-    complete: bool = True
+    is_known: bool = True
+    is_tail: bool = False
+    canceled: frozenset[int] = frozenset()
 
 
 def parse_answer(text: str) -> Answer:
@@ -122,7 +126,7 @@ def parse_failure(text: str) -> Answer:
     """
     message, label, state = text.rpartition(_LABEL)
     if not label:
-        return Answer(is_done=False, error=text, complete=False)
+        return Answer(is_done=False, error=text, is_known=False)
     answer = parse_answer(state)
     if answer.error is None:
         raise ProtocolError(f"The orchestrator failed without saying why: {message!r}.")

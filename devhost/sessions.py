@@ -1,0 +1,176 @@
+"""Extended sessions: an orchestrator stays alive between turns and is given only its new events.
+
+Azure replays a Python orchestrator from its first event on every turn, so a step costs more the longer a run has lived.
+Here the SDK's own executor, with the user's generator in it, is kept, and a step costs the same at step 10 and at step
+400. The history in the task hub stays the truth: a session may be dropped at any time, and replay builds it anew.
+
+The only module that reaches into the SDK's executor (azure-functions-durable 1.7.0); `Mode.REPLAY` does without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, Self
+
+from azure.durable_functions.models import DurableOrchestrationContext
+from azure.durable_functions.models.actions.CompoundAction import CompoundAction
+from azure.durable_functions.models.actions.CreateTimerAction import CreateTimerAction
+from azure.durable_functions.models.actions.WaitForExternalEventAction import WaitForExternalEventAction
+from azure.durable_functions.models.history.HistoryEvent import HistoryEvent
+from azure.durable_functions.orchestrator import Orchestrator
+
+from devhost.protocol.answer import Action, Answer, parse_answer, parse_failure
+
+
+class Mode(Enum):
+    """How orchestrators are run."""
+
+    REPLAY = "replay"
+    """From the first event on every turn, as on Azure."""
+
+    LIVE = "live"
+    """Kept alive between turns; replayed on every turn too in the first runs of each orchestration."""
+
+    VERIFY = "verify"
+    """Kept alive, and replayed on every turn too: both must answer the same."""
+
+
+class ReplayDiffersError(Exception):
+    """An orchestrator answered differently when it was replayed: it is not deterministic."""
+
+
+class Begin(str):
+    """A turn's request, after which the orchestrator is kept. A text, because the worker hands on nothing else."""
+
+    __slots__ = ()
+
+
+class Continue(str):
+    """The continuation of a session with the stored texts of the events it has not seen; as a text, empty."""
+
+    __slots__ = ("events", "session")
+
+    session: Session
+    events: Sequence[str]
+
+    def __new__(cls, session: Session, events: Sequence[str]) -> Self:
+        """Make the request."""
+        request = super().__new__(cls)
+        request.session, request.events = session, events
+        return request
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """A session after a turn, and what it answered."""
+
+    session: Session
+    answer: Answer
+
+
+def keep_alive(handle: Callable[[Any], str]) -> Callable[[Any], str | Turned]:
+    """Return an orchestrator's function that, beside the SDK's requests, takes `Begin` and `Continue`."""
+
+    def run(context: Any) -> str | Turned:
+        request = context.body
+        if isinstance(request, Continue):
+            return Turned(request.session, request.session.go_on(request.events))
+        if isinstance(request, Begin):
+            session = Session(handle, request)
+            return Turned(session, session.begin())
+        return handle(context)
+
+    return run
+
+
+class Session:
+    """One live orchestrator. Used by one turn at a time, from whichever thread runs it."""
+
+    def __init__(self, handle: Any, request: str) -> None:
+        self._context = DurableOrchestrationContext.from_json(request)
+        self._context._input_expected_type = getattr(handle, "_df_input_type", None)
+        self._orchestrator = Orchestrator(handle.orchestrator_function)
+        self._executor = self._orchestrator.task_orchestration_executor
+        self._answered = 0
+        self._tasks = 0
+        self._timers: dict[int, CreateTimerAction] = {}
+
+    def begin(self) -> Answer:
+        """Play the whole history and answer with all actions."""
+        try:
+            answer = parse_answer(self._orchestrator.handle(self._context))
+        except Exception as ex:  # how the SDK reports the failure of an orchestrator
+            answer = parse_failure(f"{type(ex).__name__}: {ex}")
+        self._note_answered()
+        return answer
+
+    def go_on(self, events: Iterable[str]) -> Answer:
+        """Process new events and answer with the new actions alone."""
+        for text in events:
+            if self._executor.has_execution_completed:
+                break
+            event = HistoryEvent(**json.loads(text), IsPlayed=False)
+            self._context._histories.append(event)
+            self._executor.process_event(event)
+        actions = self._context._action_payload_v2
+        self._context._action_payload_v2 = actions[self._answered :]
+        try:
+            answer = parse_answer(self._executor.get_orchestrator_state_str())
+        except Exception as ex:  # how the SDK reports the failure of an orchestrator
+            answer = parse_failure(f"{type(ex).__name__}: {ex}")
+        finally:
+            self._context._action_payload_v2 = actions
+        canceled = frozenset(n for n, timer in self._timers.items() if timer.is_cancelled)
+        for n in canceled:
+            del self._timers[n]
+        self._note_answered()
+        return replace(answer, is_tail=True, canceled=canceled)
+
+    def _note_answered(self) -> None:
+        """Remember how far the actions are answered, and the timers not canceled, by the places of their tasks."""
+        actions = self._context._action_payload_v2
+        for leaf in _leaves(actions[self._answered :]):
+            if isinstance(leaf, WaitForExternalEventAction):
+                continue
+            if isinstance(leaf, CreateTimerAction) and not leaf.is_cancelled:
+                self._timers[self._tasks] = leaf
+            self._tasks += 1
+        self._answered = len(actions)
+
+
+def check_same(orchestrator: str, live: Answer, replayed: Answer) -> None:
+    """Compare what a session answered with what a replay answers; inputs may differ, they are used once.
+
+    Raises:
+        ReplayDiffersError: They are not the same.
+    """
+    if live.is_tail:
+        new = len(live.actions)
+        actions = tuple(replayed.actions[len(replayed.actions) - new :]) if new else ()
+        replayed = replace(replayed, actions=actions)
+    seen, again = _comparable(live), _comparable(replayed)
+    if seen != again:
+        raise ReplayDiffersError(
+            f"The orchestrator '{orchestrator}' is not deterministic: it answered {seen}, and {again} when it was "
+            "replayed. Take time, randomness and everything from outside from the context, an activity or the input."
+        )
+
+
+def _comparable(answer: Answer) -> tuple[Any, ...]:
+    actions = tuple(_without_input(action) for action in answer.actions)
+    return answer.is_done, answer.error, answer.output, answer.custom_status, actions
+
+
+def _without_input(action: Action) -> Action:
+    return replace(action, input=None, children=tuple(_without_input(child) for child in action.children))
+
+
+def _leaves(actions: Iterable[Any]) -> Iterator[Any]:
+    for action in actions:
+        if isinstance(action, CompoundAction):
+            yield from _leaves(action.compound_tasks)
+        else:
+            yield action
