@@ -1,54 +1,138 @@
-"""The command line: `python -m devhost start`."""
+"""The command line: `python -m devhost start`, `inspect` and `reset`."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import sys
 from pathlib import Path
 
+from devhost import inspection_text
 from devhost.app_settings import SettingsError
 from devhost.host import Options, run_host
-from devhost.hub.lock import HubInUseError
+from devhost.hub.lock import HubInUseError, HubLock
+from devhost.hub.removal import check_is_task_hub, remove_hub
+from devhost.hub.rows import Status
+from devhost.hub.snapshot import HubSnapshot, NotATaskHubError
 from devhost.hub.store import HubVersionError
+from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
 from devhost.sessions import Mode
 from devhost.web.server import PortInUseError
 from devhost.worker import AppLoadError
 
 _DEFAULT_DB = Path(".devhost/state.db")
+_DEFAULT_LIMIT = 50
+_REASONS = (
+    SettingsError,
+    AppLoadError,
+    HubInUseError,
+    HubVersionError,
+    NotATaskHubError,
+    PortInUseError,
+    UnknownIdError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit status: 0, or 1 with the reason on stderr."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except _REASONS as ex:
+        return _refuse(str(ex))
+    return status
+
+
+def _start(parsed: argparse.Namespace) -> int:
     app_root = Path(parsed.app_root).resolve()
-    hub_path = None if parsed.ephemeral else (Path(parsed.db) if parsed.db else app_root / _DEFAULT_DB).resolve()
-    options = Options(app_root=app_root, hub_path=hub_path, host=parsed.host, port=parsed.port, mode=parsed.mode)
+    hub_path = None if parsed.ephemeral else _hub_path(parsed)
+    options = Options(
+        app_root=app_root,
+        hub_path=hub_path,
+        host=parsed.host,
+        port=parsed.port,
+        mode=parsed.mode,
+        fast_timestamps=parsed.fast_timestamps,
+    )
     welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_serve(options, welcome))
-    except (SettingsError, AppLoadError, HubInUseError, HubVersionError, PortInUseError) as ex:
-        print(f"devhost: {ex}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        pass
     # Not a normal exit: it would wait for activities still busy on the thread pool. They are in the task hub.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
+def _inspect(parsed: argparse.Namespace) -> int:
+    with HubSnapshot(_hub_path(parsed)) as snapshot:
+        text = _inspected(parsed, snapshot)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # what it was piped into, `head` perhaps, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _inspected(parsed: argparse.Namespace, snapshot: HubSnapshot) -> str:
+    if parsed.entities is not None:
+        found = snapshot.entities(entity_id_prefix(parsed.entities), parsed.limit)
+        return inspection_text.entities(found, as_json=parsed.json)
+    if parsed.id is None:
+        newest = snapshot.newest_instances(status=parsed.status, name=parsed.name, limit=parsed.limit)
+        return inspection_text.instances([inspect(snapshot, one) for one in newest], as_json=parsed.json)
+    if parsed.id.startswith("@"):
+        state = snapshot.entity_state(entity_id_prefix(parsed.id))
+        if state is None:
+            raise UnknownIdError(f"There is no entity {parsed.id!r} with state. `inspect --entities` lists them.")
+        return inspection_text.entity_state(state, as_json=parsed.json)
+    instance = snapshot.instance(parsed.id)
+    if instance is None:
+        raise UnknownIdError(f"There is no instance {parsed.id!r}. `inspect` without an id lists them.")
+    return inspection_text.instance(inspect(snapshot, instance), as_json=parsed.json)
+
+
+def _reset(parsed: argparse.Namespace) -> int:
+    path = _hub_path(parsed)
+    check_is_task_hub(path)
+    with HubLock(path):
+        if not parsed.yes:
+            if not sys.stdin.isatty():
+                return _refuse(f"There is no terminal to ask on: pass --yes to delete the task hub {path}.")
+            print(f"This deletes the task hub {path} with all its runs and entities. Type 'yes' to go on: ", end="")
+            if input().strip() != "yes":
+                return _refuse("Nothing was deleted.")
+        remove_hub(path)
+    print(f"Deleted the task hub {path}.")
+    return 0
+
+
+def _refuse(reason: str) -> int:
+    print(f"devhost: {reason}", file=sys.stderr)
+    return 1
+
+
+def _hub_path(parsed: argparse.Namespace) -> Path:
+    return (Path(parsed.db) if parsed.db else Path(parsed.app_root) / _DEFAULT_DB).resolve()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="devhost", description="Runs a durable Functions app on this machine.")
     commands = parser.add_subparsers(required=True, metavar="command")
-    start = commands.add_parser("start", help="serve the app until Ctrl+C")
+    _add_start(commands.add_parser("start", help="serve the app until Ctrl+C"))
+    _add_inspect(commands.add_parser("inspect", help="show runs and entities, also while a host serves them"))
+    _add_reset(commands.add_parser("reset", help="delete the task hub with all its runs"))
+    return parser
+
+
+def _add_start(start: argparse.ArgumentParser) -> None:
+    start.set_defaults(run=_start)
     start.add_argument("--app-root", default=".", help="folder of function_app.py and host.json (default: this one)")
     start.add_argument("--port", type=int, default=7071, help="port to listen on; 0 takes any free one (default: 7071)")
     start.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
@@ -68,8 +152,42 @@ def _parser() -> argparse.ArgumentParser:
         help="fail orchestrations that answer differently when replayed",
     )
     start.set_defaults(mode=Mode.LIVE)
+    start.add_argument(
+        "--sdk-timestamps",
+        dest="fast_timestamps",
+        action="store_false",
+        help="read times in histories as the SDK does, which makes replays slower",
+    )
     start.add_argument("--verbose", action="store_true", help="log every library's messages")
-    return parser
+
+
+def _add_inspect(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_inspect)
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("id", nargs="?", help="one instance, or one entity as @name@key (default: a table of instances)")
+    what.add_argument("--entities", nargs="?", const="", metavar="PREFIX", help="a table of entities")
+    command.add_argument(
+        "--status", type=_status, metavar="STATUS", help=f"only instances that are {', '.join(Status)}"
+    )
+    command.add_argument("--name", help="only instances of this orchestration")
+    command.add_argument("--limit", type=int, default=_DEFAULT_LIMIT, help="rows at most, newest first (%(default)s)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _add_hub(command)
+
+
+def _add_reset(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_reset)
+    command.add_argument("--yes", action="store_true", help="do not ask")
+    _add_hub(command)
+
+
+def _add_hub(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--app-root", default=".", help="the app's folder (default: this one)")
+    command.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
+
+
+def _status(text: str) -> Status:
+    return Status(text.capitalize())
 
 
 async def _serve(options: Options, welcome: str) -> None:

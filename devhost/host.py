@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from devhost import fast_timestamps
 from devhost.app_settings import HostSettings, load_host_settings, load_local_settings
 from devhost.clock import Clock, SystemClock
 from devhost.engine.engine import Engine
@@ -30,7 +31,8 @@ _GRACE_SECONDS = 5.0
 class Options:
     """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one.
 
-    `mode` says whether orchestrators stay alive between turns.
+    `mode` says whether orchestrators stay alive between turns, `fast_timestamps` whether the SDK's reading of times is
+    replaced by a faster one.
     """
 
     app_root: Path
@@ -38,6 +40,7 @@ class Options:
     host: str = "127.0.0.1"
     port: int = 7071
     mode: Mode = Mode.LIVE
+    fast_timestamps: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ async def run_host(
         hub = open_hub(options.hub_path)
         stack.callback(hub.close)
 
+        if options.fast_timestamps:
+            fast_timestamps.install()
         worker = Worker(live_orchestrators=options.mode is not Mode.REPLAY)
         stack.callback(worker.close)
         indexed, unloadable = worker.index(options.app_root)

@@ -43,7 +43,7 @@ class Activities:
         async with self._running:
             event = await self._result(item)
         message = Message(item.instance_id, event["EventType"], history.dump(event), item.execution_id, item.task_id)
-        await self._dispatcher.commit_surely(Changes(finished_activity=item.id, messages=[message]))
+        self._dispatcher.commit_result(Changes(finished_activity=item.id, messages=[message]))
 
     async def _result(self, item: ActivityItem) -> Event:
         try:

@@ -163,6 +163,7 @@ class HubClient:
         instance = self._hub.instance(instance_id)
         if instance is None or not instance.status.is_final:
             return False
+        self._dispatcher.flush()
         self._hub.purge(instance_id)
         self._forget(instance_id)
         return True

@@ -6,10 +6,11 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Protocol
 
 from devhost.clock import Clock
+from devhost.engine.commits import Commits
 from devhost.engine.timers import Timers
 from devhost.hub.rows import ActivityItem, Changes, Message
 from devhost.hub.store import TaskHub
@@ -37,6 +38,7 @@ class Dispatcher:
 
     def __init__(self, hub: TaskHub, clock: Clock) -> None:
         self._hub = hub
+        self._commits = Commits(hub, self._hand_on, lambda: len(self._tasks))
         self._timers = Timers(clock, self._enqueue)
         self._queues: dict[str, deque[Message]] = {}
         self._draining: set[str] = set()
@@ -66,27 +68,37 @@ class Dispatcher:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:
                 task.cancel()
+        self._commits.flush()
 
     def commit(self, changes: Changes) -> None:
-        """Commit a work item, then hand on what it sent.
+        """Commit changes at once, then hand on what they sent.
 
         Raises:
             sqlite3.Error: Nothing of it happened.
         """
-        self._hub.commit(changes)
-        self._hand_on(changes)
+        self._commits.now(changes)
 
-    async def commit_surely(self, changes: Changes) -> None:
-        """Commit a work item that must not be run again: while the file refuses (disk full, say), try again."""
-        pause = _FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                self.commit(changes)
-                return
-            except sqlite3.OperationalError as ex:
-                logger.error("The task hub cannot be written (%s); trying again in %.1f s.", ex, pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+    async def commit_soon(self, changes: Changes) -> None:
+        """Commit a finished work item together with others; what it sent has been handed on when this returns."""
+        await self._commits.soon(changes)
+
+    def commit_result(self, changes: Changes) -> None:
+        """Commit a result with the next work item, which may be the very turn it leads to.
+
+        The result is handed on before it is durable: a turn has no effect before its own commit, which includes it. A
+        crash before that runs the activity again.
+        """
+        self._commits.with_next(changes)
+        for message in changes.messages:
+            self._enqueue(message)
+
+    def flush(self) -> None:
+        """Commit everything that waits for others.
+
+        Raises:
+            sqlite3.Error: It goes on waiting.
+        """
+        self._commits.flush()
 
     async def instance_ended(self, instance_id: str, seconds: float) -> bool:
         """Wait until an instance has ended; False when it has not within this many seconds."""
@@ -109,11 +121,8 @@ class Dispatcher:
     def _hand_on(self, changes: Changes) -> None:
         for target, execution_id, task_id in changes.canceled_timers:
             self._timers.cancel(target, execution_id, task_id)
-        for message in changes.messages:
-            if message.due is None:
-                self._enqueue(message)
-            else:
-                self._timers.add(message)
+        if changes.finished_activity is None:
+            self._deliver(changes.messages)
         for item in changes.activities:
             self._spawn(self._run_activity_once(item))
         for instance in changes.instances:
@@ -121,6 +130,13 @@ class Dispatcher:
                 for future in self._waiters.get(instance.instance_id, ()):
                     if not future.done():
                         future.set_result(None)
+
+    def _deliver(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            if message.due is None:
+                self._enqueue(message)
+            else:
+                self._timers.add(message)
 
     def _enqueue(self, message: Message) -> None:
         queue = self._queues.setdefault(message.target, deque())

@@ -51,7 +51,7 @@ class Entities:
         present = self._hub.entity(target)
         result = await self._run(EntityId.parse(target), present, requests)
         now = self._clock.now()
-        await self._dispatcher.commit_surely(
+        await self._dispatcher.commit_soon(
             Changes(
                 consumed=[message.id for message in batch],
                 entity=Entity(target, result.exists, result.state, now),

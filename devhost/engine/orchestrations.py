@@ -74,7 +74,7 @@ class Orchestrations:
             async with self._turns:
                 result = await self._turn(execution, batch)
             self.forget(target)
-            await self._dispatcher.commit_surely(result.changes)
+            await self._dispatcher.commit_soon(result.changes)
         except sqlite3.Error:
             self.forget(target)
             raise
@@ -152,14 +152,11 @@ class Orchestrations:
 
     def _execution(self, instance_id: str) -> Execution | None:
         """Return an instance's present execution, from memory if it is there, or None without such an instance."""
-        instance = self._hub.instance(instance_id)
-        if instance is None:
-            self.forget(instance_id)
-            return None
         live = self._live.get(instance_id)
-        if live is not None and live.instance.execution_id == instance.execution_id:
+        if live is not None:
             return live
-        return Execution.replay(instance, self._hub.history(instance_id))
+        instance = self._hub.instance(instance_id)
+        return None if instance is None else Execution.replay(instance, self._hub.history(instance_id))
 
     def _keep_live(self, execution: Execution, result: TurnResult) -> None:
         ended = result.instance.status.is_final or result.instance.status is Status.SUSPENDED

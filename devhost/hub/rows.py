@@ -56,8 +56,8 @@ class Instance:
 class Message:
     """Something an instance or entity has to process; with `due`, not before that time.
 
-    `id` is set by the commit; messages of one target are processed in the order of their ids. `is_first` puts a message
-    before all that wait already.
+    `id` is set before the commit; messages of one target are processed in the order of their ids. `is_first` puts a
+    message before all that wait already.
     """
 
     target: str
@@ -72,7 +72,7 @@ class Message:
 
 @dataclass(slots=True)
 class ActivityItem:
-    """An activity to run. `id` is set by the commit."""
+    """An activity to run. `id` is set before the commit."""
 
     instance_id: str
     execution_id: str

@@ -49,7 +49,6 @@ CREATE TABLE activities (
     name TEXT NOT NULL,
     input TEXT
 );
-CREATE INDEX activities_by_instance ON activities (instance_id);
 
 -- State of entities that have run. A destroyed entity keeps its row with present = 0.
 CREATE TABLE entities (

@@ -40,7 +40,7 @@ Event = dict[str, Any]
 
 def timestamp(moment: datetime) -> str:
     """Write an aware datetime as the extension does: UTC, seven fractional digits, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "0Z"
 
 
 def parse_timestamp(text: str) -> datetime:

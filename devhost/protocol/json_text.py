@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
@@ -14,5 +15,5 @@ def compact(value: Any) -> str:
 
     A text cut in the middle of a character cannot be encoded as UTF-8; it is written with escapes, which keep it.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = _encode(value)
     return json.dumps(value, separators=(",", ":")) if _HALF_A_CHARACTER.search(text) else text

@@ -1,0 +1,144 @@
+"""A task hub file as it is at one moment, read without changing it: while a host runs on it, and after a crash."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+from devhost.hub.rows import HistoryRow, Instance, Status
+from devhost.hub.store import SCHEMA_VERSION, HubVersionError, from_micros
+
+_TABLES = {"instances", "history", "messages", "activities", "entities"}
+_INSTANCE = "instance_id, execution_id, name, status, input, output, custom_status, created, updated"
+
+
+class NotATaskHubError(Exception):
+    """There is no task hub in the file, or no file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message that an instance has yet to process; with `due`, not before that time."""
+
+    kind: int
+    task_id: int | None
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRow:
+    """An entity that has state: its id, the size of the state in characters, and when it last ran."""
+
+    entity_id: str
+    size: int
+    updated: datetime
+
+
+class HubSnapshot:
+    """Reads a task hub. All answers are of the same moment, that of the first one, whatever a host writes meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file for reading.
+
+        Raises:
+            NotATaskHubError: There is no such file, or it is something else.
+            HubVersionError: It was written by a newer devhost.
+        """
+        if not path.is_file():
+            raise NotATaskHubError(
+                f"There is no task hub at {path}. `start` creates one; name the file of another with --db."
+            )
+        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            self._db.execute("BEGIN")
+            self._check(path)
+        except sqlite3.DatabaseError as ex:
+            self.close()
+            raise NotATaskHubError(f"{path} cannot be read as a task hub: {ex}.") from ex
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> HubSnapshot:
+        """Return the snapshot; it is closed with the context."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Return an instance, or None when there is none of this id. Its parent is left out."""
+        row = self._db.execute(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
+        return None if row is None else _instance(row)
+
+    def newest_instances(self, *, status: Status | None, name: str | None, limit: int) -> list[Instance]:
+        """Return the instances created last, the newest first; without a status or name, of any. Names ignore case."""
+        query = (
+            f"SELECT {_INSTANCE} FROM instances WHERE (?1 IS NULL OR status = ?1)"
+            " AND (?2 IS NULL OR name = ?2 COLLATE NOCASE) ORDER BY created DESC, instance_id DESC LIMIT ?3"
+        )
+        return [_instance(row) for row in self._db.execute(query, (status, name, limit))]
+
+    def history(self, instance_id: str) -> list[HistoryRow]:
+        """Return the history of an instance's present execution, in order."""
+        query = "SELECT event, note FROM history WHERE instance_id = ? ORDER BY n"
+        return [HistoryRow(event, note) for event, note in self._db.execute(query, (instance_id,))]
+
+    def messages(self, instance: Instance) -> list[Waiting]:
+        """Return what an instance's present execution has yet to process, oldest first."""
+        query = (
+            "SELECT kind, task_id, due FROM messages WHERE target = ?"
+            " AND (execution_id IS NULL OR execution_id = ?) ORDER BY id"
+        )
+        found = self._db.execute(query, (instance.instance_id, instance.execution_id))
+        return [Waiting(kind, task_id, None if due is None else from_micros(due)) for kind, task_id, due in found]
+
+    def entities(self, prefix: str, limit: int) -> list[EntityRow]:
+        """Return the entities with state whose id begins so, the one that ran last first."""
+        query = (
+            "SELECT entity_id, length(state), updated FROM entities WHERE present AND substr(entity_id, 1, ?) = ?"
+            " ORDER BY updated DESC, entity_id LIMIT ?"
+        )
+        found = self._db.execute(query, (len(prefix), prefix, limit))
+        return [EntityRow(entity_id, size or 0, from_micros(updated)) for entity_id, size, updated in found]
+
+    def entity_state(self, entity_id: str) -> str | None:
+        """Return an entity's state as JSON text, or None when it has none."""
+        row = self._db.execute("SELECT state FROM entities WHERE present AND entity_id = ?", (entity_id,)).fetchone()
+        return None if row is None else row[0]
+
+    def _check(self, path: Path) -> None:
+        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables >= _TABLES:
+            raise NotATaskHubError(f"{path} is an SQLite file, but no task hub: name the right one with --db.")
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise HubVersionError(
+                f"The task hub {path} has schema version {version}; this devhost knows up to {SCHEMA_VERSION}. "
+                "Use the devhost that wrote it."
+            )
+
+
+def _instance(row: tuple[str, str, str, str, str | None, str | None, str | None, int, int]) -> Instance:
+    instance_id, execution_id, name, status, input_text, output, custom_status, created, updated = row
+    return Instance(
+        instance_id=instance_id,
+        execution_id=execution_id,
+        name=name,
+        status=Status(status),
+        created=from_micros(created),
+        updated=from_micros(updated),
+        input=input_text,
+        output=output,
+        custom_status=custom_status,
+    )
