@@ -9,7 +9,6 @@ The only module that reaches into the SDK's executor (azure-functions-durable 1.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -23,6 +22,7 @@ from azure.durable_functions.models.history.HistoryEvent import HistoryEvent
 from azure.durable_functions.orchestrator import Orchestrator
 
 from devhost.protocol.answer import Action, Answer, parse_answer, parse_failure
+from devhost.protocol.history import Event
 
 
 class Mode(Enum):
@@ -49,14 +49,14 @@ class Begin(str):
 
 
 class Continue(str):
-    """The continuation of a session with the stored texts of the events it has not seen; as a text, empty."""
+    """The continuation of a session with the events it has not seen; as a text, empty."""
 
     __slots__ = ("events", "session")
 
     session: Session
-    events: Sequence[str]
+    events: Sequence[Event]
 
-    def __new__(cls, session: Session, events: Sequence[str]) -> Self:
+    def __new__(cls, session: Session, events: Sequence[Event]) -> Self:
         """Make the request."""
         request = super().__new__(cls)
         request.session, request.events = session, events
@@ -107,12 +107,12 @@ class Session:
         self._note_answered()
         return answer
 
-    def go_on(self, events: Iterable[str]) -> Answer:
+    def go_on(self, events: Iterable[Event]) -> Answer:
         """Process new events and answer with the new actions alone."""
-        for text in events:
+        for fields in events:
             if self._executor.has_execution_completed:
                 break
-            event = HistoryEvent(**json.loads(text), IsPlayed=False)
+            event = HistoryEvent(**fields, IsPlayed=False)
             self._context._histories.append(event)
             self._executor.process_event(event)
         actions = self._context._action_payload_v2

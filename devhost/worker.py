@@ -8,11 +8,12 @@ its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import traceback
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -107,14 +108,16 @@ class Worker:
                 functions.append(_describe(info, json.loads(one.get_function_json())))
         return functions, refused
 
-    async def run(self, function: Function, payload: str) -> Any:
-        """Run an orchestrator, entity or activity on JSON text and return the JSON text of its answer, or None.
+    async def run(self, function: Function, payload: str, client: str = "") -> Any:
+        """Run a function on JSON text and return the JSON text of its answer, or None.
+
+        `client` is the JSON of its durable client bindings, where it has any.
 
         Raises:
             FunctionFailedError: The function raised, or its answer is no JSON.
         """
         kind = "json" if function.trigger_type == "activityTrigger" else "string"
-        datum = await self._invoke(function, Datum(payload, kind), "")
+        datum = await self._invoke(function, Datum(payload, kind), client)
         return None if datum is None else datum.value
 
     async def run_live(self, function: Function, request: Begin | Continue) -> Turned:
@@ -152,9 +155,7 @@ class Worker:
             if info.is_async:
                 result = await _run_coroutine(info, invocation_id, context, arguments)
             else:
-                result = await asyncio.get_running_loop().run_in_executor(
-                    threadpool.get_threadpool_executor(), _run_plain, info, invocation_id, context, arguments
-                )
+                result = await _on_pool(_run_plain, info, invocation_id, context, arguments)
             native_invocation._check_return(info, result)
             datum: Datum | None = native_invocation._encode_return(info, result)
             return datum
@@ -164,6 +165,31 @@ class Worker:
 
 class _FunctionExitedError(Exception):
     """User code raised SystemExit or KeyboardInterrupt, which must not end the host."""
+
+
+async def _on_pool(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Run a function on the worker's thread pool; what `run_in_executor` does, with half its hand-overs."""
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def settle(result: Any, error: BaseException | None) -> None:
+        if future.done():  # canceled meanwhile
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def run() -> None:
+        try:
+            result, error = function(*arguments), None
+        except BaseException as ex:
+            result, error = None, ex
+        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threadpool.get_threadpool_executor().submit(run)
+    return await future
 
 
 def _run_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:

@@ -8,9 +8,9 @@ from asyncio import Semaphore
 from devhost.clock import Clock
 from devhost.engine.builtin_http import HttpActivity, HttpActivityError
 from devhost.engine.dispatcher import Dispatcher
-from devhost.engine.scheduling import HTTP_ACTIVITY
+from devhost.engine.scheduling import HTTP_ACTIVITY, event_message
 from devhost.functions import FunctionTable, TriggerType
-from devhost.hub.rows import ActivityItem, Changes, Message
+from devhost.hub.rows import ActivityItem, Changes
 from devhost.protocol import failures, history
 from devhost.protocol.history import Event
 from devhost.worker import FunctionFailedError, Worker
@@ -42,7 +42,7 @@ class Activities:
         """Run one activity and commit its result; a failure is a result too."""
         async with self._running:
             event = await self._result(item)
-        message = Message(item.instance_id, event["EventType"], history.dump(event), item.execution_id, item.task_id)
+        message = event_message(item.instance_id, item.execution_id, event, item.task_id)
         self._dispatcher.commit_result(Changes(finished_activity=item.id, messages=[message]))
 
     async def _result(self, item: ActivityItem) -> Event:

@@ -13,7 +13,8 @@ from devhost.hub.store import TaskHub
 logger = logging.getLogger("devhost.engine")
 
 _BUSY_ITEMS = 8
-_BUSY_SECONDS = 0.002
+_WAIT_SECONDS_PER_ITEM = 0.0001
+_LONGEST_WAIT_SECONDS = 0.008
 _HELD_SECONDS = 0.005
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -23,7 +24,7 @@ class Commits:
     """Collects changes and writes them to the task hub, in the order in which they came.
 
     `committed` is called for each, once it is durable. `busy` tells how many work items run: while there are many,
-    those that are done wait for others for up to two milliseconds, else they do not wait at all.
+    those that are done wait for others, for up to eight milliseconds or until all wait; else they do not wait at all.
     """
 
     def __init__(self, hub: TaskHub, committed: Callable[[Changes], None], busy: Callable[[], int]) -> None:
@@ -32,7 +33,7 @@ class Commits:
         self._busy = busy
         self._group: list[tuple[Changes, asyncio.Future[None] | None]] = []
         self._wake: asyncio.TimerHandle | None = None
-        self._is_urgent = False
+        self._waiting = 0
         self._pause = _FIRST_PAUSE_SECONDS
 
     def now(self, changes: Changes) -> None:
@@ -58,11 +59,12 @@ class Commits:
         self._hub.number(changes)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._group.append((changes, future))
-        if self._busy() <= _BUSY_ITEMS:
+        self._waiting += 1
+        busy = self._busy()
+        if busy <= _BUSY_ITEMS or self._waiting >= busy:
             self._try_to_write()
-        elif not self._is_urgent:
-            self._is_urgent = True
-            self._wake_in(_BUSY_SECONDS)
+        elif self._waiting == 1:
+            self._wake_in(min(_WAIT_SECONDS_PER_ITEM * busy, _LONGEST_WAIT_SECONDS))
         if not future.done():
             await future
 
@@ -105,7 +107,7 @@ class Commits:
         self._hub.commit([changes for changes, _ in self._group])
         self._pause = _FIRST_PAUSE_SECONDS
         group, self._group = self._group, []
-        self._is_urgent = False
+        self._waiting = 0
         if self._wake is not None:
             self._wake.cancel()
             self._wake = None

@@ -10,7 +10,7 @@ from typing import Any
 
 from devhost.hub.rows import HistoryRow, Instance
 from devhost.protocol.answer import Action, Retry
-from devhost.protocol.history import EventType, render
+from devhost.protocol.history import Event, EventType, render
 from devhost.sessions import Session
 
 
@@ -59,7 +59,7 @@ class Note:
 
     For an activity or a child: its input, which the history lacks, and its retry policy. For the timers and later
     attempts of a retry: the id of the first attempt. For an entity operation: its request id, and whether it is a
-    signal.
+    signal. For the end of a turn: whether the function has returned, though the run stays open.
     """
 
     retry: Retry | None = None
@@ -67,6 +67,7 @@ class Note:
     retry_of: int | None = None
     request_id: str | None = None
     is_signal: bool = False
+    has_returned: bool = False
 
     def dump(self) -> str:
         """Return the note as JSON text."""
@@ -75,6 +76,8 @@ class Note:
             values["retry"] = [self.retry.interval_ms, self.retry.attempts]
         if self.is_signal:
             values["signal"] = True
+        if self.has_returned:
+            values["returned"] = True
         return json.dumps({key: value for key, value in values.items() if value is not None})
 
     @staticmethod
@@ -84,7 +87,14 @@ class Note:
             return Note()
         values = json.loads(text)
         retry = Retry(*values["retry"]) if "retry" in values else None
-        return Note(retry, values.get("input"), values.get("of"), values.get("request"), values.get("signal", False))
+        return Note(
+            retry,
+            values.get("input"),
+            values.get("of"),
+            values.get("request"),
+            values.get("signal", False),
+            values.get("returned", False),
+        )
 
 
 @dataclass(slots=True)
@@ -101,12 +111,13 @@ class Progress:
 class Execution:
     """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it.
 
-    `session` is the live orchestrator, if one is kept, and `is_verified` says that its turns are replayed too.
-    `canceled` has the places of tasks that are canceled timers.
+    `new_events` are those that no turn has played yet. `session` is the live orchestrator, if one is kept, and
+    `is_verified` says that its turns are replayed too. `canceled` has the places of tasks that are canceled timers.
     """
 
     instance: Instance
     rows: list[HistoryRow] = field(default_factory=list)
+    new_events: list[Event] = field(default_factory=list)
     session: Session | None = None
     is_verified: bool = False
     progress: Progress = field(default_factory=Progress)
@@ -117,6 +128,7 @@ class Execution:
     raised: Counter[str] = field(default_factory=Counter)
     next_id: int = 0
     clock: str = ""
+    has_returned: bool = False
     _types: list[EventType] = field(default_factory=list)
     _played: int = 0
 
@@ -127,25 +139,25 @@ class Execution:
         for row in rows:
             execution.record(json.loads(row.event), row)
         execution._played = execution._end_of_last_input()
+        execution.new_events = []
         return execution
 
-    def record(self, event: dict[str, Any], row: HistoryRow) -> None:
-        """Append one event to the history and take in what it says."""
+    def record(self, event: Event, row: HistoryRow, note: Note | None = None) -> None:
+        """Append one event to the history and take in what it says; `note` is the row's, where it is at hand."""
         kind = EventType(event["EventType"])
         self.rows.append(row)
+        self.new_events.append(event)
         self._types.append(kind)
         if kind in SCHEDULING:
-            self._scheduled(SCHEDULING[kind], event, Note.load(row.note))
+            self._scheduled(SCHEDULING[kind], event, note or Note.load(row.note))
         elif kind in _ENDING:
             self._ended(kind, event[_ENDING[kind]])
         elif kind is EventType.EVENT_RAISED:
             self._raised(event["Name"])
         elif kind is EventType.ORCHESTRATOR_STARTED:
             self.clock = event["Timestamp"]
-
-    def new_events(self) -> list[str]:
-        """Return the stored texts of the events that no turn has played yet."""
-        return [row.event for row in self.rows[self._played :]]
+        elif kind is EventType.ORCHESTRATOR_COMPLETED:
+            self.has_returned = Note.load(row.note).has_returned
 
     def rendered_history(self) -> str:
         """Return the history as the JSON array of this turn's request.
@@ -162,6 +174,7 @@ class Execution:
     def mark_played(self) -> None:
         """Count all events as played: this turn has been given them."""
         self._played = len(self.rows)
+        self.new_events = []
 
     def _end_of_last_input(self) -> int:
         """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""
@@ -170,7 +183,7 @@ class Execution:
             end -= 1
         return end
 
-    def _scheduled(self, kind: Kind, event: dict[str, Any], note: Note) -> None:
+    def _scheduled(self, kind: Kind, event: Event, note: Note) -> None:
         task_id = event["EventId"]
         self.next_id = task_id + 1
         if note.retry_of is not None:

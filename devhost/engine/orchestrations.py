@@ -127,7 +127,7 @@ class Orchestrations:
             execution.is_verified = self._is_to_be_verified(execution)
             request: Begin | Continue = Begin(turn.request())
         else:
-            request = Continue(execution.session, execution.new_events())
+            request = Continue(execution.session, execution.new_events)
         try:
             turned = await self._worker.run_live(function, request)
         except FunctionFailedError as ex:

@@ -176,7 +176,7 @@ class Scheduler:
                 event = self._start_timer(task_id, action)
             case Kind.MESSAGE:
                 event = self._send_operation(task_id, action, str(note.request_id))
-        self._execution.record(event, HistoryRow(history.dump(event), note.dump()))
+        self._execution.record(event, HistoryRow(history.dump(event), note.dump()), note)
         return self._execution.tasks[-1]
 
     def _check_known(self, kind: Kind, action: Action) -> None:
@@ -245,7 +245,12 @@ class Scheduler:
 
 def to_execution(instance: Instance, event: Event, task_id: int | None) -> Message:
     """Return the message that delivers an event to an instance's present execution and no other."""
-    return Message(instance.instance_id, event["EventType"], history.dump(event), instance.execution_id, task_id)
+    return event_message(instance.instance_id, instance.execution_id, event, task_id)
+
+
+def event_message(instance_id: str, execution_id: str | None, event: Event, task_id: int | None) -> Message:
+    """Return the message that delivers an event; without an execution, to whichever runs then."""
+    return Message(instance_id, event["EventType"], history.dump(event), execution_id, task_id, event=event)
 
 
 def start_changes(

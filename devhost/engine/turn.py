@@ -12,8 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from devhost.engine.execution import Execution, Kind, Task
-from devhost.engine.scheduling import Scheduler, SchedulingError, UnknownFunctionError, Walk, to_execution
+from devhost.engine.execution import Execution, Kind, Note, Task
+from devhost.engine.scheduling import (
+    Scheduler,
+    SchedulingError,
+    UnknownFunctionError,
+    Walk,
+    event_message,
+    to_execution,
+)
 from devhost.functions import FunctionTable
 from devhost.hub.rows import Changes, HistoryRow, Instance, Message, Status
 from devhost.protocol import failures, history
@@ -70,7 +77,7 @@ class Turn:
         news = [message for message in messages if self._is_news(message)]
         if not news:
             return False
-        self._events = [json.loads(message.body) for message in news]
+        self._events = [message.event or json.loads(message.body) for message in news]
         self._retried = next((task for message in news if (task := retried_task(self._execution, message))), None)
         times = [event["FireAt"] for event in self._events if "FireAt" in event]
         times += [self._execution.clock] if self._execution.clock else []
@@ -190,7 +197,7 @@ class Turn:
                     f"holds back {walk.held_back} action(s) until the one before them completes, as on Azure: create "
                     "all tasks that race each other together"
                 )
-            return self._go_on()
+            return self._go_on(has_returned=wants_to_end)
         if not wants_to_end:
             return self._go_on()
         still_open = [task for task in self._execution.pending.values() if task.kind is not Kind.MESSAGE]
@@ -199,15 +206,15 @@ class Turn:
             self._remarks.append(
                 f"has returned, but stays Running, as on Azure, until what it started has ended: {names}"
             )
-            return self._go_on()
+            return self._go_on(has_returned=True)
         if answer.error is not None:
             return self.fail(answer.error)
         if walk.continue_as_new is not None:
             return self._continue_as_new(walk.continue_as_new, scheduler)
         return self._complete(Status.COMPLETED, answer.output)
 
-    def _go_on(self) -> TurnResult:
-        self._record(history.orchestrator_completed(self._now))
+    def _go_on(self, *, has_returned: bool = False) -> TurnResult:
+        self._record(history.orchestrator_completed(self._now), Note(has_returned=True) if has_returned else None)
         return self._result()
 
     def _continue_as_new(self, action: Action, scheduler: Scheduler) -> TurnResult:
@@ -250,15 +257,11 @@ class Turn:
                 event = history.sub_orchestration_completed(self._now, parent.task_id, output)
             else:
                 event = history.sub_orchestration_failed(self._now, parent.task_id, reason, details)
-            self._changes.messages.append(
-                Message(
-                    parent.instance_id, event["EventType"], history.dump(event), parent.execution_id, parent.task_id
-                )
-            )
+            self._changes.messages.append(event_message(parent.instance_id, parent.execution_id, event, parent.task_id))
         return self._result()
 
-    def _record(self, event: Event) -> None:
-        self._execution.record(event, HistoryRow(history.dump(event)))
+    def _record(self, event: Event, note: Note | None = None) -> None:
+        self._execution.record(event, HistoryRow(history.dump(event), None if note is None else note.dump()))
 
     def _result(self) -> TurnResult:
         self._execution.instance = self._instance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 OPERATION = -1
 """The `kind` of a message that is an entity operation; all other kinds are history event types."""
@@ -57,7 +58,7 @@ class Message:
     """Something an instance or entity has to process; with `due`, not before that time.
 
     `id` is set before the commit; messages of one target are processed in the order of their ids. `is_first` puts a
-    message before all that wait already.
+    message before all that wait already. `event` is the parsed body, where the sender had it at hand.
     """
 
     target: str
@@ -68,6 +69,7 @@ class Message:
     due: datetime | None = None
     is_first: bool = False
     id: int = 0
+    event: dict[str, Any] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(slots=True)

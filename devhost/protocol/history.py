@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any
 
 from devhost.protocol.json_text import compact
@@ -38,6 +39,7 @@ class EventType(IntEnum):
 Event = dict[str, Any]
 
 
+@lru_cache(maxsize=16)
 def timestamp(moment: datetime) -> str:
     """Write an aware datetime as the extension does: UTC, seven fractional digits, `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "0Z"
