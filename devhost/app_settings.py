@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 _OVERRIDE = "AzureFunctionsJobHost__"
 _SETTINGS_FILES = ("local.settings.json", "local.settings.json.example")
+_TIME_SPAN = re.compile(r"(?:(\d+)\.)?([01]?\d|2[0-3]):([0-5]?\d)(?::([0-5]?\d))?")
 
 
 class SettingsError(Exception):
@@ -19,14 +21,28 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class McpSettings:
+    """How the MCP server presents itself to clients."""
+
+    server_name: str
+    server_version: str
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostSettings:
-    """The parts of host.json that devhost obeys. Concurrency limits default as on Azure: ten for each core."""
+    """The parts of host.json that devhost obeys. Concurrency limits default as on Azure: ten for each core.
+
+    Without `functionTimeout` functions get half an hour, as on a Flex Consumption plan; None is no limit.
+    """
 
     route_prefix: str
     hub_name: str
     max_concurrent_activities: int
     max_concurrent_orchestrators: int
     max_entity_batch: int
+    function_timeout: timedelta | None
+    mcp: McpSettings
 
 
 def load_local_settings(app_root: Path) -> tuple[Path | None, dict[str, str]]:
@@ -57,6 +73,7 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
     host = _with_overrides(_read(path), environ)
     extensions = host.get("extensions", {})
     durable = extensions.get("durableTask", {})
+    mcp = extensions.get("mcp", {})
     default_concurrency = 10 * (os.cpu_count() or 1)
 
     def number(name: str, default: int) -> int:
@@ -72,7 +89,28 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
         max_concurrent_activities=number("maxConcurrentActivityFunctions", default_concurrency),
         max_concurrent_orchestrators=number("maxConcurrentOrchestratorFunctions", default_concurrency),
         max_entity_batch=number("maxEntityOperationBatchSize", 1),
+        function_timeout=_time_limit(path, host.get("functionTimeout", "00:30:00")),
+        mcp=McpSettings(
+            server_name=str(mcp.get("serverName", "Azure Functions MCP server")),
+            server_version=str(mcp.get("serverVersion", "1.0.0")),
+            instructions=str(mcp.get("instructions", "")),
+        ),
     )
+
+
+def _time_limit(path: Path, value: object) -> timedelta | None:
+    """Read `functionTimeout`: `[days.]hours:minutes[:seconds]` of a second or more, or -1 for none."""
+    if str(value) == "-1":
+        return None
+    found = _TIME_SPAN.fullmatch(str(value))
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0, 0)
+    limit = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    if not limit:
+        raise SettingsError(
+            f"{path}: functionTimeout is {value!r}; it must be hours:minutes:seconds, such as '00:10:00', at least one "
+            "second, or '-1' for no limit."
+        )
+    return limit
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -91,9 +129,14 @@ def _with_overrides(host: dict[str, Any], environ: Mapping[str, str]) -> dict[st
             *parents, last = name[len(_OVERRIDE) :].split("__")
             level = host
             for parent in parents:
-                level = level.setdefault(parent, {})
-            level[last] = value
+                level = level.setdefault(_key_in(level, parent), {})
+            level[_key_in(level, last)] = value
     return host
+
+
+def _key_in(level: Mapping[str, Any], name: str) -> str:
+    """Return the key as the file spells it: case does not matter, and Windows has none in names of variables."""
+    return next((key for key in level if key.lower() == name.lower()), name)
 
 
 def _expand(text: str, environ: Mapping[str, str]) -> str:

@@ -19,6 +19,8 @@ class TriggerType(StrEnum):
     ORCHESTRATION = "orchestrationTrigger"
     ACTIVITY = "activityTrigger"
     ENTITY = "entityTrigger"
+    TIMER = "timerTrigger"
+    MCP_TOOL = "mcpToolTrigger"
 
 
 _NAMED_BY = {

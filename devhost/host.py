@@ -12,6 +12,7 @@ from devhost import fast_timestamps
 from devhost.app_settings import HostSettings, load_host_settings, load_local_settings
 from devhost.clock import Clock, SystemClock
 from devhost.engine.engine import Engine
+from devhost.engine.schedule import TimerFunctions, read_schedules
 from devhost.functions import Function, FunctionTable, Refused, TriggerType, host_rules
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
@@ -21,6 +22,8 @@ from devhost.routing.template import RouteTemplateError
 from devhost.sessions import Mode
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
+from devhost.web.mcp import McpApi
+from devhost.web.mcp_tools import read_tools
 from devhost.web.server import Server, listen
 from devhost.worker import Worker
 
@@ -85,13 +88,16 @@ async def run_host(
 
         if options.fast_timestamps:
             fast_timestamps.install()
-        worker = Worker(live_orchestrators=options.mode is not Mode.REPLAY)
+        worker = Worker(settings.function_timeout, live_orchestrators=options.mode is not Mode.REPLAY)
         stack.callback(worker.close)
         indexed, unloadable = worker.index(options.app_root)
         allowed, forbidden = host_rules(indexed)
         routes, misrouted = _routes(allowed, settings.route_prefix)
-        refused = (*unloadable, *forbidden, *misrouted)
-        functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in misrouted})
+        schedules, mistimed = read_schedules(allowed, os.environ)
+        tools, misdeclared = read_tools(allowed)
+        unusable = (*misrouted, *mistimed, *misdeclared)
+        refused = (*unloadable, *forbidden, *unusable)
+        functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in unusable})
 
         engine = Engine(hub, worker, functions, clock, settings, options.mode)
         stack.push_async_callback(engine.stop, _GRACE_SECONDS)
@@ -102,9 +108,13 @@ async def run_host(
         server = Server(
             HttpFunctions(worker, functions, Router(routes), binding.dump()),
             ManagementApi(engine, functions, binding),
+            McpApi(worker, tools, settings.mcp, binding.dump()),
         )
         stack.push_async_callback(server.close)
         await server.start(listener)
+        timers = TimerFunctions(worker, schedules, clock, binding.dump())
+        stack.push_async_callback(timers.stop, _GRACE_SECONDS)
+        timers.start()
         yield RunningHost(base_url, settings, settings_file, functions, tuple(routes), refused, recovered)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from devhost.functions import TriggerType
 from devhost.host import Options, RunningHost
 from devhost.routing.overlaps import hidden_routes
+from devhost.web.mcp import MCP_PATH
 
 
 def listing(options: Options, host: RunningHost) -> str:
@@ -16,15 +17,7 @@ def listing(options: Options, host: RunningHost) -> str:
 
 def _lines(options: Options, host: RunningHost) -> Iterator[str]:
     yield from ("", "Functions:", "")
-    prefix = f"{host.settings.route_prefix}/" if host.settings.route_prefix else ""
-    shown_url = host.base_url.replace("127.0.0.1", "localhost")
-    for function in sorted(host.functions.of(TriggerType.HTTP), key=lambda one: one.name.lower()):
-        methods = ",".join(sorted(function.methods)) if function.methods else "ANY"
-        yield f"    {function.name}: [{methods}] {shown_url}/{prefix}{function.route}"
-    for trigger in (TriggerType.ORCHESTRATION, TriggerType.ACTIVITY, TriggerType.ENTITY):
-        names = sorted(function.name for function in host.functions.of(trigger))
-        if names:
-            yield f"    {trigger.value}: {', '.join(names)}"
+    yield from _functions(host)
     for refused in host.refused:
         yield f"    NOT SERVED {refused.name}: {refused.reason}"
     for one in hidden_routes(host.routes):
@@ -39,3 +32,18 @@ def _lines(options: Options, host: RunningHost) -> Iterator[str]:
         yield f"Settings: {host.settings_file}"
     if host.recovered:
         yield f"Going on with {host.recovered} message(s) and activities that the last run left."
+
+
+def _functions(host: RunningHost) -> Iterator[str]:
+    """Yield the HTTP functions with their URLs, then the names of the others by trigger."""
+    prefix = f"{host.settings.route_prefix}/" if host.settings.route_prefix else ""
+    shown_url = host.base_url.replace("127.0.0.1", "localhost")
+    for function in sorted(host.functions.of(TriggerType.HTTP), key=lambda one: one.name.lower()):
+        methods = ",".join(sorted(function.methods)) if function.methods else "ANY"
+        yield f"    {function.name}: [{methods}] {shown_url}/{prefix}{function.route}"
+    for trigger in (one for one in TriggerType if one is not TriggerType.HTTP):
+        names = sorted(function.name for function in host.functions.of(trigger))
+        if names:
+            yield f"    {trigger.value}: {', '.join(names)}"
+    if host.functions.of(TriggerType.MCP_TOOL):
+        yield f"    MCP server: {shown_url}{MCP_PATH}"

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import sys
 import traceback
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +29,10 @@ from azure_functions_runtime.loader import index_function_app
 from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
-from devhost.functions import Function, Refused
+from devhost.functions import Function, Refused, TriggerType
 from devhost.sessions import Begin, Continue, Turned, keep_alive
+
+logger = logging.getLogger("devhost.worker")
 
 # The numbers of the host's BindingInfo message, which the library compares directions and data types with.
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
@@ -45,6 +49,10 @@ class FunctionFailedError(Exception):
         super().__init__(text)
         self.text = text
         self.trace = trace
+
+
+class FunctionTimedOutError(FunctionFailedError):
+    """A function did not end within the time-out of host.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +82,13 @@ class Worker:
 
     There is one app a process: the library keeps its registry in a module. With `live_orchestrators`, orchestrators
     take the requests of `devhost.sessions` too.
+
+    A coroutine that exceeds the `timeout` is canceled. A plain function cannot be stopped: its thread goes on, where
+    Azure would restart the worker, and its result is dropped. Orchestrators have no time-out, as a turn is short.
     """
 
-    def __init__(self, *, live_orchestrators: bool = False) -> None:
+    def __init__(self, timeout: timedelta | None = None, *, live_orchestrators: bool = False) -> None:
+        self._timeout = timeout
         self._live_orchestrators = live_orchestrators
         load_binding_registry()
         threadpool.start_threadpool_executor()
@@ -109,14 +121,16 @@ class Worker:
         return functions, refused
 
     async def run(self, function: Function, payload: str, client: str = "") -> Any:
-        """Run a function on JSON text and return the JSON text of its answer, or None.
+        """Run any function but an HTTP one on JSON text and return the text of its answer, or None.
 
-        `client` is the JSON of its durable client bindings, where it has any.
+        The answer of an MCP tool is any text, all others' is JSON. `client` is the JSON of its durable client bindings,
+        where it has any.
 
         Raises:
             FunctionFailedError: The function raised, or its answer is no JSON.
+            FunctionTimedOutError: It did not end in time.
         """
-        kind = "json" if function.trigger_type == "activityTrigger" else "string"
+        kind = "json" if function.trigger_type in (TriggerType.ACTIVITY, TriggerType.TIMER) else "string"
         datum = await self._invoke(function, Datum(payload, kind), client)
         return None if datum is None else datum.value
 
@@ -136,35 +150,63 @@ class Worker:
 
         Raises:
             FunctionFailedError: The function raised, or answered with something that is no HTTP response.
+            FunctionTimedOutError: It did not end in time.
         """
         datum = await self._invoke(function, _http_datum(request), client)
         return _http_response(datum)
 
     def close(self) -> None:
-        """Wait for functions still running on the thread pool, and end it."""
-        threadpool.stop_threadpool_executor()
+        """Start nothing more on the thread pool; what runs there goes on until the process ends."""
+        threadpool.get_threadpool_executor().shutdown(wait=False, cancel_futures=True)
 
     async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
         info: FunctionInfo = handle_event._functions.get_function(function.worker_id)
         invocation_id = str(uuid.uuid4())
         inputs = [(function.parameter, trigger)]
         inputs += [(name, Datum(client, "string")) for name in function.client_parameters]
+        limit = None if function.trigger_type == TriggerType.ORCHESTRATION else self._timeout
+        timer = asyncio.timeout(None if limit is None else limit.total_seconds())
         try:
             arguments = native_invocation._decode_inputs(info, inputs, {})
             context = native_invocation._prepare_context(info, invocation_id, arguments)
-            if info.is_async:
-                result = await _run_coroutine(info, invocation_id, context, arguments)
-            else:
-                result = await _on_pool(_run_plain, info, invocation_id, context, arguments)
+            async with timer:
+                if info.is_async:
+                    result = await _run_coroutine(info, invocation_id, context, arguments)
+                else:
+                    result = await _on_pool(_run_plain, info, invocation_id, context, arguments)
             native_invocation._check_return(info, result)
             datum: Datum | None = native_invocation._encode_return(info, result)
             return datum
+        except FunctionFailedError:
+            raise
+        except asyncio.CancelledError as ex:
+            if (caller := asyncio.current_task()) is not None and caller.cancelling():
+                raise
+            raise _failed(ex) from ex
         except Exception as ex:
-            raise FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc()) from ex
+            if limit is not None and timer.expired():
+                raise _timed_out(limit, function.name, invocation_id, is_plain=not info.is_async) from ex
+            raise _failed(ex) from ex
 
 
-class _FunctionExitedError(Exception):
-    """User code raised SystemExit or KeyboardInterrupt, which must not end the host."""
+def _failed(ex: BaseException) -> FunctionFailedError:
+    return FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc())
+
+
+def _timed_out(limit: timedelta, name: str, invocation_id: str, *, is_plain: bool) -> FunctionTimedOutError:
+    """Log a time-out in the host's words, and return the error that reports it."""
+    days, time_of_day = divmod(limit, timedelta(days=1))
+    value = f"{f'{days}.' if days else ''}{time_of_day!s:0>8}"
+    name = f"Functions.{name}"
+    logger.error(
+        "Timeout value of %s exceeded by function '%s' (Id: '%s'). Initiating cancellation.", value, name, invocation_id
+    )
+    if is_plain:
+        logger.warning(
+            "%s is not a coroutine, so it cannot be stopped: it goes on in its thread and its result is dropped.", name
+        )
+    text = f"Timeout value of {value} was exceeded by function: {name}"
+    return FunctionTimedOutError(text, text)
 
 
 async def _on_pool(function: Callable[..., Any], *arguments: Any) -> Any:
@@ -195,8 +237,8 @@ async def _on_pool(function: Callable[..., Any], *arguments: Any) -> Any:
 def _run_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
     try:
         return run_sync_func(invocation_id, context, info.func, arguments)
-    except (SystemExit, KeyboardInterrupt) as ex:
-        raise _FunctionExitedError(f"{type(ex).__name__}: {ex}") from ex
+    except (SystemExit, KeyboardInterrupt, StopIteration, asyncio.CancelledError) as ex:
+        raise _failed(ex) from ex  # a future cannot carry these from thread to thread
 
 
 async def _run_coroutine(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
@@ -205,7 +247,7 @@ async def _run_coroutine(info: FunctionInfo, invocation_id: str, context: Any, a
     try:
         return await info.func(**arguments)
     except (SystemExit, KeyboardInterrupt) as ex:
-        raise _FunctionExitedError(f"{type(ex).__name__}: {ex}") from ex
+        raise _failed(ex) from ex
     finally:
         invocation_id_cv.reset(token)
 

@@ -13,7 +13,7 @@ from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import ActivityItem, Changes
 from devhost.protocol import failures, history
 from devhost.protocol.history import Event
-from devhost.worker import FunctionFailedError, Worker
+from devhost.worker import FunctionFailedError, FunctionTimedOutError, Worker
 
 logger = logging.getLogger("devhost.activities")
 
@@ -51,7 +51,8 @@ class Activities:
             result = await (self._http.run(item.input or "") if is_http else self._run_function(item))
         except FunctionFailedError as ex:
             logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, ex.text)
-            reason = failures.activity_failed(item.name, ex.text)
+            is_late = isinstance(ex, FunctionTimedOutError)
+            reason = (failures.activity_timed_out if is_late else failures.activity_failed)(item.name, ex.text)
             return history.task_failed(self._clock.now(), item.task_id, reason, failures.exception_details(ex.trace))
         except HttpActivityError as ex:
             return history.task_failed(self._clock.now(), item.task_id, str(ex), failures.exception_details(str(ex)))

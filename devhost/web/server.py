@@ -1,4 +1,4 @@
-"""The HTTP server: one port for the app's functions, the management API and the SDK's client."""
+"""The HTTP server: one port for the app's functions and MCP tools, the management API and the SDK's client."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from aiohttp import web
 from devhost.protocol.client_binding import RPC_PATH, WEBHOOK_PATH
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
+from devhost.web.mcp import MCP_PATH, McpApi
 
 MAX_BODY_BYTES = 100 * 1024 * 1024
 """Larger request bodies are refused with 413; Azure's limit is of this order."""
@@ -41,9 +42,10 @@ def listen(host: str, port: int) -> socket.socket:
 class Server:
     """Serves one app on one listening socket."""
 
-    def __init__(self, functions: HttpFunctions, management: ManagementApi) -> None:
+    def __init__(self, functions: HttpFunctions, management: ManagementApi, mcp: McpApi) -> None:
         self._functions = functions
         self._management = management
+        self._mcp = mcp
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.router.add_route("*", "/{path:.*}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE_SECONDS)
@@ -62,4 +64,6 @@ class Server:
         for root in (WEBHOOK_PATH, RPC_PATH):
             if path.lower() == root or path.lower().startswith(f"{root}/"):
                 return await self._management.handle(request, path[len(root) :])
+        if path.lower().rstrip("/") == MCP_PATH:
+            return await self._mcp.handle(request)
         return await self._functions.handle(request)
