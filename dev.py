@@ -5,6 +5,7 @@
     python3 dev.py test [FLAGS]       run the tests; flags go to pytest
     python3 dev.py lint               check format, style and types
     python3 dev.py check [FLAGS]      lint, then test
+    python3 dev.py conformance        play what Azure was recorded to answer against devhost; --base URL: another host
     python3 dev.py run FILE [ARGS]    run a script with the project's packages
     python3 dev.py lock               resolve the requirements afresh and rewrite constraints.txt
     python3 dev.py clean              remove .venv, .devhost (with its task hub) and all caches
@@ -99,6 +100,10 @@ def check(flags: list[str]) -> int:
     return lint([]) or test(flags)
 
 
+def conformance(flags: list[str]) -> int:
+    return become([ensure_venv(), "-m", "tests.conformance.player", "play", *flags])
+
+
 def run(arguments: list[str]) -> int:
     if not arguments:
         sys.exit("dev.py run needs a script: python3 dev.py run examples/triage.py examples/emails")
@@ -138,7 +143,7 @@ def clean(_flags: list[str]) -> int:
     return 0
 
 
-COMMANDS = {command.__name__: command for command in (start, test, lint, check, run, lock, clean)}
+COMMANDS = {command.__name__: command for command in (start, test, lint, check, conformance, run, lock, clean)}
 
 
 def ensure_venv() -> str:

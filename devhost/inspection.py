@@ -96,10 +96,11 @@ def entity_id_prefix(text: str) -> str:
 def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -> Iterator[Wait]:
     """Yield what an instance that has not ended waits for."""
     timers = {one.task_id: one.due for one in messages if one.due is not None}
-    arrived = {one.task_id for one in messages if one.due is None}
-    others = sum(one.due is None and one.task_id is None for one in messages)
-    if execution.instance.status is Status.SUSPENDED:
-        yield Wait(f"being resumed, with {others} message(s) held until then" if others else "being resumed")
+    arrived = [one.task_id for one in messages if one.due is None]
+    others = arrived.count(None)
+    is_suspended = execution.instance.status is Status.SUSPENDED
+    if is_suspended:
+        yield Wait(f"being resumed, with {len(arrived)} message(s) held until then")
     elif others:
         yield Wait(f"a host to process {others} message(s)")
     for task_id, task in execution.pending.items():
@@ -107,7 +108,8 @@ def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -
         if step.result == "canceled" or (execution.has_returned and task.kind is Kind.MESSAGE):
             continue
         if task_id in arrived:
-            yield Wait(f"a host to process the result of {_label(step)}")
+            if not is_suspended:
+                yield Wait(f"a host to process the result of {_label(step)}")
         elif task_id not in timers:
             yield Wait(_label(step))
         elif task.retry is None:
@@ -115,7 +117,7 @@ def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -
         else:
             what = f"the pause after attempt {step.attempts} of {step.max_attempts} of {_label(step)}"
             yield Wait(what, timers[task_id])
-    if not others and not execution.pending and execution.rows and execution.instance.status is Status.RUNNING:
+    if not others and not execution.pending and execution.instance.status is Status.RUNNING:
         yield Wait("an external event; a history does not tell which")
 
 

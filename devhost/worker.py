@@ -8,15 +8,15 @@ its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py`
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +31,7 @@ from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_fu
 
 from devhost.functions import Function, Refused, TriggerType
 from devhost.sessions import Begin, Continue, Turned, keep_alive
+from devhost.threads import LimitExceededError, Threads
 
 logger = logging.getLogger("devhost.worker")
 
@@ -92,6 +93,8 @@ class Worker:
         self._live_orchestrators = live_orchestrators
         load_binding_registry()
         threadpool.start_threadpool_executor()
+        self._threads = Threads(threadpool.get_threadpool_executor())
+        self._invocation_ids = _invocation_ids()
 
     def index(self, app_root: Path) -> tuple[list[Function], list[Refused]]:
         """Import `function_app.py` under the root and return its functions, and those the worker cannot load.
@@ -157,36 +160,64 @@ class Worker:
 
     def close(self) -> None:
         """Start nothing more on the thread pool; what runs there goes on until the process ends."""
-        threadpool.get_threadpool_executor().shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
         info: FunctionInfo = handle_event._functions.get_function(function.worker_id)
-        invocation_id = str(uuid.uuid4())
+        invocation_id = next(self._invocation_ids)
         inputs = [(function.parameter, trigger)]
         inputs += [(name, Datum(client, "string")) for name in function.client_parameters]
         limit = None if function.trigger_type == TriggerType.ORCHESTRATION else self._timeout
-        timer = asyncio.timeout(None if limit is None else limit.total_seconds())
         try:
             arguments = native_invocation._decode_inputs(info, inputs, {})
             context = native_invocation._prepare_context(info, invocation_id, arguments)
-            async with timer:
-                if info.is_async:
-                    result = await _run_coroutine(info, invocation_id, context, arguments)
-                else:
-                    result = await _on_pool(_run_plain, info, invocation_id, context, arguments)
+            run = self._run_coroutine if info.is_async else self._run_plain
+            result = await run(
+                info, invocation_id, context, arguments, None if limit is None else limit.total_seconds()
+            )
             native_invocation._check_return(info, result)
             datum: Datum | None = native_invocation._encode_return(info, result)
             return datum
         except FunctionFailedError:
             raise
+        except LimitExceededError as ex:
+            raise _timed_out(limit or timedelta(), function.name, invocation_id, is_plain=not info.is_async) from ex
         except asyncio.CancelledError as ex:
             if (caller := asyncio.current_task()) is not None and caller.cancelling():
                 raise
             raise _failed(ex) from ex
         except Exception as ex:
-            if limit is not None and timer.expired():
-                raise _timed_out(limit, function.name, invocation_id, is_plain=not info.is_async) from ex
             raise _failed(ex) from ex
+
+    async def _run_plain(
+        self, info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any], limit: float | None
+    ) -> Any:
+        return await self._threads.run(_call_plain, info, invocation_id, context, arguments, limit=limit)
+
+    async def _run_coroutine(
+        self, info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any], limit: float | None
+    ) -> Any:
+        context.thread_local_storage.invocation_id = invocation_id
+        token = invocation_id_cv.set(invocation_id)
+        timer = asyncio.timeout(limit)
+        try:
+            async with timer:
+                return await info.func(**arguments)
+        except (SystemExit, KeyboardInterrupt) as ex:
+            raise _failed(ex) from ex
+        except TimeoutError as ex:
+            if timer.expired():
+                raise LimitExceededError from ex
+            raise
+        finally:
+            invocation_id_cv.reset(token)
+
+
+def _invocation_ids() -> Iterator[str]:
+    """Yield GUIDs that are unique to this process and to each invocation in it."""
+    of_process = str(uuid.uuid4())[:-12]
+    for number in count():
+        yield f"{of_process}{number:012x}"
 
 
 def _failed(ex: BaseException) -> FunctionFailedError:
@@ -209,47 +240,11 @@ def _timed_out(limit: timedelta, name: str, invocation_id: str, *, is_plain: boo
     return FunctionTimedOutError(text, text)
 
 
-async def _on_pool(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Run a function on the worker's thread pool; what `run_in_executor` does, with half its hand-overs."""
-    loop = asyncio.get_running_loop()
-    future = loop.create_future()
-
-    def settle(result: Any, error: BaseException | None) -> None:
-        if future.done():  # canceled meanwhile
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    def run() -> None:
-        try:
-            result, error = function(*arguments), None
-        except BaseException as ex:
-            result, error = None, ex
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
-
-    threadpool.get_threadpool_executor().submit(run)
-    return await future
-
-
-def _run_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
+def _call_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
     try:
         return run_sync_func(invocation_id, context, info.func, arguments)
     except (SystemExit, KeyboardInterrupt, StopIteration, asyncio.CancelledError) as ex:
         raise _failed(ex) from ex  # a future cannot carry these from thread to thread
-
-
-async def _run_coroutine(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
-    context.thread_local_storage.invocation_id = invocation_id
-    token = invocation_id_cv.set(invocation_id)
-    try:
-        return await info.func(**arguments)
-    except (SystemExit, KeyboardInterrupt) as ex:
-        raise _failed(ex) from ex
-    finally:
-        invocation_id_cv.reset(token)
 
 
 def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:

@@ -50,11 +50,12 @@ class Activities:
             is_http = item.name == HTTP_ACTIVITY
             result = await (self._http.run(item.input or "") if is_http else self._run_function(item))
         except FunctionFailedError as ex:
-            logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, ex.text)
+            _log_failure(item, ex.text)
             is_late = isinstance(ex, FunctionTimedOutError)
             reason = (failures.activity_timed_out if is_late else failures.activity_failed)(item.name, ex.text)
             return history.task_failed(self._clock.now(), item.task_id, reason, failures.exception_details(ex.trace))
         except HttpActivityError as ex:
+            _log_failure(item, str(ex))
             return history.task_failed(self._clock.now(), item.task_id, str(ex), failures.exception_details(str(ex)))
         return history.task_completed(self._clock.now(), item.task_id, None if result == "null" else result)
 
@@ -66,3 +67,7 @@ class Activities:
             raise FunctionFailedError(text, text)
         result: str | None = await self._worker.run(function, item.input if item.input is not None else "null")
         return result
+
+
+def _log_failure(item: ActivityItem, text: str) -> None:
+    logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, text.partition("\n")[0])

@@ -124,7 +124,8 @@ class Commits:
             try:
                 self._write()
             except sqlite3.Error as ex:
-                logger.exception("The task hub does not take the changes of one work item.")
+                targets = {one.instance_id for one in changes.instances} | {one.target for one in changes.messages}
+                logger.exception("%s: the task hub does not take a work item.", ", ".join(sorted(targets)))
                 if future is not None and not future.done():
                     future.set_exception(ex)
         self._group = []

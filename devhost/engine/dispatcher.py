@@ -124,7 +124,7 @@ class Dispatcher:
         if changes.finished_activity is None:
             self._deliver(changes.messages)
         for item in changes.activities:
-            self._spawn(self._run_activity_once(item))
+            self._spawn(item.instance_id, self._run_activity_once(item))
         for instance in changes.instances:
             if instance.status.is_final:
                 for future in self._waiters.get(instance.instance_id, ()):
@@ -148,7 +148,7 @@ class Dispatcher:
             queue.append(message)
         if message.target not in self._draining:
             self._draining.add(message.target)
-            self._spawn(self._drain(message.target, queue))
+            self._spawn(message.target, self._drain(message.target, queue))
 
     async def _drain(self, target: str, queue: deque[Message]) -> None:
         """Process a target's messages until there are none, or none that can be processed now."""
@@ -173,15 +173,16 @@ class Dispatcher:
         if not self._is_stopping:
             await self._run_activity(item)
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+    def _spawn(self, target: str, work: Coroutine[None, None, None]) -> None:
         if self._is_stopping:
             work.close()
             return
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(work, name=target)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error("A work item could not be processed; it stays in the task hub.", exc_info=error)
+            text = "%s: a work item could not be processed; it stays in the task hub."
+            logger.error(text, task.get_name(), exc_info=error)

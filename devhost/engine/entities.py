@@ -77,7 +77,7 @@ class Entities:
             text = await self._worker.run(function, batch_request(entity_id, exists, state, requests))
             return parse_batch_result(text or "", len(requests))
         except (ProtocolError, FunctionFailedError) as ex:
-            logger.error("%s: %d operation(s) failed: %s", entity_id, len(requests), ex)
+            logger.error("%s: %d operation(s) failed: %s", entity_id, len(requests), str(ex).partition("\n")[0])
             return BatchResult(exists, state, [OperationResult(compact(str(ex)), is_error=True) for _ in requests])
 
 

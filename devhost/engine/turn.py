@@ -202,10 +202,11 @@ class Turn:
             return self._go_on()
         still_open = [task for task in self._execution.pending.values() if task.kind is not Kind.MESSAGE]
         if still_open:
-            names = ", ".join(sorted({f"{task.kind.value} {task.name}".strip() for task in still_open}))
-            self._remarks.append(
-                f"has returned, but stays Running, as on Azure, until what it started has ended: {names}"
-            )
+            if not self._execution.has_returned:
+                names = ", ".join(sorted({f"{task.kind.value} {task.name}".strip() for task in still_open}))
+                self._remarks.append(
+                    f"has returned, but stays Running, as on Azure, until what it started has ended: {names}"
+                )
             return self._go_on(has_returned=True)
         if answer.error is not None:
             return self.fail(answer.error)

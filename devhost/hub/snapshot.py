@@ -51,14 +51,17 @@ class HubSnapshot:
             raise NotATaskHubError(
                 f"There is no task hub at {path}. `start` creates one; name the file of another with --db."
             )
-        self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
+        except sqlite3.OperationalError as ex:
+            raise NotATaskHubError(f"{path} cannot be opened: {ex}.") from ex
         try:
             self._db.execute("BEGIN")
             self._check(path)
         except sqlite3.DatabaseError as ex:
             self.close()
             raise NotATaskHubError(f"{path} cannot be read as a task hub: {ex}.") from ex
-        except BaseException:
+        except (NotATaskHubError, HubVersionError):
             self.close()
             raise
 

@@ -1,17 +1,19 @@
-"""Play the recorded cases, or the random programs, against a host, and compare or record what it answers.
+"""Play the recorded cases and the random programs against a host, and compare or record what it answers.
 
-The host must be running the app in `tests/conformance/app` with REFERENCE_SCRATCH naming an empty folder: devhost, or
-`func start` where the Functions Core Tools are installed. Needs the standard library only. The exit status is 1 when an
-answer differs from its recording.
+`play` does all of it, on a devhost of its own or on the host at --base. Such a host must be running the app in
+`tests/conformance/app` with REFERENCE_SCRATCH naming an empty folder: devhost, or `func start` where the Functions Core
+Tools are installed. Needs the standard library only. The exit status is 1 when an answer differs from its recording.
 """
 
 import argparse
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 from .compare import Comparison, compare
+from .devhost_process import NoHostError, devhost_process
 from .play import Json
 from .programs import generate, play_programs, without_attempts
 from .recorded_cases import play_cases
@@ -26,14 +28,38 @@ def main(arguments: list[str]) -> int:
     return status
 
 
+def _play(options: argparse.Namespace) -> int:
+    try:
+        with nullcontext(options.base) if options.base else devhost_process(options.flags) as base:
+            cases = play_cases(base, workers=options.workers)
+            want = _read(RECORDINGS / "programs.json")
+            programs = play_programs(base, sorted(map(int, want)), options.workers)
+    except NoHostError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{options.base or 'devhost'} cannot be reached: {error}\n")
+        return 1
+    differs = _read(RECORDINGS / "differs.json")
+    statuses = (
+        _report_cases(compare(_read(RECORDINGS / "recorded.json"), cases, differs), places=12),
+        _report_programs(compare(want, programs)),
+    )
+    return max(statuses)
+
+
 def _cases(options: argparse.Namespace) -> int:
     got = play_cases(options.base, options.only, options.workers)
     if options.record:
         return _record(got, options.record)
     result = compare(_read(options.compare), got, _read(options.differs))
+    return _report_cases(result, places=0 if options.quiet else 12)
+
+
+def _report_cases(result: Comparison, places: int) -> int:
     count = f"{result.as_recorded} of {result.played} cases as recorded"
     on_purpose = f"{len(result.on_purpose)} differ on purpose, {len(result.differing)} differ"
-    return _report(result, f"{count}, {on_purpose}", places=0 if options.quiet else 12)
+    return _report(result, f"{count}, {on_purpose}", places)
 
 
 def _programs(options: argparse.Namespace) -> int:
@@ -44,7 +70,10 @@ def _programs(options: argparse.Namespace) -> int:
         return _record(got, options.record)
     if options.patience:
         want, got = without_attempts(want), without_attempts(got)
-    result = compare(want, got)
+    return _report_programs(compare(want, got))
+
+
+def _report_programs(result: Comparison) -> int:
     return _report(result, f"{result.as_recorded} of {result.played} programs as recorded", places=6)
 
 
@@ -72,6 +101,14 @@ def _record(answers: Mapping[str, Json], path: Path) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.player", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    play = commands.add_parser(
+        "play", help="all cases and programs, on a devhost of its own unless --base names a host"
+    )
+    play.set_defaults(run=_play)
+    play.add_argument("--workers", type=int, default=8, metavar="N", help="how many at once (%(default)s)")
+    host = play.add_mutually_exclusive_group()
+    host.add_argument("--base", metavar="URL", help="a host that runs already")
+    host.add_argument("flags", nargs="*", default=[], metavar="-- FLAG", help="for `devhost start`, as in -- --verify")
     cases = commands.add_parser("cases", help="the recorded cases")
     cases.set_defaults(run=_cases)
     _add_host_options(cases, RECORDINGS / "recorded.json")
