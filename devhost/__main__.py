@@ -22,11 +22,12 @@ from devhost.hub.store import HubVersionError
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
 from devhost.sessions import Mode
-from devhost.web.server import PortInUseError
+from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
 
 _DEFAULT_DB = Path(".devhost/state.db")
 _DEFAULT_LIMIT = 50
+_LAST_PORT = 65535
 _REASONS = (
     SettingsError,
     AppLoadError,
@@ -34,6 +35,7 @@ _REASONS = (
     HubVersionError,
     NotATaskHubError,
     PortInUseError,
+    UnknownAddressError,
     UnknownIdError,
 )
 
@@ -59,7 +61,14 @@ def _start(parsed: argparse.Namespace) -> int:
         mode=parsed.mode,
         fast_timestamps=parsed.fast_timestamps,
     )
-    welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""
+    try:
+        welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""
+    except OSError as ex:
+        return _refuse(f"The text of --welcome cannot be read: {ex}")
+    if not app_root.is_dir():
+        return _refuse(f"There is no folder {app_root}: name the app's folder with --app-root.")
+    if hub_path is not None and hub_path.exists():
+        check_is_task_hub(hub_path)
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
     with contextlib.suppress(KeyboardInterrupt):
@@ -113,6 +122,12 @@ def _reset(parsed: argparse.Namespace) -> int:
     return 0
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to {_LAST_PORT}")
+    return int(text)
+
+
 def _refuse(reason: str) -> int:
     print(f"devhost: {reason}", file=sys.stderr)
     return 1
@@ -134,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_start(start: argparse.ArgumentParser) -> None:
     start.set_defaults(run=_start)
     start.add_argument("--app-root", default=".", help="folder of function_app.py and host.json (default: this one)")
-    start.add_argument("--port", type=int, default=7071, help="port to listen on; 0 takes any free one (default: 7071)")
+    start.add_argument(
+        "--port", type=_port, default=7071, help="port to listen on; 0 takes any free one (default: 7071)"
+    )
     start.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine alone)")
     store = start.add_mutually_exclusive_group()
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")

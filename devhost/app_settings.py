@@ -54,7 +54,7 @@ def load_local_settings(app_root: Path) -> tuple[Path | None, dict[str, str]]:
     path = next((app_root / name for name in _SETTINGS_FILES if (app_root / name).is_file()), None)
     if path is None:
         return None, {}
-    values = _read(path).get("Values", {})
+    values = _section(_read(path), "Values", path)
     wrong = [name for name, value in values.items() if not isinstance(value, str)]
     if wrong:
         raise SettingsError(f"{path}: every value must be a string; put quotes around {', '.join(wrong)}.")
@@ -71,9 +71,8 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
     if not path.is_file():
         raise SettingsError(f"There is no host.json in {app_root}: name the app's folder with --app-root.")
     host = _with_overrides(_read(path), environ)
-    extensions = host.get("extensions", {})
-    durable = extensions.get("durableTask", {})
-    mcp = extensions.get("mcp", {})
+    extensions = _section(host, "extensions", path)
+    durable, http, mcp = (_section(extensions, name, path, "extensions.") for name in ("durableTask", "http", "mcp"))
     default_concurrency = 10 * (os.cpu_count() or 1)
 
     def number(name: str, default: int) -> int:
@@ -84,7 +83,7 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
             raise SettingsError(f"{path}: extensions.durableTask.{name} is {value!r}; it must be a number.") from None
 
     return HostSettings(
-        route_prefix=str(extensions.get("http", {}).get("routePrefix", "api")).strip("/"),
+        route_prefix=str(http.get("routePrefix", "api")).strip("/"),
         hub_name=_expand(str(durable.get("hubName", "DevHub")), environ) or "DevHub",
         max_concurrent_activities=number("maxConcurrentActivityFunctions", default_concurrency),
         max_concurrent_orchestrators=number("maxConcurrentOrchestratorFunctions", default_concurrency),
@@ -123,6 +122,13 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
+def _section(content: Mapping[str, Any], name: str, path: Path, parents: str = "") -> dict[str, Any]:
+    section = content.get(name, {})
+    if not isinstance(section, dict):
+        raise SettingsError(f"{path}: {parents}{name} must be an object.")
+    return section
+
+
 def _with_overrides(host: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
         if name.lower().startswith(_OVERRIDE.lower()):
@@ -130,6 +136,8 @@ def _with_overrides(host: dict[str, Any], environ: Mapping[str, str]) -> dict[st
             level = host
             for parent in parents:
                 level = level.setdefault(_key_in(level, parent), {})
+                if not isinstance(level, dict):
+                    raise SettingsError(f"{name} cannot be used: {parent!r} in host.json is a value, not an object.")
             level[_key_in(level, last)] = value
     return host
 

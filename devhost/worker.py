@@ -26,6 +26,7 @@ from azure_functions_runtime.bindings.datumdef import Datum
 from azure_functions_runtime.bindings.meta import load_binding_registry
 from azure_functions_runtime.functions import FunctionInfo
 from azure_functions_runtime.loader import index_function_app
+from azure_functions_runtime.logging import logger as library_logger
 from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
@@ -103,12 +104,16 @@ class Worker:
             AppLoadError: The module does not import, holds no app or more than one, or names a function twice.
         """
         sys.path.insert(0, str(app_root))
+        library_logger.disabled = True  # it logs what it raises
         try:
             indexed = index_function_app(str(app_root / "function_app.py"))
         except Exception as ex:
-            raise AppLoadError(
-                f"{app_root / 'function_app.py'} cannot be loaded.\n{traceback.format_exc().strip()}"
-            ) from ex
+            # The library wraps an import error in another, with the same trace and Azure's advice.
+            cause = ex.__cause__ or ex.__context__ or ex
+            trace = "".join(traceback.format_exception(cause)).strip()
+            raise AppLoadError(f"{app_root / 'function_app.py'} cannot be loaded.\n{trace}") from ex
+        finally:
+            library_logger.disabled = False
         functions: list[Function] = []
         refused: list[Refused] = []
         for one in indexed:

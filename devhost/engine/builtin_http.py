@@ -11,6 +11,8 @@ import aiohttp
 
 from devhost.protocol.json_text import compact
 
+# The errors whose number is the operating system's, whose words Azure gives; not those of names and TLS.
+_OF_THE_SYSTEM = (OSError, ConnectionRefusedError, ConnectionResetError, ConnectionAbortedError, TimeoutError)
 _LEFT_OUT = ("content-type", "content-length")
 
 
@@ -49,7 +51,8 @@ class HttpActivity:
                 text = await response.text()
                 return compact({"statusCode": response.status, "headers": _headers(response.headers), "content": text})
         except aiohttp.ClientConnectorError as ex:
-            reason = os.strerror(ex.os_error.errno) if ex.os_error.errno else str(ex)
+            number = ex.os_error.errno if type(ex.os_error) in _OF_THE_SYSTEM else None
+            reason = os.strerror(number) if number else str(ex.os_error)
             raise HttpActivityError(f"{reason} ({ex.host}:{ex.port})") from ex
         except (aiohttp.ClientError, TimeoutError, ValueError) as ex:
             raise HttpActivityError(f"{type(ex).__name__}: {ex}") from ex

@@ -168,12 +168,12 @@ class HubClient:
         self._forget(instance_id)
         return True
 
-    def purge_many(self, statuses: frozenset[Status], created_from: datetime, created_to: datetime | None) -> int:
-        """Forget the instances that have ended, among those of the statuses (none: all) and times; return how many."""
+    def purge_many(
+        self, statuses: frozenset[Status] | None, created_from: datetime, created_to: datetime | None
+    ) -> int:
+        """Forget the instances that have ended, among those of the statuses (None: all) and times; return how many."""
         final = frozenset(status for status in Status if status.is_final)
-        wanted = statuses & final if statuses else final
-        if not wanted:
-            return 0
+        wanted = final if statuses is None else statuses & final
         purged = 0
         while found := self._hub.instances(
             statuses=wanted, created_from=created_from, created_to=created_to, limit=500

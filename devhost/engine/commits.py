@@ -65,8 +65,7 @@ class Commits:
             self._try_to_write()
         elif self._waiting == 1:
             self._wake_in(min(_WAIT_SECONDS_PER_ITEM * busy, _LONGEST_WAIT_SECONDS))
-        if not future.done():
-            await future
+        await future
 
     def with_next(self, changes: Changes) -> None:
         """Commit these changes with the next, or in five milliseconds if there is none."""

@@ -36,6 +36,7 @@ _ENDING = {
     EventType.SUB_ORCHESTRATION_FAILED: "TaskScheduledId",
     EventType.TIMER_FIRED: "TimerId",
 }
+_NOT_SENT = (EventType.ORCHESTRATOR_COMPLETED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 _FAILURES = (EventType.TASK_FAILED, EventType.SUB_ORCHESTRATION_FAILED)
 
 
@@ -48,6 +49,7 @@ class Task:
     name: str
     is_done: bool = False
     input: str | None = None
+    child_id: str | None = None
     retry: Retry | None = None
     attempts: int = 1
     last_failed: bool = False
@@ -59,25 +61,35 @@ class Note:
 
     For an activity or a child: its input, which the history lacks, and its retry policy. For the timers and later
     attempts of a retry: the id of the first attempt. For an entity operation: its request id, and whether it is a
-    signal. For the end of a turn: whether the function has returned, though the run stays open.
+    signal. For the end of a turn: whether the function has returned, though the run stays open, and the timers that
+    were canceled.
     """
 
     retry: Retry | None = None
     input: str | None = None
+    child_id: str | None = None
     retry_of: int | None = None
     request_id: str | None = None
     is_signal: bool = False
     has_returned: bool = False
+    canceled: tuple[int, ...] = ()
 
     def dump(self) -> str:
         """Return the note as JSON text."""
-        values: dict[str, Any] = {"input": self.input, "of": self.retry_of, "request": self.request_id}
+        values: dict[str, Any] = {
+            "input": self.input,
+            "child": self.child_id,
+            "of": self.retry_of,
+            "request": self.request_id,
+        }
         if self.retry is not None:
             values["retry"] = [self.retry.interval_ms, self.retry.attempts]
         if self.is_signal:
             values["signal"] = True
         if self.has_returned:
             values["returned"] = True
+        if self.canceled:
+            values["canceled"] = self.canceled
         return json.dumps({key: value for key, value in values.items() if value is not None})
 
     @staticmethod
@@ -88,12 +100,14 @@ class Note:
         values = json.loads(text)
         retry = Retry(*values["retry"]) if "retry" in values else None
         return Note(
-            retry,
-            values.get("input"),
-            values.get("of"),
-            values.get("request"),
-            values.get("signal", False),
-            values.get("returned", False),
+            retry=retry,
+            input=values.get("input"),
+            child_id=values.get("child"),
+            retry_of=values.get("of"),
+            request_id=values.get("request"),
+            is_signal=values.get("signal", False),
+            has_returned=values.get("returned", False),
+            canceled=tuple(values.get("canceled", ())),
         )
 
 
@@ -157,7 +171,7 @@ class Execution:
         elif kind is EventType.ORCHESTRATOR_STARTED:
             self.clock = event["Timestamp"]
         elif kind is EventType.ORCHESTRATOR_COMPLETED:
-            self.has_returned = Note.load(row.note).has_returned
+            self._completed(note or Note.load(row.note))
 
     def rendered_history(self) -> str:
         """Return the history as the JSON array of this turn's request.
@@ -179,7 +193,7 @@ class Execution:
     def _end_of_last_input(self) -> int:
         """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""
         end = len(self._types)
-        while end and (self._types[end - 1] in SCHEDULING or self._types[end - 1] is EventType.ORCHESTRATOR_COMPLETED):
+        while end and (self._types[end - 1] in SCHEDULING or self._types[end - 1] in _NOT_SENT):
             end -= 1
         return end
 
@@ -193,7 +207,9 @@ class Execution:
                 task.last_failed = False
         else:
             name = event["InstanceId"] if kind is Kind.MESSAGE else event.get("Name", "")
-            task = Task(task_id, kind, name, is_done=note.is_signal, input=note.input, retry=note.retry)
+            task = Task(
+                task_id, kind, name, is_done=note.is_signal, input=note.input, child_id=note.child_id, retry=note.retry
+            )
             self.tasks.append(task)
         if not note.is_signal:
             self.pending[task_id] = task
@@ -210,6 +226,13 @@ class Execution:
             task.is_done = task.attempts >= task.retry.attempts
         else:
             task.is_done = True
+
+    def _completed(self, note: Note) -> None:
+        self.has_returned = note.has_returned
+        for task_id in note.canceled:
+            task = self.pending.pop(task_id, None)
+            if task is not None:
+                task.is_done = True
 
     def _raised(self, name: str) -> None:
         task_id = self.requests.pop(name, None)

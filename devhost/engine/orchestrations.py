@@ -178,12 +178,15 @@ class Orchestrations:
 
 
 def _stale(execution: Execution, messages: Iterable[Message]) -> list[Message]:
-    """Return the messages that came too late: for an earlier execution, or after the end."""
+    """Return the messages that came too late: for an earlier execution, after the end, or to suspend once more."""
     instance = execution.instance
+    is_suspended = instance.status is Status.SUSPENDED
     return [
         message
         for message in messages
-        if instance.status.is_final or message.execution_id not in (None, instance.execution_id)
+        if instance.status.is_final
+        or message.execution_id not in (None, instance.execution_id)
+        or (is_suspended and message.kind == EventType.EXECUTION_SUSPENDED)
     ]
 
 

@@ -109,7 +109,7 @@ class Scheduler:
     def retry(self, task: Task) -> None:
         """Start the next attempt of a task whose retry timer has fired."""
         kind = ActionType.CALL_ACTIVITY if task.kind is Kind.ACTIVITY else ActionType.CALL_SUB_ORCHESTRATOR
-        self._start(Action(kind, task.name, input=task.input), Note(retry_of=task.task_id))
+        self._start(Action(kind, task.name, task.child_id, task.input), Note(retry_of=task.task_id))
 
     def retry_later(self, task: Task, fire_at: datetime) -> None:
         """Start the timer after a failed attempt of a task."""
@@ -270,7 +270,7 @@ def _note(action: Action, execution: Execution) -> Note:
         # Derived, so that a turn repeated after a crash sends the same request.
         request_id = str(uuid.uuid5(_REQUEST_IDS, f"{execution.instance.execution_id}/{execution.next_id}"))
         return Note(request_id=request_id, is_signal=action.kind is ActionType.SIGNAL_ENTITY)
-    return Note(retry=action.retry, input=_task_input(action))
+    return Note(retry=action.retry, input=_task_input(action), child_id=action.target)
 
 
 def _task_input(action: Action) -> str | None:

@@ -197,16 +197,15 @@ class Turn:
                     f"holds back {walk.held_back} action(s) until the one before them completes, as on Azure: create "
                     "all tasks that race each other together"
                 )
+            elif wants_to_end:
+                self._remark_open("an action it asked for is complete")
             return self._go_on(has_returned=wants_to_end)
         if not wants_to_end:
             return self._go_on()
         still_open = [task for task in self._execution.pending.values() if task.kind is not Kind.MESSAGE]
         if still_open:
-            if not self._execution.has_returned:
-                names = ", ".join(sorted({f"{task.kind.value} {task.name}".strip() for task in still_open}))
-                self._remarks.append(
-                    f"has returned, but stays Running, as on Azure, until what it started has ended: {names}"
-                )
+            names = ", ".join(sorted({f"{task.kind.value} {task.name}".strip() for task in still_open}))
+            self._remark_open(f"what it started has ended: {names}")
             return self._go_on(has_returned=True)
         if answer.error is not None:
             return self.fail(answer.error)
@@ -214,8 +213,14 @@ class Turn:
             return self._continue_as_new(walk.continue_as_new, scheduler)
         return self._complete(Status.COMPLETED, answer.output)
 
+    def _remark_open(self, until: str) -> None:
+        if not self._execution.has_returned:
+            self._remarks.append(f"has returned, but stays Running, as on Azure, until {until}")
+
     def _go_on(self, *, has_returned: bool = False) -> TurnResult:
-        self._record(history.orchestrator_completed(self._now), Note(has_returned=True) if has_returned else None)
+        canceled = tuple(task_id for _, _, task_id in self._changes.canceled_timers)
+        note = Note(has_returned=has_returned, canceled=canceled) if has_returned or canceled else None
+        self._record(history.orchestrator_completed(self._now), note)
         return self._result()
 
     def _continue_as_new(self, action: Action, scheduler: Scheduler) -> TurnResult:
@@ -262,7 +267,7 @@ class Turn:
         return self._result()
 
     def _record(self, event: Event, note: Note | None = None) -> None:
-        self._execution.record(event, HistoryRow(history.dump(event), None if note is None else note.dump()))
+        self._execution.record(event, HistoryRow(history.dump(event), None if note is None else note.dump()), note)
 
     def _result(self) -> TurnResult:
         self._execution.instance = self._instance

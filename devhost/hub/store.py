@@ -57,7 +57,7 @@ class TaskHub:
         """
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path if path is not None else ":memory:", isolation_level=None)
+        self._db = sqlite3.connect(path if path is not None else ":memory:", timeout=0, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._create_schema(path)
@@ -121,7 +121,7 @@ class TaskHub:
     def instances(
         self,
         *,
-        statuses: frozenset[Status] = frozenset(),
+        statuses: frozenset[Status] | None = None,
         created_from: datetime | None = None,
         created_to: datetime | None = None,
         id_prefix: str = "",
@@ -130,10 +130,10 @@ class TaskHub:
     ) -> list[Instance]:
         """Return instances in order of creation, at most `limit`, of those after the given (created, id).
 
-        No status means every status; times are inclusive.
+        Without `statuses` every status counts; times are inclusive.
         """
         where, values = ["1"], list[object]()
-        if statuses:
+        if statuses is not None:
             where.append(f"status IN ({', '.join('?' * len(statuses))})")
             values += sorted(statuses)
         if created_from is not None:

@@ -34,6 +34,11 @@ _LONGEST_ID = 256
 _REFUSED_IN_IDS = frozenset("/\\#?") | {chr(code) for code in (*range(32), *range(127, 160))}
 _EMPTY_KEY = "$"
 
+
+class UnreadableBodyError(Exception):
+    """A request's body is no text."""
+
+
 _Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.Response]]
 
 
@@ -78,6 +83,8 @@ class ManagementApi:
             return web.Response(status=404)
         except InstanceEndedError:
             return web.Response(status=410)
+        except UnreadableBodyError as ex:
+            return _json(_invalid_json(str(ex)), 400)
         except InstanceStateError as ex:
             message = "Something went wrong while processing your request"
             return _json(payloads.exception(message, "System.InvalidOperationException", str(ex)), 500)
@@ -98,7 +105,7 @@ class ManagementApi:
         instance_id = values.get("id")
         if instance_id is not None and not _is_valid_id(instance_id):
             return _json({"Message": f"The instance id '{instance_id}' is not allowed."}, 400)
-        body = await request.text()
+        body = await _text(request)
         if body and (fault := json_error(body)) is not None:
             return _json(_invalid_json(fault), 400)
         try:
@@ -158,7 +165,7 @@ class ManagementApi:
         return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
 
     async def _raise_event(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        body = await request.text()
+        body = await _text(request)
         if request.content_type != "application/json" or not body:
             return _json({"Message": "Only application/json request content is supported"}, 400)
         if (fault := json_error(body)) is not None:
@@ -201,7 +208,7 @@ class ManagementApi:
     # Entities
 
     async def _signal_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        body = await request.text()
+        body = await _text(request)
         input_text: str | None = body or None
         if body and request.content_type == "application/json":
             if (fault := json_error(body)) is not None:
@@ -252,6 +259,18 @@ class ManagementApi:
     def _check_status(self, request: web.Request, instance_id: str) -> web.Response:
         payload = self._binding.management_payload(instance_id, str(request.url.origin()))
         return _json(payload, 202, {"Location": payload["statusQueryGetUri"], "Retry-After": "10"})
+
+
+async def _text(request: web.Request) -> str:
+    """Return the body as text.
+
+    Raises:
+        UnreadableBodyError: It is no UTF-8.
+    """
+    try:
+        return (await request.read()).decode()
+    except UnicodeDecodeError as ex:
+        raise UnreadableBodyError(f"The body is not UTF-8 text: {ex}") from ex
 
 
 def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from datetime import datetime
 
 from aiohttp import web
@@ -18,6 +19,9 @@ from devhost.protocol.history import parse_timestamp
 CONTINUATION = "x-ms-continuation-token"
 
 _DEFAULT_PAGE = 100
+_LONGEST_PAGE = 10_000
+# A status of Azure's that no instance keeps here: a continued run is Running again in the same transaction.
+_NEVER_SEEN = "continuedasnew"
 
 
 def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
@@ -26,31 +30,33 @@ def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
 
 
 def number(request: web.Request, name: str) -> float | None:
-    """Return a number, or None."""
+    """Return a finite number, or None."""
     try:
-        return float(request.query[name])
+        value = float(request.query[name])
     except (KeyError, ValueError):
         return None
+    return value if math.isfinite(value) else None
 
 
 def time(request: web.Request, name: str) -> datetime | None:
     """Return an ISO 8601 time as UTC, or None."""
     try:
         return parse_timestamp(request.query[name])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
-def statuses(request: web.Request) -> frozenset[Status]:
-    """Return the statuses that `runtimeStatus` lists, in any case."""
+def statuses(request: web.Request) -> frozenset[Status] | None:
+    """Return the statuses that `runtimeStatus` lists, in any case; None when it lists none that there is."""
     wanted = {name.strip().lower() for name in request.query.get("runtimeStatus", "").split(",")}
-    return frozenset(status for status in Status if status.value.lower() in wanted)
+    found = frozenset(status for status in Status if status.value.lower() in wanted)
+    return found if found or _NEVER_SEEN in wanted else None
 
 
 def limit(request: web.Request) -> int:
     """Return how many rows a page has at most."""
-    wanted = int(number(request, "top") or 0)
-    return wanted if wanted > 0 else _DEFAULT_PAGE
+    wanted = number(request, "top") or 0
+    return int(wanted) if 1 <= wanted <= _LONGEST_PAGE else _DEFAULT_PAGE
 
 
 def after(request: web.Request) -> tuple[datetime, str] | None:

@@ -22,11 +22,16 @@ class PortInUseError(Exception):
     """Something else listens on the port."""
 
 
+class UnknownAddressError(Exception):
+    """There is no such address to listen on."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Take a host's port, 0 for any free one; callers that connect now are served once the server has started.
 
     Raises:
         PortInUseError: The port is taken.
+        UnknownAddressError: The host is no address of this machine.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -35,6 +40,10 @@ def listen(host: str, port: int) -> socket.socket:
         if ex.errno in (errno.EADDRINUSE, errno.EACCES):
             raise PortInUseError(
                 f"Port {port} is in use. Stop what listens there, or choose another with --port {port + 1}."
+            ) from ex
+        if ex.errno in (socket.EAI_NONAME, socket.EAI_AGAIN, errno.EADDRNOTAVAIL):
+            raise UnknownAddressError(
+                f"This machine has no address {host!r} to listen on: choose another --host."
             ) from ex
         raise
 
