@@ -7,7 +7,6 @@ from asyncio import Semaphore
 
 from devhost.clock import Clock
 from devhost.engine.builtin_http import HttpActivity, HttpActivityError
-from devhost.engine.dispatcher import Dispatcher
 from devhost.engine.scheduling import HTTP_ACTIVITY, event_message
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import ActivityItem, Changes
@@ -23,7 +22,6 @@ class Activities:
 
     def __init__(
         self,
-        dispatcher: Dispatcher,
         worker: Worker,
         functions: FunctionTable,
         clock: Clock,
@@ -31,19 +29,18 @@ class Activities:
         *,
         max_concurrent: int,
     ) -> None:
-        self._dispatcher = dispatcher
         self._worker = worker
         self._functions = functions
         self._clock = clock
         self._http = http
         self._running = Semaphore(max_concurrent)
 
-    async def run(self, item: ActivityItem) -> None:
-        """Run one activity and commit its result; a failure is a result too."""
+    async def run(self, item: ActivityItem) -> Changes:
+        """Run one activity and return the changes that end it: its removal and its result, or its failure as one."""
         async with self._running:
             event = await self._result(item)
         message = event_message(item.instance_id, item.execution_id, event, item.task_id)
-        self._dispatcher.commit_result(Changes(finished_activity=item.id, messages=[message]))
+        return Changes(finished_activity=item.id, messages=[message])
 
     async def _result(self, item: ActivityItem) -> Event:
         try:

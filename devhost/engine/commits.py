@@ -23,11 +23,12 @@ _LONGEST_PAUSE_SECONDS = 5.0
 class Commits:
     """Collects changes and writes them to the task hub, in the order in which they came.
 
-    `committed` is called for each, once it is durable. `busy` tells how many work items run: while there are many,
-    those that are done wait for others, for up to eight milliseconds or until all wait; else they do not wait at all.
+    `committed` is called for each, once it is durable, and told whether somebody waits for it. `busy` tells how many
+    work items run: while there are many, those that are done wait for others, for up to eight milliseconds or until all
+    wait; else they do not wait at all.
     """
 
-    def __init__(self, hub: TaskHub, committed: Callable[[Changes], None], busy: Callable[[], int]) -> None:
+    def __init__(self, hub: TaskHub, committed: Callable[[Changes, bool], None], busy: Callable[[], int]) -> None:
         self._hub = hub
         self._committed = committed
         self._busy = busy
@@ -111,7 +112,7 @@ class Commits:
             self._wake.cancel()
             self._wake = None
         for changes, future in group:
-            self._committed(changes)
+            self._committed(changes, future is not None)
             if future is not None and not future.done():
                 future.set_result(None)
 

@@ -24,8 +24,11 @@ _LONGEST_PAUSE_SECONDS = 5.0
 class Processor(Protocol):
     """Processes the messages of one target."""
 
-    async def process(self, target: str, messages: deque[Message]) -> bool:
-        """Take messages from the queue and commit what they change; False when none can be processed now."""
+    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
+        """Take messages from the queue, commit what they change and return the activities to run now.
+
+        None says that no message can be processed now.
+        """
         ...
 
 
@@ -46,18 +49,21 @@ class Dispatcher:
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._is_stopping = False
         self._processor_of: Callable[[str], Processor]
-        self._run_activity: Callable[[ActivityItem], Awaitable[None]]
+        self._run_activity: Callable[[ActivityItem], Awaitable[Changes]]
 
     def start(
         self,
         processor_of: Callable[[str], Processor],
-        run_activity: Callable[[ActivityItem], Awaitable[None]],
+        run_activity: Callable[[ActivityItem], Awaitable[Changes]],
     ) -> int:
-        """Take up all that the task hub holds and return how many messages and activities that was."""
+        """Take up all that the task hub holds and return how many messages and activities that was.
+
+        `run_activity` returns the changes that end an activity, with one message: its result.
+        """
         self._processor_of = processor_of
         self._run_activity = run_activity
         found = Changes(messages=list(self._hub.pending_messages()), activities=list(self._hub.pending_activities()))
-        self._hand_on(found)
+        self._hand_on(found, is_awaited=False)
         return len(found.messages) + len(found.activities)
 
     async def stop(self, grace_seconds: float) -> None:
@@ -78,19 +84,13 @@ class Dispatcher:
         """
         self._commits.now(changes)
 
-    async def commit_soon(self, changes: Changes) -> None:
-        """Commit a finished work item together with others; what it sent has been handed on when this returns."""
-        await self._commits.soon(changes)
+    async def commit_soon(self, changes: Changes) -> list[ActivityItem]:
+        """Commit a finished work item together with others, and return its activities, which the caller has to run.
 
-    def commit_result(self, changes: Changes) -> None:
-        """Commit a result with the next work item, which may be the very turn it leads to.
-
-        The result is handed on before it is durable: a turn has no effect before its own commit, which includes it. A
-        crash before that runs the activity again.
+        What it sent has been handed on when this returns.
         """
-        self._commits.with_next(changes)
-        for message in changes.messages:
-            self._enqueue(message)
+        await self._commits.soon(changes)
+        return changes.activities
 
     def flush(self) -> None:
         """Commit everything that waits for others.
@@ -118,13 +118,14 @@ class Dispatcher:
                 self._waiters.pop(instance_id, None)
         return True
 
-    def _hand_on(self, changes: Changes) -> None:
+    def _hand_on(self, changes: Changes, is_awaited: bool) -> None:
+        """Deliver what was committed; activities are left to whoever awaits the commit."""
         for target, execution_id, task_id in changes.canceled_timers:
             self._timers.cancel(target, execution_id, task_id)
         if changes.finished_activity is None:
             self._deliver(changes.messages)
-        for item in changes.activities:
-            self._spawn(item.instance_id, self._run_activity_once(item))
+        if not is_awaited:
+            self._start_activities(changes.activities)
         for instance in changes.instances:
             if instance.status.is_final:
                 for future in self._waiters.get(instance.instance_id, ()):
@@ -138,7 +139,11 @@ class Dispatcher:
             else:
                 self._timers.add(message)
 
-    def _enqueue(self, message: Message) -> None:
+    def _start_activities(self, items: Iterable[ActivityItem]) -> None:
+        for item in items:
+            self._spawn(item.instance_id, self._run_on(item))
+
+    def _put(self, message: Message) -> deque[Message]:
         queue = self._queues.setdefault(message.target, deque())
         if message.is_first and queue:
             ordered = sorted((*queue, message), key=lambda one: one.id)
@@ -146,19 +151,51 @@ class Dispatcher:
             queue.extend(ordered)
         else:
             queue.append(message)
+        return queue
+
+    def _enqueue(self, message: Message) -> None:
+        queue = self._put(message)
         if message.target not in self._draining:
             self._draining.add(message.target)
-            self._spawn(message.target, self._drain(message.target, queue))
+            self._spawn(message.target, self._process(message.target, queue))
 
-    async def _drain(self, target: str, queue: deque[Message]) -> None:
-        """Process a target's messages until there are none, or none that can be processed now."""
+    async def _process(self, target: str, queue: deque[Message]) -> None:
+        await self._run_on(await self._drain(target, queue))
+
+    async def _run_on(self, item: ActivityItem | None) -> None:
+        """Run an activity, the turn its result leads to, the activity that turn leads to, and so on.
+
+        A lone chain of activities stays in one asyncio task. A result is handed on before it is durable, and committed
+        with the turn: a turn has no effect before its own commit. A crash before that runs the activity again.
+        """
+        while item is not None and not self._is_stopping:
+            result = await self._run_activity(item)
+            self._commits.with_next(result)
+            (message,) = result.messages
+            queue = self._put(message)
+            if message.target in self._draining:
+                return
+            self._draining.add(message.target)
+            item = await self._drain(message.target, queue)
+
+    async def _drain(self, target: str, queue: deque[Message]) -> ActivityItem | None:
+        """Process a target's messages until there are none, or none that can be processed now.
+
+        Start the activities they lead to, but for the last one, which is returned for the caller to run.
+        """
         processor = self._processor_of(target)
         pause = _FIRST_PAUSE_SECONDS
+        last: list[ActivityItem] = []
         try:
             while queue and not self._is_stopping:
+                self._start_activities(last)
+                last = []
                 try:
-                    if not await processor.process(target, queue):
-                        return
+                    items = await processor.process(target, queue)
+                    if items is None:
+                        break
+                    self._start_activities(items[:-1])
+                    last = items[-1:]
                     pause = _FIRST_PAUSE_SECONDS
                 except sqlite3.OperationalError as ex:
                     logger.error("%s: the task hub refuses (%s); trying again in %.1f s.", target, ex, pause)
@@ -168,10 +205,7 @@ class Dispatcher:
             self._draining.discard(target)
             if not queue:
                 self._queues.pop(target, None)
-
-    async def _run_activity_once(self, item: ActivityItem) -> None:
-        if not self._is_stopping:
-            await self._run_activity(item)
+        return last[0] if last else None
 
     def _spawn(self, target: str, work: Coroutine[None, None, None]) -> None:
         if self._is_stopping:

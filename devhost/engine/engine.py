@@ -42,7 +42,7 @@ class Engine:
         self._entities = Entities(hub, self.dispatcher, worker, functions, clock, max_batch=settings.max_entity_batch)
         self._http = HttpActivity()
         self._activities = Activities(
-            self.dispatcher, worker, functions, clock, self._http, max_concurrent=settings.max_concurrent_activities
+            worker, functions, clock, self._http, max_concurrent=settings.max_concurrent_activities
         )
         self.client = HubClient(hub, self.dispatcher, clock, self._orchestrations.forget)
 

@@ -9,7 +9,7 @@ from itertools import islice
 from devhost.clock import Clock
 from devhost.engine.dispatcher import Dispatcher
 from devhost.functions import FunctionTable, TriggerType
-from devhost.hub.rows import Changes, Entity, Message
+from devhost.hub.rows import ActivityItem, Changes, Entity, Message
 from devhost.hub.store import TaskHub
 from devhost.protocol import failures, history
 from devhost.protocol.answer import ProtocolError
@@ -44,14 +44,14 @@ class Entities:
         self._clock = clock
         self._max_batch = max_batch
 
-    async def process(self, target: str, messages: deque[Message]) -> bool:
+    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem]:
         """Run the next batch and commit the entity's state, its replies and the end of the messages."""
         batch = list(islice(messages, self._max_batch))
         requests = [Request.load(message.body) for message in batch]
         present = self._hub.entity(target)
         result = await self._run(EntityId.parse(target), present, requests)
         now = self._clock.now()
-        await self._dispatcher.commit_soon(
+        activities = await self._dispatcher.commit_soon(
             Changes(
                 consumed=[message.id for message in batch],
                 entity=Entity(target, result.exists, result.state, now),
@@ -64,7 +64,7 @@ class Entities:
         )
         for _ in batch:
             messages.popleft()
-        return True
+        return activities
 
     async def _run(self, entity_id: EntityId, present: Entity | None, requests: list[Request]) -> BatchResult:
         """Run the operations; when the entity cannot answer, each fails and the state stays as it was."""

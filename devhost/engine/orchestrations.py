@@ -14,7 +14,7 @@ from devhost.engine.dispatcher import Dispatcher
 from devhost.engine.execution import Execution
 from devhost.engine.turn import Turn, TurnResult, retried_task
 from devhost.functions import Function, FunctionTable, TriggerType
-from devhost.hub.rows import Changes, Message, Status
+from devhost.hub.rows import ActivityItem, Changes, Message, Status
 from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.answer import Answer, ProtocolError, parse_answer, parse_failure
@@ -59,29 +59,29 @@ class Orchestrations:
         self._begun: Counter[str] = Counter()
         self._live: OrderedDict[str, Execution] = OrderedDict()
 
-    async def process(self, target: str, messages: deque[Message]) -> bool:
-        """Run one turn on the messages that belong together; False when all of them have to wait."""
+    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
+        """Run one turn on the messages that belong together; None when all of them have to wait."""
         execution = self._execution(target)
         batch = list(messages) if execution is None else _stale(execution, messages)
         if execution is None or batch:
             self._dispatcher.commit(Changes(consumed=[message.id for message in batch]))
             _remove(batch, messages)
-            return True
+            return []
         batch = _next_batch(execution, messages)
         if not batch:
-            return False
+            return None
         try:
             async with self._turns:
                 result = await self._turn(execution, batch)
             self.forget(target)
-            await self._dispatcher.commit_soon(result.changes)
+            activities = await self._dispatcher.commit_soon(result.changes)
         except sqlite3.Error:
             self.forget(target)
             raise
         _remove(batch, messages)
         self._keep_live(execution, result)
         self._log(result)
-        return True
+        return activities
 
     def forget(self, instance_id: str) -> None:
         """Drop what memory holds of an instance; its next turn reads the task hub."""

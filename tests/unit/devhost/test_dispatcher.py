@@ -28,23 +28,23 @@ class Recorder:
         self._dispatcher = dispatcher
         self._waiting: list[tuple[int, asyncio.Event]] = []
 
-    async def process(self, target: str, messages: deque[Message]) -> bool:
+    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
         """Take the first message."""
         message = messages[0]
         if self.before is not None and not await self.before(message):
-            return False
+            return None
         self._dispatcher.commit(Changes(consumed=[message.id]))
         messages.remove(message)
         self.bodies.append(message.body)
         for count, event in self._waiting:
             if len(self.bodies) >= count:
                 event.set()
-        return True
+        return []
 
-    async def run_activity(self, item: ActivityItem) -> None:
+    async def run_activity(self, item: ActivityItem) -> Changes:
         """Answer an activity with a message to its instance."""
         done = Message(item.instance_id, 5, f"{item.name} done")
-        self._dispatcher.commit_result(Changes(finished_activity=item.id, messages=[done]))
+        return Changes(finished_activity=item.id, messages=[done])
 
     async def has(self, count: int) -> list[str]:
         """Wait until this many messages were processed and return their bodies."""
@@ -256,7 +256,7 @@ async def test_changes_that_the_hub_refuses_harm_no_others(
         dispatcher.commit_soon(Changes(messages=[message("after")])),
         return_exceptions=True,
     )
-    assert [type(outcome) for outcome in outcomes] == [type(None), sqlite3.IntegrityError, type(None)]
+    assert [type(outcome) for outcome in outcomes] == [list, sqlite3.IntegrityError, list]
     assert await recorder.has(2) == ["before", "after"]
 
 
