@@ -20,16 +20,19 @@ def recording(name: str) -> dict[str, Any]:
     return content
 
 
-@pytest.fixture
-def host() -> Iterator[str]:
-    """Run the reference app on devhost, on a new task hub, and give its URL."""
-    with devhost_process() as url:
+@pytest.fixture(params=["--verify", "--replay"])
+def host(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the reference app on devhost, on a new task hub, and give its URL.
+
+    Once with orchestrators that stay alive, each turn held to replay, and once with replay alone.
+    """
+    with devhost_process([request.param]) as url:
         yield url
 
 
 @pytest.mark.timeout(240)
 def test_cases_are_answered_as_recorded(host: str) -> None:
-    result = compare(recording("recorded.json"), play_cases(host), may_differ=recording("differs.json"))
+    result = compare(recording("recorded.json"), play_cases(host, workers=24), may_differ=recording("differs.json"))
     assert not result.differing, "\n".join(result.details(places=12))
     assert result.played == 89
 

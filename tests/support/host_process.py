@@ -20,8 +20,8 @@ _READY = "Listening on "
 class HostProcess:
     """Runs `python -m devhost start` on an app; `folder` holds the task hub, the log and what the app writes.
 
-    Settings of the machine that would choose a model are left out of the child's environment, so that the app runs on
-    the offline model unless `environment` says otherwise.
+    Every turn of an orchestration is verified by replay. Settings of the machine that would choose a model are left out
+    of the child's environment, so that the app runs on the offline model unless `environment` says otherwise.
     """
 
     def __init__(self, folder: Path, app_root: Path = REPOSITORY, **environment: str) -> None:
@@ -52,7 +52,7 @@ class HostProcess:
             AssertionError: It ended, or did not listen in time; the message holds its output.
         """
         command = [sys.executable, "-m", "devhost", "start", "--app-root", str(self._app_root)]
-        command += ["--port", str(self._port), "--db", str(self.database)]
+        command += ["--verify", "--port", str(self._port), "--db", str(self.database)]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         seen = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
