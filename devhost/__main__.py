@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 
-from devhost import inspection_text
+from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
 from devhost.host import Options, run_host
 from devhost.hub.lock import HubInUseError, HubLock
@@ -72,7 +72,7 @@ def _start(parsed: argparse.Namespace) -> int:
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(options, welcome))
+        event_loop.run(_serve(options, welcome))
     # Not a normal exit: it would wait for activities still busy on the thread pool. They are in the task hub.
     sys.stdout.flush()
     sys.stderr.flush()

@@ -44,23 +44,23 @@ class HubClient:
         self._clock = clock
         self._forget = forget
 
-    def start(self, name: str, instance_id: str | None, input_text: str | None) -> str:
+    async def start(self, name: str, instance_id: str | None, input_text: str | None) -> str:
         """Start an instance and return its id, a new one when none is given. One that has ended is replaced.
 
         Raises:
             InstanceRunningError: An instance of this id is pending, running or suspended.
         """
         instance_id = instance_id or uuid.uuid4().hex
-        present = self._hub.instance(instance_id)
+        present = self._dispatcher.instance(instance_id)
         if present is not None and not present.status.is_final:
             raise InstanceRunningError(
                 f"An Orchestration instance with the status {present.status} already exists: '{instance_id}'."
             )
         self._forget(instance_id)
-        self._dispatcher.commit(start_changes(instance_id, name, input_text, self._clock.now()))
+        await self._dispatcher.commit_soon(start_changes(instance_id, name, input_text, self._clock.now()))
         return instance_id
 
-    def restart(self, instance_id: str, *, new_id: bool) -> str:
+    async def restart(self, instance_id: str, *, new_id: bool) -> str:
         """Start an instance's orchestration again with its input, under a new id or its own; return that id.
 
         Raises:
@@ -68,7 +68,7 @@ class HubClient:
             InstanceRunningError: It has not ended, and no new id was asked for.
         """
         instance = self._instance(instance_id)
-        return self.start(instance.name, None if new_id else instance_id, instance.input)
+        return await self.start(instance.name, None if new_id else instance_id, instance.input)
 
     def raise_event(self, instance_id: str, name: str, input_text: str | None) -> None:
         """Send an external event.

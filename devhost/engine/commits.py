@@ -7,14 +7,14 @@ import logging
 import sqlite3
 from collections.abc import Callable
 
-from devhost.hub.rows import Changes
+from devhost.hub.rows import Changes, Instance
 from devhost.hub.store import TaskHub
 
 logger = logging.getLogger("devhost.engine")
 
 _BUSY_ITEMS = 8
 _WAIT_SECONDS_PER_ITEM = 0.0001
-_LONGEST_WAIT_SECONDS = 0.008
+_LONGEST_WAIT_SECONDS = 0.01
 _HELD_SECONDS = 0.005
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -24,7 +24,7 @@ class Commits:
     """Collects changes and writes them to the task hub, in the order in which they came.
 
     `committed` is called for each, once it is durable, and told whether somebody waits for it. `busy` tells how many
-    work items run: while there are many, those that are done wait for others, for up to eight milliseconds or until all
+    work items run: while there are many, those that are done wait for others, for up to ten milliseconds or until all
     wait; else they do not wait at all.
     """
 
@@ -74,6 +74,14 @@ class Commits:
         self._group.append((changes, None))
         if self._wake is None:
             self._wake_in(_HELD_SECONDS)
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Return an instance as it will be when all that waits is committed."""
+        for changes, _ in reversed(self._group):
+            for instance in changes.instances:
+                if instance.instance_id == instance_id:
+                    return instance
+        return self._hub.instance(instance_id)
 
     def flush(self) -> None:
         """Commit all that waits.

@@ -12,7 +12,7 @@ from typing import Protocol
 from devhost.clock import Clock
 from devhost.engine.commits import Commits
 from devhost.engine.timers import Timers
-from devhost.hub.rows import ActivityItem, Changes, Message
+from devhost.hub.rows import ActivityItem, Changes, Instance, Message
 from devhost.hub.store import TaskHub
 
 logger = logging.getLogger("devhost.engine")
@@ -91,6 +91,10 @@ class Dispatcher:
         """
         await self._commits.soon(changes)
         return changes.activities
+
+    def instance(self, instance_id: str) -> Instance | None:
+        """Return an instance as it will be when all that waits is committed, or None when there is none of this id."""
+        return self._commits.instance(instance_id)
 
     def flush(self) -> None:
         """Commit everything that waits for others.

@@ -118,7 +118,7 @@ class Orchestrations:
         return turn.finish(answer, await self._replay(function, turn) if execution.is_verified else None)
 
     def _new_turn(self, execution: Execution) -> Turn:
-        return Turn(execution, self._functions, self._clock.now(), self._hub.instance)
+        return Turn(execution, self._functions, self._clock.now(), self._dispatcher.instance)
 
     async def _ask(self, function: Function, execution: Execution, turn: Turn) -> Answer:
         if self._mode is Mode.REPLAY:

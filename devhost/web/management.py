@@ -109,7 +109,7 @@ class ManagementApi:
         if body and (fault := json_error(body)) is not None:
             return _json(_invalid_json(fault), 400)
         try:
-            instance_id = self._engine.client.start(values["name"], instance_id, body or None)
+            instance_id = await self._engine.client.start(values["name"], instance_id, body or None)
         except InstanceRunningError:
             return _json({"Message": f"An orchestration with id '{instance_id}' already exists."}, 409)
         if waits and await self._engine.dispatcher.instance_ended(instance_id, seconds or 0):
@@ -192,7 +192,7 @@ class ManagementApi:
     async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         old_id = values["id"]
         try:
-            new_id = self._engine.client.restart(
+            new_id = await self._engine.client.restart(
                 old_id, new_id=query.flag(request, "restartWithNewInstanceId", default=True)
             )
         except InstanceNotFoundError:
