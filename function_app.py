@@ -7,7 +7,6 @@ import logging
 import os
 
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
@@ -15,9 +14,11 @@ from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents.email_assistant import create_email_assistant
+from agents.researcher import create_researcher
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
+from hosting.durable_app import DurableAgentApp
 from hosting.registration import Orchestration, OrchestrationTable, register_activity, register_orchestration
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
@@ -31,11 +32,13 @@ settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
 
 # The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
-app = AgentFunctionApp(
+app = DurableAgentApp(
+    agent_settings=settings.agents,
     agents=[
         create_writer(chat_client),
         create_spam_detector(chat_client),
         create_email_assistant(chat_client),
+        create_researcher(chat_client),
     ],
     http_auth_level=func.AuthLevel.FUNCTION,
     enable_http_endpoints=False,

@@ -4,12 +4,13 @@
 before it complains, so that one start shows everything there is to fix. A variable that is empty counts as not set.
 """
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Self
+
+from environment import Environment
 
 Provider = Literal["azure_openai", "foundry", "openai", "offline"]
 
@@ -22,7 +23,6 @@ _PROVIDER_SETTINGS: dict[Provider, tuple[str, ...]] = {
 }
 _PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
 _OPENAI_MODEL = "gpt-5.4-mini"
-_HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
 _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -121,6 +121,27 @@ class TriageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AgentSettings:
+    """What one turn of an agent may do, and how much of a session is kept.
+
+    Attributes:
+        retry_attempts: How often a model call is tried in all when the provider fails for a passing reason.
+        retry_seconds: The time after which no further attempt begins.
+        stall_seconds: How long the model may be silent before the attempt counts as timed out.
+        compaction_bytes: The stored size above which the older turns of a session are replaced by a summary.
+        keep_turns: How many recent turns stay as they are when that happens.
+        tool_result_bytes: What one tool result may have; the rest is left out with a note.
+    """
+
+    retry_attempts: int = 3
+    retry_seconds: float = 30.0
+    stall_seconds: float = 120.0
+    compaction_bytes: int = 200_000
+    keep_turns: int = 6
+    tool_result_bytes: int = 16_384
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -129,6 +150,7 @@ class Settings:
     review: ReviewSettings
     publishing: PublishingSettings
     triage: TriageSettings
+    agents: AgentSettings
     outbox_dir: Path
     agent_wait_seconds: float
 
@@ -139,7 +161,7 @@ class Settings:
         Raises:
             SettingsError: Something is missing or invalid. The message names every such setting and its fix.
         """
-        env = _Environment(environ)
+        env = Environment(environ)
         settings = cls(
             model=_read_model(env),
             mail=_read_mail(env),
@@ -150,6 +172,7 @@ class Settings:
             ),
             publishing=_read_publishing(env),
             triage=TriageSettings(env.number("SPAM_CONFIDENCE_THRESHOLD", default=0.8, least=0, most=1)),
+            agents=_read_agents(env),
             outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
@@ -159,7 +182,7 @@ class Settings:
         return settings
 
 
-def _read_model(env: "_Environment") -> ModelSettings:
+def _read_model(env: Environment) -> ModelSettings:
     match _choose_provider(env):
         case "azure_openai":
             return AzureOpenAISettings(
@@ -185,7 +208,7 @@ def _read_model(env: "_Environment") -> ModelSettings:
             return OfflineSettings(env.number("OFFLINE_MODEL_LATENCY_SECONDS", default=0.0, least=0, most=600))
 
 
-def _choose_provider(env: "_Environment") -> Provider:
+def _choose_provider(env: Environment) -> Provider:
     """Return the provider MODEL_PROVIDER names, else the one whose settings exist, else offline (never in Azure)."""
     known = ", ".join(_PROVIDERS)
     in_azure = env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
@@ -208,7 +231,18 @@ def _choose_provider(env: "_Environment") -> Provider:
     return implied[0] if len(implied) == 1 else "offline"
 
 
-def _read_mail(env: "_Environment") -> MailSettings:
+def _read_agents(env: Environment) -> AgentSettings:
+    return AgentSettings(
+        retry_attempts=env.integer("AGENT_RETRY_ATTEMPTS", default=3, least=1, most=10),
+        retry_seconds=env.number("AGENT_RETRY_SECONDS", default=30.0, least=0, most=600),
+        stall_seconds=env.number("AGENT_STALL_SECONDS", default=120.0, least=0.1, most=3_600),
+        compaction_bytes=env.integer("SESSION_COMPACTION_BYTES", default=200_000, least=1_000, most=500_000),
+        keep_turns=env.integer("SESSION_KEEP_TURNS", default=6, least=1, most=1_000),
+        tool_result_bytes=env.integer("TOOL_RESULT_BYTES", default=16_384, least=200, most=262_144),
+    )
+
+
+def _read_mail(env: Environment) -> MailSettings:
     username, password = env.text("SMTP_USERNAME"), env.text("SMTP_PASSWORD")
     if (username is None) != (password is None):
         missing = "SMTP_USERNAME" if username is None else "SMTP_PASSWORD"
@@ -226,7 +260,7 @@ def _read_mail(env: "_Environment") -> MailSettings:
     )
 
 
-def _read_publishing(env: "_Environment") -> PublishingSettings:
+def _read_publishing(env: Environment) -> PublishingSettings:
     container = env.text("PUBLISH_CONTAINER") or "published"
     if not _CONTAINER_NAME.fullmatch(container):
         expected = "3 to 63 lower-case letters and digits, with single hyphens between them"
@@ -237,63 +271,3 @@ def _read_publishing(env: "_Environment") -> PublishingSettings:
         directory=env.folder("PUBLISH_DIR", default="published"),
         managed_identity_client_id=env.text("AZURE_CLIENT_ID"),
     )
-
-
-class _Environment:
-    """Environment variables, read by type. A bad one is added to `problems` and a stand-in is returned."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        self._variables = variables
-        self.problems: list[str] = []
-
-    def problem(self, name: str, what: str) -> None:
-        self.problems.append(f"Setting {name!r} {what}")
-
-    def text(self, name: str) -> str | None:
-        return self._variables.get(name, "").strip() or None
-
-    def required(self, name: str, expected: str) -> str:
-        value = self.text(name)
-        if value is None:
-            self.problem(name, f"is missing. Set it to {expected}, or choose another MODEL_PROVIDER.")
-        return value or ""
-
-    def url(self, name: str) -> str | None:
-        """Return an absolute http or https URL. Its text is kept out of messages: it may hold a secret."""
-        value = self.text(name)
-        if value is not None and not _HTTP_URL.fullmatch(value):
-            self.problem(name, "is not a URL. Expected an absolute one that begins with https:// (or http://).")
-        return value
-
-    def required_url(self, name: str, example: str) -> str:
-        return self.required(name, example) and (self.url(name) or "")
-
-    def number(self, name: str, *, default: float, least: float, most: float) -> float:
-        value = self.text(name)
-        if value is None:
-            return default
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not least <= number <= most:
-            self.problem(name, f"is {value!r}. Expected a number from {least:g} to {most:g}.")
-        return number
-
-    def integer(self, name: str, *, default: int, least: int, most: int) -> int:
-        value = self.text(name)
-        if value is None:
-            return default
-        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
-            self.problem(name, f"is {value!r}. Expected a whole number from {least} to {most}.")
-            return default
-        return int(value)
-
-    def flag(self, name: str, *, default: bool) -> bool:
-        value = self.text(name)
-        if value is not None and value.lower() not in ("true", "false"):
-            self.problem(name, f"is {value!r}. Expected true or false.")
-        return default if value is None else value.lower() == "true"
-
-    def folder(self, name: str, *, default: str) -> Path:
-        return Path(self.text(name) or default).absolute()

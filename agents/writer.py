@@ -26,6 +26,10 @@ class Draft(BaseModel):
     content: str
 
 
+OUTPUT_MODELS = (Draft,)
+
+
 def create_writer(chat_client: SupportsChatGetResponse[Any]) -> Agent[Any]:
     """Create the agent. It answers in prose; with `Draft` as the response format, title and content come apart."""
-    return Agent(chat_client, INSTRUCTIONS, name=NAME, description=DESCRIPTION)
+    properties = {"output_models": OUTPUT_MODELS}
+    return Agent(chat_client, INSTRUCTIONS, name=NAME, description=DESCRIPTION, additional_properties=properties)

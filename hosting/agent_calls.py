@@ -6,9 +6,12 @@ The durable agent of the framework reports a failed model call as an answer that
 from collections.abc import Callable, Generator
 from typing import Any, TypeAlias, TypeVar
 
-from agent_framework import AgentResponse, AgentSession, Content
+from agent_framework import AgentResponse, AgentSession
 from agent_framework_durabletask import DurableAIAgent
 from pydantic import BaseModel
+
+from hosting.conversation import find_failure
+from hosting.model_failures import Failure
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 ResultT = TypeVar("ResultT")
@@ -24,12 +27,17 @@ class AgentError(Exception):
     """An agent could not answer; the run fails, unless it handles this.
 
     Attributes:
-        error_code: What the framework recorded as the cause, usually the name of an exception of the model's client.
+        failure: Why, and whether the same message may succeed later.
     """
 
-    def __init__(self, agent: str, error_code: str) -> None:
-        super().__init__(f"Agent {agent!r} failed: {error_code}. The log of the function app has the model's error.")
-        self.error_code = error_code
+    def __init__(self, agent: str, failure: Failure) -> None:
+        super().__init__(f"Agent {agent!r} failed: {failure.code}. The log of the function app has the model's error.")
+        self.failure = failure
+
+    @property
+    def error_code(self) -> str:
+        """The code of the failure."""
+        return self.failure.code
 
 
 class AnswerError(Exception):
@@ -67,14 +75,8 @@ def raise_if_failed(agent: str, answer: AgentResponse | dict[str, Any]) -> None:
     """
     if isinstance(answer, dict) and "messages" not in answer:
         # The entity itself failed, outside the model call: {"error": text, "status": "error"}.
-        raise AgentError(agent, "EntityOperationFailed")
+        raise AgentError(agent, Failure("EntityOperationFailed", "The session's entity could not run the agent."))
     response = AgentResponse.from_dict(answer) if isinstance(answer, dict) else answer
     failure = find_failure(response)
     if failure is not None:
-        raise AgentError(agent, failure.error_code or "ModelCallFailed")
-
-
-def find_failure(response: AgentResponse) -> Content | None:
-    """Return the `error` content of a response, or None if the model answered."""
-    contents = (content for message in response.messages for content in message.contents)
-    return next((content for content in contents if content.type == "error"), None)
+        raise AgentError(agent, Failure.from_content(failure))

@@ -8,7 +8,9 @@ from typing import Any
 import azure.durable_functions as df
 from agent_framework_durabletask import AgentSessionId, DurableAgentStateResponse, DurableStateFields
 
-from hosting.agent_calls import find_failure
+from hosting.conversation import SUMMARY_AUTHOR, compacted_entries, find_failure, was_compacted
+from hosting.correlation import run_key
+from hosting.model_failures import Failure
 
 _FIRST_INTERVAL_SECONDS = 0.02
 _LONGEST_INTERVAL_SECONDS = 1.0
@@ -20,16 +22,20 @@ class Reply:
     """The outcome of one agent run.
 
     Attributes:
+        correlation_id: The id under which the run is stored.
         text: What the agent answered; empty when it failed.
-        message_count: Entries of the conversation so far, two for each turn.
+        message_count: Entries of the conversation up to this answer, two for each turn.
         usage: Token counts as the model's provider reported them; empty when it did not.
-        error_code: Why the run failed, or None if it did not.
+        output_model: The name of the model the run asked for, or None if it asked for none.
+        failure: Why the run failed, or None if it did not.
     """
 
+    correlation_id: str
     text: str
     message_count: int
     usage: dict[str, int]
-    error_code: str | None
+    output_model: str | None
+    failure: Failure | None
 
 
 async def wait_for_reply(
@@ -64,20 +70,39 @@ async def read_reply(
 def find_reply(state: Mapping[str, Any], correlation_id: str) -> Reply | None:
     """Return the outcome of the run in the stored state of its session, or None if it is not there.
 
-    Only the one entry is decoded: the state is read at every look, and a conversation may be long.
+    Only the one entry is decoded: the state is read at every look, and a conversation may be long. The answer of a
+    run that a summary has replaced is a failure with the code `answer_compacted`.
     """
+    key = run_key(correlation_id)
     entries = state.get(DurableStateFields.DATA, {}).get(DurableStateFields.CONVERSATION_HISTORY, [])
-    for entry in entries:
-        is_response = entry[DurableStateFields.TYPE_DISCRIMINATOR] == "response"
-        if is_response and entry[DurableStateFields.CORRELATION_ID] == correlation_id:
-            return _decode(entry, len(entries))
+    output_model = None
+    summaries = 0
+    for index, entry in enumerate(entries):
+        summaries += _is_summary(entry)
+        if run_key(entry[DurableStateFields.CORRELATION_ID] or "") != key:
+            continue
+        if entry[DurableStateFields.TYPE_DISCRIMINATOR] == "response":
+            return _decode(entry, compacted_entries(state) + index + 1 - summaries, output_model)
+        output_model = (entry.get(DurableStateFields.RESPONSE_SCHEMA) or {}).get("qualname")
+    if was_compacted(state, correlation_id):
+        message = "The answer is no longer kept: a summary has replaced the older turns of the session."
+        return Reply(correlation_id, "", compacted_entries(state), {}, None, Failure("answer_compacted", message))
     return None
 
 
-def _decode(entry: dict[str, Any], message_count: int) -> Reply:
+def _decode(entry: dict[str, Any], message_count: int, output_model: str | None) -> Reply:
     stored = DurableAgentStateResponse.from_dict(entry)
     response = DurableAgentStateResponse.to_run_response(stored)
     failure = find_failure(response)
-    usage = {name: count for name, count in (response.usage_details or {}).items() if isinstance(count, int)}
-    error_code = None if failure is None else failure.error_code or "ModelCallFailed"
-    return Reply(text=response.text, message_count=message_count, usage=usage, error_code=error_code)
+    return Reply(
+        correlation_id=stored.correlation_id or "",
+        text=response.text,
+        message_count=message_count,
+        usage={name: count for name, count in (response.usage_details or {}).items() if isinstance(count, int)},
+        output_model=output_model,
+        failure=None if failure is None else Failure.from_content(failure),
+    )
+
+
+def _is_summary(entry: Mapping[str, Any]) -> bool:
+    return any(message.get(DurableStateFields.AUTHOR_NAME) == SUMMARY_AUTHOR for message in entry["messages"])

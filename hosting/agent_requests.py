@@ -1,5 +1,7 @@
 """Read a request to run an agent: JSON in either spelling or plain text, checked before anything is scheduled."""
 
+import hashlib
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +12,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from hosting.names import is_session_id
 from hosting.problems import ProblemError, invalid_fields
-from hosting.requests import read_body, read_json_object, read_model
+from hosting.requests import read_body, read_idempotency_key, read_json_object, read_model
+from hosting.run_budget import RunBudget
 
 WAIT_HEADER = "x-ms-wait-for-response"
 _WORDS = {"true": True, "1": True, "yes": True, "y": True, "on": True}
@@ -35,6 +38,8 @@ class AgentRunBody(BaseModel):
     role: Literal["user"] = "user"
     enable_tool_calls: Flag = True
     wait_for_response: Flag = True
+    response_format: str | None = None
+    budget: RunBudget = Field(default_factory=RunBudget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,9 @@ class AgentRunRequest:
         message: What the user says; not empty.
         session_id: The session to continue or to begin; safe in a URL as it is.
         enable_tool_calls: Whether the agent may use its tools.
+        response_format: The name of the output model that is asked for, not yet known to exist; or None.
+        budget: What the run may use at most.
+        idempotency_key: What makes a repeat of this request the same run, or None.
         wait: Whether the caller wants to wait for the answer.
         plain_text: Whether the answer goes back as plain text: the body was no JSON, and no JSON was asked for.
     """
@@ -52,26 +60,39 @@ class AgentRunRequest:
     message: str
     session_id: str
     enable_tool_calls: bool
+    response_format: str | None
+    budget: RunBudget
+    idempotency_key: str | None
     wait: bool
     plain_text: bool
+
+    @property
+    def content(self) -> str:
+        """What the run depends on, as text: two requests with the same content ask for the same."""
+        return json.dumps([self.message, self.enable_tool_calls, self.response_format, self.budget.model_dump()])
 
 
 def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     """Return the checked request.
 
     The session id may stand in the body or in the query, the wish to wait in the header `x-ms-wait-for-response`, the
-    query or the body, in that order. Without a session id, a new session begins.
+    query or the body, in that order. Without a session id, a new session begins; under an `Idempotency-Key` it is the
+    same one for every repeat.
 
     Raises:
         ProblemError: 400 that lists every wrong field, or names the conflict; 413 for a body that is too large.
     """
     media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
+    key = read_idempotency_key(req)
     body = read_model(_rename(read_json_object(req)) if is_json else {"message": _read_text(req)}, AgentRunBody)
     return AgentRunRequest(
         message=body.message,
-        session_id=_choose_session_id(body, req.params),
+        session_id=_choose_session_id(body, req.params, key),
         enable_tool_calls=body.enable_tool_calls,
+        response_format=body.response_format,
+        budget=body.budget,
+        idempotency_key=key,
         wait=_choose_wait(body, req),
         plain_text=not is_json and "application/json" not in _accepted_types(req),
     )
@@ -105,7 +126,7 @@ def _accepted_types(req: func.HttpRequest) -> set[str]:
     return {part.partition(";")[0].strip().lower() for part in req.headers.get("accept", "").split(",")}
 
 
-def _choose_session_id(body: AgentRunBody, params: Mapping[str, str]) -> str:
+def _choose_session_id(body: AgentRunBody, params: Mapping[str, str], idempotency_key: str | None) -> str:
     given = {
         "session_id in the body": body.session_id,
         "thread_id in the body": body.thread_id,
@@ -117,11 +138,17 @@ def _choose_session_id(body: AgentRunBody, params: Mapping[str, str]) -> str:
     if len(set(stated.values())) > 1:
         places = ", ".join(f"{place}: {value!r}" for place, value in stated.items())
         raise ProblemError(400, "conflicting-session-ids", f"Different session ids were given ({places}). Give one.")
-    session_id = next(iter(stated.values()), uuid.uuid4().hex)
+    session_id = next(iter(stated.values()), None) or _new_session_id(idempotency_key)
     if not is_session_id(session_id):
         detail = f"Session id {session_id!r} is not possible. Use 1 to 128 letters, digits, '_', '.' and '-'."
         raise ProblemError(400, "invalid-session-id", detail)
     return session_id
+
+
+def _new_session_id(idempotency_key: str | None) -> str:
+    if idempotency_key is None:
+        return uuid.uuid4().hex
+    return hashlib.sha256(f"session\n{idempotency_key}".encode()).hexdigest()[:32]
 
 
 def _choose_wait(body: AgentRunBody, req: func.HttpRequest) -> bool:

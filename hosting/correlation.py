@@ -1,7 +1,12 @@
 """Ids of agent runs that can be told from ids nobody ever handed out.
 
-While an agent works, its entity shows no trace of the request, so the id itself must say whether it is real: it holds
-the time it was issued and a checksum over agent and session. It is no secret and protects nothing.
+While an agent works, its entity shows no trace of the request, so the id itself must say whether it is real. It is no
+secret and protects nothing. Its 40 hex digits:
+
+    0-9     when it was issued, seconds since 1970; under an idempotency key, when the day began (UTC)
+    10-21   the run key, which names the run within its session: random, or from the idempotency key
+    22-29   the body of the request, if the run has an idempotency key; else random
+    30-39   a checksum over agent, session and all of these
 """
 
 import hashlib
@@ -12,9 +17,17 @@ from hosting.names import CORRELATION_ID
 
 
 def new_correlation_id(agent: str, session_id: str, now: datetime) -> str:
-    """Return a new id for a run of this agent in this session: 40 hex digits."""
-    body = f"{int(now.timestamp()):010x}{secrets.token_hex(10)}"
-    return body + _checksum(agent, session_id, body)
+    """Return a new id for a run of this agent in this session."""
+    return _seal(agent, session_id, now, secrets.token_hex(10))
+
+
+def correlation_id_for(agent: str, session_id: str, idempotency_key: str, body: str, now: datetime) -> str:
+    """Return the id of the run under this key, the same all day; `body` is the checked request as text.
+
+    On another day only the time in it differs, so that a repeat is still recognised by `run_key`.
+    """
+    day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return _seal(agent, session_id, day, _digest(idempotency_key)[:12] + _digest(body)[:8])
 
 
 def issued_at(correlation_id: str, agent: str, session_id: str) -> datetime | None:
@@ -25,5 +38,24 @@ def issued_at(correlation_id: str, agent: str, session_id: str) -> datetime | No
     return datetime.fromtimestamp(int(body[:10], 16), UTC)
 
 
+def run_key(correlation_id: str) -> str:
+    """Return what names the run within its session; an id that others have made stands for itself."""
+    return correlation_id[10:22] if CORRELATION_ID.fullmatch(correlation_id) else correlation_id
+
+
+def has_same_body(first: str, second: str) -> bool:
+    """Say whether two ids of one run key stand for the same request body."""
+    return first[22:30] == second[22:30]
+
+
+def _seal(agent: str, session_id: str, issued: datetime, rest: str) -> str:
+    body = f"{int(issued.timestamp()):010x}{rest}"
+    return body + _checksum(agent, session_id, body)
+
+
 def _checksum(agent: str, session_id: str, body: str) -> str:
-    return hashlib.sha256(f"{agent}\n{session_id}\n{body}".encode()).hexdigest()[:10]
+    return _digest(f"{agent}\n{session_id}\n{body}")[:10]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
 
+from hosting.names import is_idempotency_key
 from hosting.problems import ProblemError, invalid_body
 
 MAX_BODY_BYTES = 262_144
@@ -59,6 +60,19 @@ def read_model(body: Mapping[str, Any], model: type[ModelT], defaults: Mapping[s
         return model.model_validate({**(defaults or {}), **body}, extra="forbid")
     except ValidationError as error:
         raise invalid_body(error) from error
+
+
+def read_idempotency_key(req: func.HttpRequest) -> str | None:
+    """Return the header `Idempotency-Key`, or None if the request has none.
+
+    Raises:
+        ProblemError: 400, it is not possible as a key.
+    """
+    key: str | None = req.headers.get("idempotency-key")
+    if key is not None and not is_idempotency_key(key):
+        detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
+        raise ProblemError(400, "invalid-idempotency-key", detail)
+    return key
 
 
 def link(req: func.HttpRequest, *segments: str) -> str:

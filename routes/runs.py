@@ -4,10 +4,9 @@ import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from hosting.names import is_idempotency_key
 from hosting.problems import ProblemError
 from hosting.registration import Orchestration, OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_json_object, read_model
+from hosting.requests import json_response, link, read_idempotency_key, read_json_object, read_model
 from hosting.run_starts import RunStarts, fingerprint, instance_id_for, new_instance_id
 from hosting.run_status import FINGERPRINT_FIELD, describe_run, find_run
 
@@ -29,7 +28,7 @@ async def start_run(
 ) -> func.HttpResponse:
     """Start a run of an orchestration; with an `Idempotency-Key`, a repeat returns the run of the first time."""
     orchestration = _find_orchestration(orchestrations, req.route_params["orchestration"])
-    key = _read_idempotency_key(req)
+    key = read_idempotency_key(req)
     body = read_json_object(req)
     run_input = read_model(body, orchestration.input_model, orchestration.defaults)
     stored_input = {**run_input.model_dump(mode="json"), FINGERPRINT_FIELD: fingerprint(run_input, set(body))}
@@ -68,11 +67,3 @@ def _find_orchestration(orchestrations: OrchestrationTable, name: str) -> Orches
         detail = f"There is no orchestration {name!r}. Known: {', '.join(known)}."
         raise ProblemError(404, "unknown-orchestration", detail, known=known)
     return orchestration
-
-
-def _read_idempotency_key(req: func.HttpRequest) -> str | None:
-    key: str | None = req.headers.get("idempotency-key")
-    if key is not None and not is_idempotency_key(key):
-        detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
-        raise ProblemError(400, "invalid-idempotency-key", detail)
-    return key

@@ -14,6 +14,7 @@ LAYERS = [
     {"hosting"},
     {"activities", "agents", "chat_clients"},
     {"settings"},
+    {"environment"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 
@@ -26,8 +27,18 @@ FOUNDATIONS = {
         "requests",
         "binding",
         "registration",
+        "correlation",
+        "model_failures",
+        "conversation",
         "agent_calls",
         "run_status",
+        "run_budget",
+        "tool_results",
+        "tool_retries",
+        "turn_meter",
+        "compaction",
+        "agent_turn",
+        "agent_entity",
     ],
     "activities": ["keyed_files", "review_channel"],
     "chat_clients": [

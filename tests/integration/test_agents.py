@@ -2,6 +2,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from threading import Thread
 from typing import Any
 
@@ -92,7 +93,10 @@ def test_a_request_the_agent_must_not_see_is_refused(api: Any, body: dict[str, A
 
 def test_an_unknown_agent_names_the_known_ones(api: Any) -> None:
     response = api.http.post("/api/agents/Poet/run", json={"message": "Hello"})
-    assert (response.status_code, response.json()["known"]) == (404, ["Writer", "SpamDetector", "EmailAssistant"])
+    assert (response.status_code, response.json()["known"]) == (
+        404,
+        ["Writer", "SpamDetector", "EmailAssistant", "Researcher"],
+    )
 
 
 def test_the_name_of_an_agent_has_no_case(api: Any) -> None:
@@ -103,19 +107,107 @@ def test_the_name_of_an_agent_has_no_case(api: Any) -> None:
 
 def test_agents_and_health_are_listed(api: Any, host: Any) -> None:
     agents = api.http.get("/api/agents").json()["agents"]
-    assert [agent["name"] for agent in agents] == ["Writer", "SpamDetector", "EmailAssistant"]
+    assert [agent["name"] for agent in agents] == ["Writer", "SpamDetector", "EmailAssistant", "Researcher"]
     assert agents[0]["links"]["run"] == f"{host.url}{RUN}"
     assert all(agent["description"] for agent in agents)
+    models = {agent["name"]: {m["name"]: m["default"] for m in agent["output_models"]} for agent in agents}
+    assert (models["Writer"], models["SpamDetector"]) == ({"Draft": False}, {"SpamVerdict": True})
+    assert agents[3]["tools"] == ["search_library", "count_words"]
+    assert agents[3]["budget"] == {"max_tokens": None, "max_tool_calls": 10, "max_seconds": 300}
     health = api.http.get("/api/health").json()
-    assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", 3)
+    assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", 4)
 
 
 def test_messages_to_one_session_are_answered_one_after_the_other(api: Any) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        bodies = [{"message": f"Message {number}", "session_id": "crowd-1"} for number in range(8)]
+    with ThreadPoolExecutor(10) as pool:
+        bodies = [{"message": f"Message {number}", "session_id": "crowd-1"} for number in range(10)]
         answers = list(pool.map(lambda body: api.http.post(RUN, json=body), bodies))
     assert {answer.status_code for answer in answers} == {200}
-    assert api.http.post(RUN, json={"message": "Last", "session_id": "crowd-1"}).json()["message_count"] == 18
+    in_order = sorted((answer.json() for answer in answers), key=lambda body: body["message_count"])
+    assert [body["message_count"] for body in in_order] == list(range(2, 22, 2))
+    for turn, (before, after) in enumerate(pairwise(in_order), start=2):
+        assert f"Turn {turn} " in after["response"]
+        assert f'before that you wrote: "{before["message"]}"' in after["response"]
+
+
+def test_under_a_key_a_repeat_is_the_same_run(api: Any) -> None:
+    body = {"message": "Hello", "session_id": "key-1"}
+    first = api.http.post(RUN, json=body, headers={"Idempotency-Key": "k1"})
+    assert first.status_code == 200
+    assert api.http.post(RUN, json=body, headers={"Idempotency-Key": "k1"}).json() == first.json()
+    other = api.http.post(RUN, json={**body, "message": "Bye"}, headers={"Idempotency-Key": "k1"})
+    assert (other.status_code, other.json()["type"]) == (422, "urn:problem:idempotency-key-reused")
+    assert api.http.post(RUN, json=body).json()["message_count"] == 4
+    assert api.http.post(RUN, json=body, headers={"Idempotency-Key": "k 1"}).status_code == 400
+
+
+def test_repeats_at_the_same_time_are_one_run(api: Any) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        headers = {"Idempotency-Key": "k2"}
+        answers = list(pool.map(lambda _: api.http.post(RUN, json={"message": "Hello"}, headers=headers), range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["correlation_id"] for answer in answers}) == 1
+    session = answers[0].json()["session_id"]
+    assert api.http.post(RUN, json={"message": "Next", "session_id": session}).json()["message_count"] == 4
+
+
+def test_an_output_model_is_asked_for_by_name(api: Any) -> None:
+    answer = api.http.post(RUN, json={"message": "Tea", "response_format": "Draft"}).json()
+    assert set(answer["value"]) == {"title", "content"}
+    path = f"/api/agents/Writer/sessions/{answer['session_id']}/responses/{answer['correlation_id']}"
+    assert api.http.get(path).json()["value"] == answer["value"]
+    assert "value" not in api.http.post(RUN, json={"message": "Tea"}).json()
+    verdict = api.http.post("/api/agents/SpamDetector/run", json={"message": "You won the lottery!"}).json()
+    assert set(verdict["value"]) == {"is_spam", "confidence", "reason"}
+
+
+def test_an_unknown_output_model_names_the_known_ones(api: Any) -> None:
+    response = api.http.post(RUN, json={"message": "Tea", "response_format": "Poem"})
+    assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "response_format")
+    assert "Known: Draft" in response.json()["detail"]
+
+
+def test_a_body_that_is_too_large_is_413(api: Any) -> None:
+    assert api.http.post(RUN, json={"message": "x" * 300_000}).status_code == 413
+
+
+def test_a_run_that_exceeds_its_budget_says_what_it_has_used(api: Any) -> None:
+    body = {"message": "Search the library for the warranty", "session_id": "budget-1"}
+    run = "/api/agents/Researcher/run"
+    response = api.http.post(run, json={**body, "budget": {"max_tool_calls": 0}})
+    assert (response.status_code, response.json()["status"]) == (422, "failed")
+    assert response.json()["error_code"] == "budget_exceeded"
+    assert response.json()["used"]["tool_calls"] == 0
+    assert response.json()["used"]["tokens"] == response.json()["usage"]["total_token_count"] > 0
+    tight = api.http.post(run, json={**body, "budget": {"max_tokens": 1}})
+    assert (tight.status_code, tight.json()["error_code"]) == (422, "budget_exceeded")
+    fine = api.http.post(run, json={**body, "budget": {"max_tool_calls": 1}}).json()
+    assert (fine["status"], fine["message_count"]) == ("success", 6)
+    assert "warranty.txt" in fine["response"]
+
+
+def test_a_run_that_takes_too_long_is_ended(start_host: Any, api_of: Any) -> None:
+    api = api_of(start_host(OFFLINE_MODEL_LATENCY_SECONDS="5"))
+    response = api.http.post(RUN, json={"message": "Hello", "budget": {"max_seconds": 0.2}})
+    assert (response.status_code, response.json()["error_code"]) == (422, "budget_exceeded")
+    assert 0.2 <= response.json()["used"]["seconds"] < 3
+
+
+def test_a_long_session_is_shortened_and_survives_a_restart(start_host: Any, api_of: Any) -> None:
+    host = start_host(SESSION_COMPACTION_BYTES="4000", SESSION_KEEP_TURNS="2")
+    api = api_of(host)
+    costs = []
+    for number in range(1, 31):
+        answer = api.http.post(RUN, json={"message": f"Question {number} about tea", "session_id": "long-1"}).json()
+        assert (answer["status"], answer["message_count"]) == ("success", 2 * number)
+        costs.append(answer["usage"]["input_token_count"])
+        if number == 1:
+            first = f"/api/agents/Writer/sessions/long-1/responses/{answer['correlation_id']}"
+        if number == 20:
+            host.restart()
+    assert max(costs[20:]) <= max(costs[:20])
+    assert "Question 29 about tea" in answer["response"]
+    assert (api.http.get(first).status_code, api.http.get(first).json()["error_code"]) == (410, "answer_compacted")
 
 
 class BrokenModel(BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from settings import (
+    AgentSettings,
     AzureOpenAISettings,
     FoundrySettings,
     MailSettings,
@@ -41,6 +42,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.outbox_dir == tmp_path / "outbox"
     assert settings.triage == TriageSettings(spam_threshold=0.8)
     assert settings.agent_wait_seconds == 30
+    assert settings.agents == AgentSettings(3, 30, 120, 200_000, 6, 16_384)
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -62,6 +64,12 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SPAM_CONFIDENCE_THRESHOLD": "0.9",
             "AGENT_WAIT_SECONDS": "0",
             "OFFLINE_MODEL_LATENCY_SECONDS": "1.5",
+            "AGENT_RETRY_ATTEMPTS": "1",
+            "AGENT_RETRY_SECONDS": "0.5",
+            "AGENT_STALL_SECONDS": "7",
+            "SESSION_COMPACTION_BYTES": "5000",
+            "SESSION_KEEP_TURNS": "2",
+            "TOOL_RESULT_BYTES": "400",
             "AZURE_CLIENT_ID": "id",
         }
     )
@@ -75,6 +83,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.outbox_dir == tmp_path / "out"
     assert settings.triage.spam_threshold == 0.9
     assert settings.agent_wait_seconds == 0
+    assert settings.agents == AgentSettings(1, 0.5, 7, 5_000, 2, 400)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +146,11 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
         ({"SPAM_CONFIDENCE_THRESHOLD": "80"}, "'SPAM_CONFIDENCE_THRESHOLD' is '80'. Expected a number from 0 to 1."),
         ({"AGENT_WAIT_SECONDS": "300"}, "'AGENT_WAIT_SECONDS' is '300'. Expected a number from 0 to 230."),
+        ({"AGENT_RETRY_ATTEMPTS": "0"}, "'AGENT_RETRY_ATTEMPTS' is '0'. Expected a whole number from 1 to 10."),
+        ({"AGENT_STALL_SECONDS": "0"}, "'AGENT_STALL_SECONDS' is '0'. Expected a number from 0.1 to 3600."),
+        ({"SESSION_COMPACTION_BYTES": "2000000"}, "'SESSION_COMPACTION_BYTES' is '2000000'."),
+        ({"SESSION_KEEP_TURNS": "0"}, "'SESSION_KEEP_TURNS' is '0'. Expected a whole number from 1 to 1000."),
+        ({"TOOL_RESULT_BYTES": "10"}, "'TOOL_RESULT_BYTES' is '10'. Expected a whole number from 200"),
         ({"OFFLINE_MODEL_LATENCY_SECONDS": "soon"}, "'OFFLINE_MODEL_LATENCY_SECONDS' is 'soon'."),
     ],
 )

@@ -24,7 +24,7 @@ def test_an_answer_with_its_usage() -> None:
     state = state_with(AgentResponse(messages=[Message("assistant", ["Hi."])], usage_details=usage))
     reply = find_reply(state, "c1")
     assert reply is not None
-    assert (reply.text, reply.message_count, reply.error_code) == ("Hi.", 2, None)
+    assert (reply.text, reply.message_count, reply.failure) == ("Hi.", 2, None)
     assert reply.usage == {"input_token_count": 3, "output_token_count": 4, "total_token_count": 7}
 
 
@@ -32,7 +32,9 @@ def test_a_failure_is_a_failure() -> None:
     error = Content.from_error(message="no such model", error_code="NotFoundError")
     reply = find_reply(state_with(AgentResponse(messages=[Message("assistant", [error])])), "c1")
     assert reply is not None
-    assert (reply.text, reply.error_code) == ("", "NotFoundError")
+    assert reply.failure is not None
+    assert (reply.text, reply.failure.code) == ("", "NotFoundError")
+    assert "no such model" not in reply.failure.message
 
 
 def test_a_request_without_an_answer_is_no_reply() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hosting.agent_requests import read_agent_request
 from hosting.problems import ProblemError
 from hosting.requests import MAX_BODY_BYTES
+from hosting.run_budget import RunBudget
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 
@@ -68,6 +69,16 @@ def test_the_header_decides_before_the_query_before_the_body() -> None:
         ({"message": "x", "wait_for_response": "perhaps"}, ["wait_for_response"]),
         ({"message": "x", "session_id": "a", "sessionId": "a"}, ["sessionId"]),
         ({"message": "x", "role": "system", "session_id": 7}, ["session_id", "role"]),
+        ({"message": "x", "response_format": {"type": "object"}}, ["response_format"]),
+        (
+            {"message": "x", "budget": {"max_tokens": 0, "max_tool_calls": 1.5}},
+            ["budget.max_tokens", "budget.max_tool_calls"],
+        ),
+        (
+            {"message": "x", "budget": {"max_tokens": "9", "max_seconds": 0}},
+            ["budget.max_tokens", "budget.max_seconds"],
+        ),
+        ({"message": "x", "budget": {"max_money": 1}}, ["budget.max_money"]),
     ],
 )
 def test_every_wrong_field_is_listed(body: dict[str, Any], fields: list[str]) -> None:
@@ -109,3 +120,17 @@ def test_two_session_ids_conflict() -> None:
 def test_a_wait_header_that_is_no_flag_is_refused() -> None:
     with pytest.raises(ProblemError, match="x-ms-wait-for-response"):
         read_agent_request(request({"message": "x"}, {**JSON, "x-ms-wait-for-response": "perhaps"}))
+
+
+def test_a_budget_and_an_output_model_may_be_asked_for() -> None:
+    body = {"message": "Hello", "responseFormat": "Draft", "budget": {"max_tokens": 9, "max_tool_calls": 0}}
+    read = read_agent_request(request(body))
+    assert read.response_format == "Draft"
+    assert read.budget == RunBudget(max_tokens=9, max_tool_calls=0)
+
+
+def test_under_a_key_a_repeat_has_the_same_session_and_content() -> None:
+    first, repeat = (read_agent_request(request({"message": "Hello"}, {**JSON, "Idempotency-Key": "k1"})) for _ in "ab")
+    assert (first.session_id, first.content) == (repeat.session_id, repeat.content)
+    other = read_agent_request(request({"message": "Bye"}, {**JSON, "Idempotency-Key": "k1"}))
+    assert (other.session_id == first.session_id, other.content == first.content) == (True, False)

@@ -1,0 +1,68 @@
+"""Read environment variables by type, and collect what is wrong with them."""
+
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
+
+
+class Environment:
+    """Environment variables, read by type. A bad one is added to `problems` and a stand-in is returned."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+        self.problems: list[str] = []
+
+    def problem(self, name: str, what: str) -> None:
+        self.problems.append(f"Setting {name!r} {what}")
+
+    def text(self, name: str) -> str | None:
+        return self._variables.get(name, "").strip() or None
+
+    def required(self, name: str, expected: str) -> str:
+        value = self.text(name)
+        if value is None:
+            self.problem(name, f"is missing. Set it to {expected}, or choose another MODEL_PROVIDER.")
+        return value or ""
+
+    def url(self, name: str) -> str | None:
+        """Return an absolute http or https URL. Its text is kept out of messages: it may hold a secret."""
+        value = self.text(name)
+        if value is not None and not _HTTP_URL.fullmatch(value):
+            self.problem(name, "is not a URL. Expected an absolute one that begins with https:// (or http://).")
+        return value
+
+    def required_url(self, name: str, example: str) -> str:
+        return self.required(name, example) and (self.url(name) or "")
+
+    def number(self, name: str, *, default: float, least: float, most: float) -> float:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            self.problem(name, f"is {value!r}. Expected a number from {least:g} to {most:g}.")
+        return number
+
+    def integer(self, name: str, *, default: int, least: int, most: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not re.fullmatch(r"[0-9]{1,9}", value) or not least <= int(value) <= most:
+            self.problem(name, f"is {value!r}. Expected a whole number from {least} to {most}.")
+            return default
+        return int(value)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self.text(name)
+        if value is not None and value.lower() not in ("true", "false"):
+            self.problem(name, f"is {value!r}. Expected true or false.")
+        return default if value is None else value.lower() == "true"
+
+    def folder(self, name: str, *, default: str) -> Path:
+        return Path(self.text(name) or default).absolute()

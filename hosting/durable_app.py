@@ -1,0 +1,54 @@
+"""The one place where the app replaces something inside `AgentFunctionApp`: the entity of an agent's sessions.
+
+The package has no public way to do that. A test fails when the method that is overridden here changes.
+"""
+
+from typing import Any, cast
+
+import azure.durable_functions as df
+from agent_framework import FunctionTool, SupportsAgentRun
+from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
+from pydantic import BaseModel
+
+from hosting.agent_entity import create_agent_entity
+from hosting.agent_turn import StreamingAgent, Turns
+from hosting.compaction import summarize_with
+from hosting.run_budget import RunBudget
+from hosting.tool_retries import ToolRetry
+from settings import AgentSettings
+
+
+class DurableAgentApp(AgentFunctionApp):
+    """An `AgentFunctionApp` whose agents take their turns as `hosting.agent_turn` says.
+
+    Everything else is the package's; further arguments go to it as they are.
+    """
+
+    def __init__(self, *, agent_settings: AgentSettings, **options: Any) -> None:
+        # Before the package's own __init__, which registers the agents.
+        self._agent_settings = agent_settings
+        super().__init__(**options)
+
+    def _setup_agent_entity(
+        self, agent: SupportsAgentRun, agent_name: str, callback: AgentResponseCallbackProtocol | None
+    ) -> None:
+        options: dict[str, Any] = getattr(agent, "default_options", {})
+        for tool in options.get("tools") or ():
+            # A policy that cannot be read would otherwise show at the first call of the tool, as the tool's failure.
+            if isinstance(tool, FunctionTool):
+                ToolRetry.of_tool(tool)
+        declared = options.get("response_format")
+        turns = Turns(
+            name=agent_name,
+            agent=cast(StreamingAgent, agent),
+            settings=self._agent_settings,
+            budget=RunBudget.of_agent(agent),
+            summarize=summarize_with(agent),
+            callback=callback,
+            default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
+        )
+        entity = create_agent_entity(turns)
+        entity.__name__ = AgentSessionId.to_entity_name(agent_name)
+        # AgentFunctionApp declares only a part of what it inherits.
+        cast(df.DFApp, self).entity_trigger(context_name="context", entity_name=entity.__name__)(entity)

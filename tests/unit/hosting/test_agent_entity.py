@@ -1,0 +1,89 @@
+"""The entity as the worker calls it: a batch of operations in, results and a state out."""
+
+import json
+from typing import Any
+
+import pytest
+from agent_framework_durabletask import DurableAgentState, RunRequest
+from azure.durable_functions.entity import Entity
+
+from hosting.agent_entity import create_agent_entity
+from hosting.agent_turn import Turns
+from settings import AgentSettings
+from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
+
+
+class EntityUnderTest:
+    """One session; what it stores is loaded again for every batch."""
+
+    def __init__(self, client: ScriptedChatClient) -> None:
+        turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
+        self._handle = Entity.create(create_agent_entity(turns))
+        self.exists = False
+        self.state: str | None = None
+
+    def batch(self, *operations: tuple[str, Any]) -> list[dict[str, Any]]:
+        """Run the operations and return their results."""
+        batch = [{"name": name, "input": json.dumps(json.dumps(body)), "isSignal": True} for name, body in operations]
+        request = {
+            "self": {"name": "dafx-test", "key": "s1"},
+            "exists": self.exists,
+            "state": self.state,
+            "batch": batch,
+        }
+        answer = json.loads(self._handle(json.dumps(request)))
+        self.exists, self.state = answer["entityExists"], answer["entityState"]
+        assert [result["isError"] for result in answer["results"]] == [False] * len(operations)
+        return [json.loads(result["result"]) for result in answer["results"]]
+
+    @property
+    def messages(self) -> int:
+        """How many entries the stored conversation has."""
+        return DurableAgentState.from_json(self.state or "{}").message_count
+
+
+def run(message: str, number: int, **fields: Any) -> tuple[str, dict[str, Any]]:
+    return "run", {**RunRequest(message, f"r{number}").to_dict(), **fields}
+
+
+def test_messages_of_a_batch_are_answered_in_order() -> None:
+    client = ScriptedChatClient(["One."], ["Two."], ["Three."])
+    entity = EntityUnderTest(client)
+    results = entity.batch(run("First", 1), run("Second", 2))
+    assert [result["messages"][0]["contents"][0]["text"] for result in results] == ["One.", "Two."]
+    name, body = run("Third", 3)
+    entity.batch((f"{name}_agent", body))
+    assert [message.text for message in client.seen[-1]] == ["First", "One.", "Second", "Two.", "Third"]
+    assert entity.messages == 6
+
+
+def test_reset_forgets_and_delete_leaves_nothing() -> None:
+    client = ScriptedChatClient(["One."], ["Two."], ["Three."])
+    entity = EntityUnderTest(client)
+    entity.batch(run("First", 1))
+    assert entity.batch(("reset", None)) == [{"status": "reset"}]
+    assert (entity.exists, entity.messages) == (True, 0)
+    entity.batch(run("Second", 2))
+    assert entity.batch(("delete", None)) == [{"status": "deleted"}]
+    assert (entity.exists, json.loads(entity.state or "null")) == (False, None)
+    entity.batch(run("Third", 3))
+    assert ([m.text for m in client.seen[-1]], entity.messages) == (["Third"], 2)
+
+
+def test_the_budget_travels_with_the_message() -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."]))
+    (result,) = entity.batch(run("First", 1, budget={"max_tokens": 1}))
+    assert result["messages"][0]["contents"][0]["error_code"] == "budget_exceeded"
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [("run", None), ("run", "text"), ("run", {"message": "x"}), ("fly", None), run("x", 1, budget={"max_tokens": 0})],
+)
+def test_what_is_no_run_leaves_the_session_as_it_is(operation: tuple[str, Any]) -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."]))
+    entity.batch(run("First", 1))
+    before = entity.state
+    (result,) = entity.batch(operation)
+    assert result["status"] == "error"
+    assert entity.state == before
