@@ -78,11 +78,8 @@ def inspect(snapshot: HubSnapshot, instance: Instance) -> Inspection:
     messages = snapshot.messages(instance)
     timeline = _Timeline()
     timeline.read(rows)
-    timers = {one.task_id for one in messages if one.due is not None}
-    for task_id, task in execution.pending.items():
-        # A history does not tell that a timer was canceled; its message is gone.
-        if task.kind is Kind.TIMER and task_id not in timers:
-            timeline.by_id[task_id].result = "canceled"
+    for task_id in execution.canceled_timers & timeline.by_id.keys():
+        timeline.by_id[task_id].result = "canceled"
     waits = [] if instance.status.is_final else list(_waits(execution, timeline, messages))
     return Inspection(instance, timeline.steps, waits, execution.has_returned and not instance.status.is_final)
 
@@ -105,7 +102,7 @@ def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -
         yield Wait(f"a host to process {others} message(s)")
     for task_id, task in execution.pending.items():
         step = timeline.by_id[task_id]
-        if step.result == "canceled" or (execution.has_returned and task.kind is Kind.MESSAGE):
+        if execution.has_returned and task.kind is Kind.MESSAGE:
             continue
         if task_id in arrived:
             if not is_suspended:

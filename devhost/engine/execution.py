@@ -126,7 +126,8 @@ class Execution:
     """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it.
 
     `new_events` are those that no turn has played yet. `session` is the live orchestrator, if one is kept, and
-    `is_verified` says that its turns are replayed too. `canceled` has the places of tasks that are canceled timers.
+    `is_verified` says that its turns are replayed too. `canceled` has the places of tasks that are canceled
+    timers, `canceled_timers` the ids of those that were.
     """
 
     instance: Instance
@@ -138,6 +139,7 @@ class Execution:
     tasks: list[Task] = field(default_factory=list)
     pending: dict[int, Task] = field(default_factory=dict)
     canceled: set[int] = field(default_factory=set)
+    canceled_timers: set[int] = field(default_factory=set)
     requests: dict[str, int] = field(default_factory=dict)
     raised: Counter[str] = field(default_factory=Counter)
     next_id: int = 0
@@ -229,6 +231,7 @@ class Execution:
 
     def _completed(self, note: Note) -> None:
         self.has_returned = note.has_returned
+        self.canceled_timers |= set(note.canceled)
         for task_id in note.canceled:
             task = self.pending.pop(task_id, None)
             if task is not None:

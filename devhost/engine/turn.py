@@ -218,10 +218,13 @@ class Turn:
             self._remarks.append(f"has returned, but stays Running, as on Azure, until {until}")
 
     def _go_on(self, *, has_returned: bool = False) -> TurnResult:
+        self._record_end(has_returned=has_returned)
+        return self._result()
+
+    def _record_end(self, *, has_returned: bool) -> None:
         canceled = tuple(task_id for _, _, task_id in self._changes.canceled_timers)
         note = Note(has_returned=has_returned, canceled=canceled) if has_returned or canceled else None
         self._record(history.orchestrator_completed(self._now), note)
-        return self._result()
 
     def _continue_as_new(self, action: Action, scheduler: Scheduler) -> TurnResult:
         """Begin a new execution; external events that no wait of the old one took go along."""
@@ -256,7 +259,7 @@ class Turn:
         """End the instance and tell its parent; a parent sees anything but completion as a failure."""
         self._instance = replace(self._instance, status=status, output=output, updated=self._now)
         self._record(history.execution_completed(self._now, status, output))
-        self._record(history.orchestrator_completed(self._now))
+        self._record_end(has_returned=False)
         parent = self._instance.parent
         if parent is not None:
             if status is Status.COMPLETED:
