@@ -185,21 +185,23 @@ class Dispatcher:
     async def _drain(self, target: str, queue: deque[Message]) -> ActivityItem | None:
         """Process a target's messages until there are none, or none that can be processed now.
 
-        Start the activities they lead to, but for the last one, which is returned for the caller to run.
+        Start the activities they lead to; but where the last turn leads to just one, return it for the caller to run.
         """
         processor = self._processor_of(target)
         pause = _FIRST_PAUSE_SECONDS
-        last: list[ActivityItem] = []
+        single: list[ActivityItem] = []
         try:
             while queue and not self._is_stopping:
-                self._start_activities(last)
-                last = []
+                self._start_activities(single)
+                single = []
                 try:
                     items = await processor.process(target, queue)
                     if items is None:
                         break
-                    self._start_activities(items[:-1])
-                    last = items[-1:]
+                    if len(items) == 1:
+                        single = items
+                    else:
+                        self._start_activities(items)
                     pause = _FIRST_PAUSE_SECONDS
                 except sqlite3.OperationalError as ex:
                     logger.error("%s: the task hub refuses (%s); trying again in %.1f s.", target, ex, pause)
@@ -209,7 +211,7 @@ class Dispatcher:
             self._draining.discard(target)
             if not queue:
                 self._queues.pop(target, None)
-        return last[0] if last else None
+        return single[0] if single else None
 
     def _spawn(self, target: str, work: Coroutine[None, None, None]) -> None:
         if self._is_stopping:

@@ -21,6 +21,7 @@ _INSTANCE = (
     "parent_instance_id, parent_execution_id, parent_task_id"
 )
 
+_OPENING_SECONDS = 5.0  # a reader that closes the file, such as `dev.py inspect`, locks it for a moment
 # An update in place touches fewer pages than a replacement.
 _OR_UPDATE = "ON CONFLICT (instance_id) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in _INSTANCE.split(", ")[1:]
@@ -57,10 +58,12 @@ class TaskHub:
         """
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path if path is not None else ":memory:", timeout=0, isolation_level=None)
+        location = path if path is not None else ":memory:"
+        self._db = sqlite3.connect(location, timeout=_OPENING_SECONDS, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._create_schema(path)
+        self._db.execute("PRAGMA busy_timeout=0")  # from now on the engine tries again, and never blocks its event loop
         self._last_id: int = self._db.execute(
             "SELECT coalesce(max(id), 0) FROM (SELECT id FROM messages UNION ALL SELECT id FROM activities)"
         ).fetchone()[0]
