@@ -6,6 +6,7 @@
     python3 dev.py lint               check format, style and types
     python3 dev.py check [FLAGS]      lint, then test
     python3 dev.py conformance        play what Azure was recorded to answer against devhost; --base URL: another host
+    python3 dev.py bench [FLAGS]      measure devhost beside other engines; --quick: soon done, --only ROW: one row
     python3 dev.py run FILE [ARGS]    run a script with the project's packages
     python3 dev.py lock               resolve the requirements afresh and rewrite constraints.txt
     python3 dev.py clean              remove .venv, .devhost (with its task hub) and all caches
@@ -31,7 +32,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -53,6 +54,7 @@ SETUP_STEPS = (
     (*PIP_INSTALL, "-r", "requirements-dev.txt"),
     (*PIP_INSTALL, "--no-deps", "--ignore-requires-python", "-r", "requirements-devhost.txt"),
 )
+BENCH_STEPS = ((*PIP_INSTALL, "-r", "requirements-bench.txt"),)
 LINT_STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
 NO_NETWORK = re.compile("ConnectionError|ConnectTimeout|NameResolution|Max retries|name resolution|getaddrinfo|Proxy")
 
@@ -104,6 +106,14 @@ def conformance(flags: list[str]) -> int:
     return become([ensure_venv(), "-m", "tests.conformance.player", "play", *flags])
 
 
+def bench(flags: list[str]) -> int:
+    """Measure, with the other engines installed into `.venv` too: nothing that is pinned there changes with them."""
+    python = ensure_venv()
+    with exclusive_setup():
+        install(python, BENCH_STEPS, ROOT, VENV / "bench.log")
+    return become([python, "-m", "bench", *flags])
+
+
 def run(arguments: list[str]) -> int:
     if not arguments:
         sys.exit("dev.py run needs a script: python3 dev.py run examples/triage.py examples/emails")
@@ -143,7 +153,7 @@ def clean(_flags: list[str]) -> int:
     return 0
 
 
-COMMANDS = {command.__name__: command for command in (start, test, lint, check, conformance, run, lock, clean)}
+COMMANDS = {command.__name__: command for command in (start, test, lint, check, conformance, bench, run, lock, clean)}
 
 
 def ensure_venv() -> str:
@@ -185,14 +195,18 @@ def build_venv(venv_dir: Path, folder: Path) -> str:
 
     venv.EnvBuilder(symlinks=os.name != "nt").create(venv_dir)
     python = interpreter(venv_dir)
-    log = venv_dir / "setup.log"
+    install(python, SETUP_STEPS, folder, venv_dir / "setup.log")
+    return python
+
+
+def install(python: str, steps: Iterable[tuple[str, ...]], folder: Path, log: Path) -> None:
+    """Run modules of `python` one after the other in `folder`, or exit with the reason found in their output."""
     with log.open("w", encoding="utf-8") as output:
-        for step in SETUP_STEPS:
+        for step in steps:
             command = [python, "-m", *step]
             # close_fds=False: pip inherits the lock of exclusive_setup.
             if subprocess.run(command, cwd=folder, stdout=output, stderr=output, close_fds=False).returncode:
                 sys.exit(explain_failure(log))
-    return python
 
 
 def explain_failure(log: Path) -> str:

@@ -1,0 +1,87 @@
+"""The command line: `python -m bench` measures and prints two Markdown tables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+from bench import machine, table
+from bench.agent_turns import agent_turns
+from bench.contenders import DEVHOST, VARIANTS
+from bench.figures import Line
+from bench.over_http import short_runs
+from bench.paused import paused_runs
+from bench.recovery import recovery
+from bench.runs import chain, commits, event, fan_out, long_chain, parallel_chains
+from bench.stage import Scale, Stage
+from bench.startup import start_to_ready
+
+_ROWS: dict[str, Callable[[Stage], list[Line]]] = {
+    "chain": chain,
+    "long-chain": long_chain,
+    "parallel": parallel_chains,
+    "fan-out": fan_out,
+    "short": short_runs,
+    "commits": commits,
+    "event": event,
+    "paused": paused_runs,
+    "recovery": recovery,
+    "start": start_to_ready,
+    "agent": agent_turns,
+}
+_WHOLE = Scale(variants=VARIANTS, short=15, medium=5, long=3, idle_seconds=10)
+_QUICK = Scale(variants=(DEVHOST,), short=5, medium=2, long=1, idle_seconds=2)
+
+_NOTES = """\
+Medians, and in brackets the lowest and the highest of all repetitions; none is a best of several. All contenders ran
+in this one run and took turns repetition by repetition, each in a process of its own that was asked nothing in the
+turns of the others; a ratio is the median of the ratios of single repetitions, above 1 where devhost is better.
+Activities return their argument and do nothing, except after kill -9: there they take up to 20 ms each, by a seeded
+random number. Runs to warm up are not counted: devhost verifies the first 10 runs of each orchestration by replay, so
+it had 15; only the processes that recover are new. devhost and DBOS wrote to SQLite files in WAL mode with
+synchronous NORMAL, checked at run time. In-memory is durabletask's own backend for tests, which keeps nothing; its
+client and worker speak gRPC with it inside one process, the only way it has. There is no HTTP but where the row says
+so."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure the rows asked for, print their tables, and return the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        measured_on = machine.describe()
+    except PackageNotFoundError as error:
+        print(f"bench: {error.name} is not installed; python3 dev.py bench installs all it needs.", file=sys.stderr)
+        return 1
+    load = machine.load()
+    started = time.monotonic()
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
+        stage = Stage(Path(folder), _QUICK if parsed.quick else _WHOLE, stack)
+        for name in parsed.only or _ROWS:
+            row_started = time.monotonic()
+            lines += _ROWS[name](stage)
+            print(f"{name}: {time.monotonic() - row_started:.0f} s", file=sys.stderr, flush=True)
+    print(f"{measured_on}. {machine.idleness(load)}\n\n{table.ratios(lines)}\n")
+    if not parsed.quick:
+        print(
+            f"devhost with sessions on and off, and with the SDK's own reading of times:\n\n{table.variants(lines)}\n"
+        )
+    print(f"{_NOTES}\nAll of it took {time.monotonic() - started:.0f} s.")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions and no variants of devhost")
+    parser.add_argument("--only", action="append", choices=_ROWS, metavar="ROW", help=f"one of {', '.join(_ROWS)}")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

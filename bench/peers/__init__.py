@@ -1,0 +1,1 @@
+"""The engines that are measured, each driven through its own API in a process of its own."""

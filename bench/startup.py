@@ -1,0 +1,53 @@
+"""The row on how long devhost takes to start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from bench.contenders import host_flags
+from bench.figures import AtMost, Line
+from bench.host_process import HostProcess
+from bench.stage import Stage
+from devhost.app_settings import load_local_settings
+
+_APP = Path(__file__).resolve().parents[1]
+
+
+def start_to_ready(stage: Stage) -> list[Line]:
+    """Time `devhost start` on this project's app until it listens, less the time in which Python imports the app."""
+    _, environment = load_local_settings(_APP)
+    values: dict[str, list[float]] = {}
+    for repetition in range(stage.scale.medium + 1):
+        imported = _time_import(environment)
+        for label in stage.scale.variants:
+            hub = stage.new_folder() / "hub.db"
+            started = time.perf_counter()
+            with HostProcess(_APP, hub, host_flags(label), environment):
+                seconds = time.perf_counter() - started - imported
+            if repetition:  # the first reads the files from the disk
+                values.setdefault(label, []).append(seconds)
+    title = "start to ready, over the app's own import"
+    return [Line(title, "s", values, (AtMost(0.5, "s"),), digits=2)]
+
+
+def _time_import(environment: dict[str, str]) -> float:
+    started = time.perf_counter()
+    command = [sys.executable, "-c", "import function_app; print('imported', flush=True)"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=_APP,
+        env={**os.environ, **environment},
+    ) as process:
+        assert process.stdout is not None  # it is a pipe
+        line = process.stdout.readline()
+        seconds = time.perf_counter() - started
+    if line != "imported\n":
+        raise RuntimeError(f"{_APP / 'function_app.py'} cannot be imported; python3 dev.py start says why.")
+    return seconds
