@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from typing import Any
 
 import aiohttp
+from multidict import MultiMapping
 
 from devhost.protocol.json_text import compact
 
@@ -63,5 +62,7 @@ class HttpActivity:
             await self._session.close()
 
 
-def _headers(headers: Mapping[str, str]) -> dict[str, Any]:
-    return {name: value for name, value in headers.items() if name.lower() not in _LEFT_OUT}
+def _headers(headers: MultiMapping[str]) -> dict[str, str | list[str]]:
+    """Return them as .NET does: a header that came several times has the list of its values."""
+    kept = [name for key, name in {name.lower(): name for name in headers}.items() if key not in _LEFT_OUT]
+    return {name: values if len(values := headers.getall(name)) > 1 else values[0] for name in kept}

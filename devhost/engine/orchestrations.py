@@ -163,6 +163,7 @@ class Orchestrations:
         if ended or result.instance.execution_id != execution.instance.execution_id:
             return
         self._live[execution.instance.instance_id] = execution
+        self._live.move_to_end(execution.instance.instance_id)
         while len(self._live) > self._keep:
             self._live.popitem(last=False)
 

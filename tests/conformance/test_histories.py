@@ -39,6 +39,7 @@ FIELDS_ON_PURPOSE = {
     "longRunningTimerIntervalDuration": "goes with it",
     "Server": "in the result of an HTTP call .NET makes a list of this header's words; devhost leaves headers as sent",
 }
+# How results fall into turns depends on when they come; these runs are compared as a whole.
 IN_OTHER_TURNS = {
     "fan_fail": "the extension polled and found three results; devhost gives the first a turn when it is there",
     "retry_parallel": "attempts that failed at once are each given a turn: what belongs to a retry policy comes alone",
@@ -109,7 +110,6 @@ async def test_turns_are_those_recorded(functions: Functions, target: str, title
     recorded = at_target([turn["request"] for turn in TURNS[title]], target)
     got = (await replayed(functions, recorded)).turns[recorded[0]["instanceId"]]
     if title in IN_OTHER_TURNS:
-        assert len(got) != len(recorded), f"{title} is as recorded now: it need not be listed any more"
         assert events_but_turns(got[-1]) == events_but_turns(recorded[-1])
     else:
         different = list(differences(tidy(recorded), tidy(got)))

@@ -4,7 +4,8 @@
 
 The parent has everything imported and forks the host, so that a new start takes a tenth of a second; the host's process
 id is in `host.pid` beside the task hub. While a file `hold` lies there no host is started, and a file `held` says that
-none runs. A host that ends in another way than by SIGKILL ends the parent too.
+none runs. A host that ends in another way than by SIGKILL ends the parent too; it does when stdin is closed, so that
+nothing is left of a test that was killed itself.
 """
 
 from __future__ import annotations
@@ -84,12 +85,12 @@ def main() -> int:
 
 
 def _serve(options: Options) -> None:
-    """Run the host in this process until it is killed."""
+    """Run the host in this process until it is killed, or nobody is there to do so."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
     try:
         event_loop.run(_run(options))
     except BaseException:
-        logging.exception("The host ended by itself.")
+        logging.exception("The host failed.")
     finally:
         os._exit(1)
 
@@ -97,7 +98,7 @@ def _serve(options: Options) -> None:
 async def _run(options: Options) -> None:
     async with run_host(options, open_hub=KilledHub) as host:
         logging.info("serving %d functions, refused: %s", len(host.functions.all), host.refused)
-        await asyncio.Event().wait()
+        await asyncio.to_thread(sys.stdin.read)
 
 
 if __name__ == "__main__":

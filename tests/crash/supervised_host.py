@@ -54,6 +54,7 @@ class SupervisedHost:
                 command,
                 cwd=REPOSITORY,
                 env={**os.environ, **environment},
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -67,7 +68,7 @@ class SupervisedHost:
         self._http.close()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.communicate()
 
     def log(self) -> str:
         """Return what all hosts so far wrote."""

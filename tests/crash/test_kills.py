@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, groupby
 from pathlib import Path
 
 import pytest
@@ -45,7 +45,10 @@ class Row:
 
     def __str__(self) -> str:
         """Return the row in words."""
-        return f"{self.story.name}: {', '.join(map(str, self.kills))}"
+        kills = [(str(kill), len(list(same))) for kill, same in groupby(self.kills)]
+        return f"{self.story.name}: " + ", ".join(
+            f"{number} x {kill}" if number > 1 else kill for kill, number in kills
+        )
 
 
 def around(
@@ -101,7 +104,8 @@ COMMITS = [
     *around(SIGNALLED, Point.ENTITY_BATCH, 2, again=("from outside",)),
 ]
 
-# Activities that run at once may run again, unless they are committed, and may be committed together.
+# What runs at once may run again, unless it is committed, and may be committed together.
+SIGNALS = ("signalled", "signalled too")
 FAN = ("left", "middle", "right", "last")
 FANS = [
     Row(EVERYTHING, (Kill(BEFORE, Point.ACTIVITY_RESULT, 6),), perhaps=FAN),
@@ -130,7 +134,7 @@ RECOVERY = [
     Row(EVERYTHING, (Kill(AFTER, Point.START), Kill(BEFORE, Point.OPENING), Kill(AFTER, Point.OPENING))),
     Row(EVERYTHING, (Kill(AFTER, Point.START), Kill(BEFORE, Point.COMMIT), Kill(AFTER, Point.COMMIT))),
     Row(EVERYTHING, (Kill(AFTER, Point.TURN_STARTED), *[Kill(BEFORE, Point.COMMIT)] * 3), again=("first",) * 3),
-    Row(EVERYTHING, (Kill(AFTER, Point.TURN_TIMER), *[Kill(AFTER, Point.COMMIT)] * 12), perhaps=FAN),
+    Row(EVERYTHING, (Kill(AFTER, Point.TURN_TIMER), *[Kill(AFTER, Point.COMMIT)] * 12), perhaps=(*SIGNALS, *FAN)),
     Row(EVERYTHING, (Kill(BEFORE, Point.TURN_CHILD), *[Kill(BEFORE, Point.COMMIT), Kill(AFTER, Point.COMMIT)] * 3)),
     Row(EVERYTHING, (Kill(AFTER, Point.IN_ENTITY),) * 3, again=("called",) * 3),
     Row(MENDED, (Kill(AFTER, Point.REWIND), Kill(BEFORE, Point.COMMIT), Kill(AFTER, Point.COMMIT)), again=("weak",)),
@@ -138,7 +142,18 @@ RECOVERY = [
 ]
 
 
-@pytest.mark.parametrize("row", [*COMMITS, *FANS, *USER_CODE, *RECOVERY], ids=str)
+ROWS = [*COMMITS, *FANS, *USER_CODE, *RECOVERY]
+SMOKE = (Point.START, Point.TURN_ACTIVITY, Point.ACTIVITY_RESULT, Point.ENTITY_BATCH, Point.IN_ACTIVITY)
+
+
+def is_smoke(row: Row) -> bool:
+    """Whether a row is one of the few that show the whole works."""
+    return row.story is EVERYTHING and row.kills[0].point in SMOKE and row.kills[0].nth == 1
+
+
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, id=str(row), marks=[pytest.mark.smoke] if is_smoke(row) else []) for row in ROWS]
+)
 def test_a_run_ends_as_if_nothing_had_been(crashing: SupervisedHost, row: Row) -> None:
     teller = Teller(crashing, f"run{next(NUMBERS)}", row.story.steps, row.kills)
     crashing.plan.arm(row.kills)
