@@ -60,6 +60,8 @@ def around(
     yield Row(story, (Kill(AFTER, point, nth),))
 
 
+# The entity may still be at these when the event comes.
+SIGNALS = ("signalled", "signalled too")
 COMMITS = [
     *around(EVERYTHING, Point.START),
     *around(EVERYTHING, Point.TURN_STARTED),
@@ -74,13 +76,13 @@ COMMITS = [
     *around(EVERYTHING, Point.TURN_CHILD),
     *around(EVERYTHING, Point.TURN_CHILD_FAILED),
     *around(EVERYTHING, Point.TURN_REPLY),
-    *around(EVERYTHING, Point.TURN_EVENT),
+    *around(EVERYTHING, Point.TURN_EVENT, perhaps=SIGNALS),
     *around(EVERYTHING, Point.TURN_CONTINUES, perhaps=("first",)),
     *around(EVERYTHING, Point.TURN_STARTED, 2),
     *around(EVERYTHING, Point.TURN_FAILS),
     *around(EVERYTHING, Point.TURN_COMPLETES, perhaps=("inner",)),
     *around(EVERYTHING, Point.TURN_COMPLETES, 2, perhaps=("last",)),
-    *around(EVERYTHING, Point.EVENT),
+    *around(EVERYTHING, Point.EVENT, perhaps=SIGNALS),
     *around(EVERYTHING, Point.ACTIVITY_RESULT, 1, again=("first",)),
     *around(EVERYTHING, Point.ACTIVITY_RESULT, 3, again=("bad",)),
     *around(EVERYTHING, Point.ACTIVITY_RESULT, 4, again=("bad",)),
@@ -105,7 +107,6 @@ COMMITS = [
 ]
 
 # What runs at once may run again, unless it is committed, and may be committed together.
-SIGNALS = ("signalled", "signalled too")
 FAN = ("left", "middle", "right", "last")
 FANS = [
     Row(EVERYTHING, (Kill(BEFORE, Point.ACTIVITY_RESULT, 6),), perhaps=FAN),
