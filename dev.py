@@ -9,7 +9,7 @@
     python3 dev.py bench [FLAGS]      measure devhost beside other engines; --quick: soon done, --only ROW: one row
     python3 dev.py run FILE [ARGS]    run a script with the project's packages
     python3 dev.py lock               resolve the requirements afresh and rewrite constraints.txt
-    python3 dev.py clean              remove .venv, .devhost (with its task hub) and all caches
+    python3 dev.py clean              remove .venv, what runs left (.devhost with its task hub, .agents) and all caches
 
 Every command but lock and clean makes `.venv` when it is missing, and makes it anew when the requirement files or the
 interpreter changed. Any number of them may run at the same time, and any may be killed at any moment.
@@ -141,7 +141,7 @@ def lock(_flags: list[str]) -> int:
 
 def clean(_flags: list[str]) -> int:
     """Remove what the other commands made, never following a link out of the project."""
-    found = [ROOT / name for name in (".devhost", *CACHES)]
+    found = [ROOT / name for name in (".devhost", ".agents", *CACHES)]
     for folder, names, _files in os.walk(ROOT):
         names[:] = [name for name in names if name not in {".git", ".venv"}]
         found += [Path(folder, name) for name in names if name == "__pycache__"]

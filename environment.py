@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
@@ -48,6 +49,20 @@ class Environment:
         if not least <= number <= most:
             self.problem(name, f"is {value!r}. Expected a number from {least:g} to {most:g}.")
         return number
+
+    def days(self, name: str, *, default: timedelta, most: float) -> timedelta | None:
+        """Return a positive number of days; `never` gives None."""
+        value = self.text(name)
+        if value is None or value.lower() == "never":
+            return None if value else default
+        try:
+            days = float(value)
+        except ValueError:
+            days = math.nan
+        if not 0 < days <= most:
+            self.problem(name, f"is {value!r}. Expected a number of days above 0, at most {most:g}, or never.")
+            return default
+        return timedelta(days=days)
 
     def integer(self, name: str, *, default: int, least: int, most: int) -> int:
         value = self.text(name)

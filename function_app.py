@@ -19,10 +19,18 @@ from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
 from hosting.durable_app import DurableAgentApp
-from hosting.registration import Orchestration, OrchestrationTable, register_activity, register_orchestration
+from hosting.registration import (
+    Orchestration,
+    OrchestrationTable,
+    register_activity,
+    register_orchestration,
+    register_timer,
+)
+from hosting.session_indexes import create_session_index
+from hosting.session_sweep import sweep_sessions
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs
+from routes import agents, approvals, health, runs, sessions
 from settings import Settings
 
 # httpx logs the whole URL of every request, and the URL of a webhook is a credential.
@@ -30,10 +38,13 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
+session_index = create_session_index(settings.sessions.index)
 
 # The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
 app = DurableAgentApp(
     agent_settings=settings.agents,
+    session_ttl=settings.sessions.ttl,
+    session_index=session_index,
     agents=[
         create_writer(chat_client),
         create_spam_detector(chat_client),
@@ -72,6 +83,8 @@ register_activity(app, escalate_for_review, review=settings.review, outbox_dir=s
 register_activity(app, publish_content, publishing=settings.publishing)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
+sessions.register(app, session_index)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)
+register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)

@@ -7,6 +7,7 @@ before it complains, so that one start shows everything there is to fix. A varia
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -23,6 +24,7 @@ _PROVIDER_SETTINGS: dict[Provider, tuple[str, ...]] = {
 }
 _PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
 _OPENAI_MODEL = "gpt-5.4-mini"
+_TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -142,6 +144,40 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SqliteIndexSettings:
+    """The index of sessions in a file in `directory`: for a single machine."""
+
+    directory: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TableIndexSettings:
+    """The index of sessions in Azure Table Storage, reached with an Entra identity: for any number of machines."""
+
+    account_url: str
+    table: str
+    managed_identity_client_id: str | None = None
+
+
+SessionIndexSettings = SqliteIndexSettings | TableIndexSettings
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """Which sessions there are, and how long they live.
+
+    Attributes:
+        index: Where they are listed.
+        ttl: How long a session lives after its last message, or None for ever; an agent may say otherwise.
+        sweep_schedule: When those whose time is over are removed: a cron expression with seconds.
+    """
+
+    index: SessionIndexSettings
+    ttl: timedelta | None = timedelta(days=14)
+    sweep_schedule: str = "0 */5 * * * *"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -151,6 +187,7 @@ class Settings:
     publishing: PublishingSettings
     triage: TriageSettings
     agents: AgentSettings
+    sessions: SessionSettings
     outbox_dir: Path
     agent_wait_seconds: float
 
@@ -173,6 +210,7 @@ class Settings:
             publishing=_read_publishing(env),
             triage=TriageSettings(env.number("SPAM_CONFIDENCE_THRESHOLD", default=0.8, least=0, most=1)),
             agents=_read_agents(env),
+            sessions=_read_sessions(env),
             outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
@@ -211,7 +249,7 @@ def _read_model(env: Environment) -> ModelSettings:
 def _choose_provider(env: Environment) -> Provider:
     """Return the provider MODEL_PROVIDER names, else the one whose settings exist, else offline (never in Azure)."""
     known = ", ".join(_PROVIDERS)
-    in_azure = env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
+    in_azure = _is_in_azure(env)
     stated = env.text("MODEL_PROVIDER")
     if stated is not None:
         chosen = next((provider for provider in _PROVIDERS if provider == stated), None)
@@ -229,6 +267,38 @@ def _choose_provider(env: Environment) -> Provider:
     elif not implied and in_azure:
         env.problem("MODEL_PROVIDER", f"is missing. In Azure, expected one of {', '.join(_PROVIDER_SETTINGS)}.")
     return implied[0] if len(implied) == 1 else "offline"
+
+
+def _is_in_azure(env: Environment) -> bool:
+    return env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
+
+
+def _read_sessions(env: Environment) -> SessionSettings:
+    return SessionSettings(
+        index=_read_session_index(env),
+        ttl=env.days("SESSION_TTL_DAYS", default=timedelta(days=14), most=36_500),
+        sweep_schedule=_read_schedule(env, "SESSION_SWEEP_SCHEDULE", default="0 */5 * * * *"),
+    )
+
+
+def _read_schedule(env: Environment, name: str, *, default: str) -> str:
+    schedule = env.text(name) or default
+    if len(schedule.split()) != 6:
+        env.problem(name, f"is {schedule!r}. Expected a cron expression of six fields, seconds first: {default!r}.")
+    return schedule
+
+
+def _read_session_index(env: Environment) -> SessionIndexSettings:
+    """Return where sessions are listed: in a table, if it is set, else in a file, which no two machines share."""
+    url, table = env.url("SESSION_TABLE_ACCOUNT_URL"), env.text("SESSION_TABLE") or "sessions"
+    if not _TABLE_NAME.fullmatch(table):
+        env.problem("SESSION_TABLE", f"is {table!r}. Expected 3 to 63 letters and digits, beginning with a letter.")
+    if url is not None:
+        return TableIndexSettings(url, table, env.text("AZURE_CLIENT_ID"))
+    if _is_in_azure(env):
+        expected = "the table endpoint of a storage account, https://<account>.table.core.windows.net"
+        env.problem("SESSION_TABLE_ACCOUNT_URL", f"is missing. In Azure, set it to {expected}.")
+    return SqliteIndexSettings(env.folder("STATE_DIR", default=".agents"))
 
 
 def _read_agents(env: Environment) -> AgentSettings:

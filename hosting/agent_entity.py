@@ -1,18 +1,22 @@
 """The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
 
 It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
-that a session can pass from one to the other. `delete` is added.
+that a session can pass from one to the other. `delete` and `expire` are added.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
+from agent_framework import AgentResponse
 from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
 
 from hosting.agent_turn import Turns
 from hosting.run_budget import RunBudget
+from hosting.session_lifetime import SessionLifetime, read_lifetime
 
 logger = logging.getLogger(__name__)
 
@@ -20,25 +24,28 @@ BUDGET_FIELD = "budget"
 """Where a run's own budget stands in the message to the entity; the package ignores it."""
 
 
-def create_agent_entity(turns: Turns) -> Callable[[df.DurableEntityContext], None]:
-    """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`.
+def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> Callable[[df.DurableEntityContext], None]:
+    """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
-    `{"error": ..., "status": "error"}` and leaves the session as it is.
+    `{"error": ..., "status": "error"}` and leaves the session as it is. `expire` ends the session if its time is over.
     """
 
     def agent_session(context: df.DurableEntityContext) -> None:
         session = _Session(context)
         match context.operation_name:
             case "run" | "run_agent":
-                _run(context, session, turns)
+                _run(context, session, turns, lifetime)
             case "reset":
                 session.reset()
+                entry = lifetime.renew(session.state, session.session_id, datetime.now(UTC))
+                run_agent_coroutine(lifetime.enter(entry))
+                session.persist_state()
                 context.set_result({"status": "reset"})
             case "delete":
-                context.set_result({"status": "deleted"})
-                # Last, for a result makes the entity exist.
-                context.destruct_on_exit()
+                _end(context, session, lifetime, "deleted")
+            case "expire":
+                _expire(context, session, lifetime)
             case operation:
                 logger.error("Session %s: unknown operation %r", context.entity_key, operation)
                 context.set_result({"error": f"Unknown operation: {operation}", "status": "error"})
@@ -46,7 +53,7 @@ def create_agent_entity(turns: Turns) -> Callable[[df.DurableEntityContext], Non
     return agent_session
 
 
-def _run(context: df.DurableEntityContext, session: "_Session", turns: Turns) -> None:
+def _run(context: df.DurableEntityContext, session: "_Session", turns: Turns, lifetime: SessionLifetime) -> None:
     try:
         message: Any = context.get_input()
         request = RunRequest.from_dict(message)
@@ -56,10 +63,39 @@ def _run(context: df.DurableEntityContext, session: "_Session", turns: Turns) ->
         logger.exception("Session %s: a message is not a run request", context.entity_key)
         context.set_result({"error": "The message is not a run request.", "status": "error"})
         return
+    now = datetime.now(UTC)
+    if lifetime.is_over(session.state, now):
+        session.reset()
+    entry = lifetime.renew(session.state, session.session_id, now)
+
+    async def take() -> AgentResponse:
+        # Side by side with the model, but before the state is stored.
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(lifetime.enter(entry))
+            turn = tasks.create_task(turns.take(session.state, session.session_id, request, budget))
+        return turn.result()
+
     # All agents of the process share one event loop, as the clients they share are bound to it.
-    response = run_agent_coroutine(turns.take(session.state, session.session_id, request, budget))
+    response = run_agent_coroutine(take())
     session.persist_state()
     context.set_result(response.to_dict())
+
+
+def _expire(context: df.DurableEntityContext, session: "_Session", lifetime: SessionLifetime) -> None:
+    """End the session, unless it was used since somebody found it in the index; then put the index right."""
+    entry = read_lifetime(session.state.data.extension_data, session.session_id)
+    if entry is None or entry.is_expired(datetime.now(UTC)):
+        _end(context, session, lifetime, "expired")
+    else:
+        run_agent_coroutine(lifetime.enter(entry))
+        context.set_result({"status": "in use"})
+
+
+def _end(context: df.DurableEntityContext, session: "_Session", lifetime: SessionLifetime, status: str) -> None:
+    run_agent_coroutine(lifetime.leave(session.session_id))
+    context.set_result({"status": status})
+    # Last, for a result makes the entity exist.
+    context.destruct_on_exit()
 
 
 class _Session(AgentEntityStateProviderMixin):

@@ -1,6 +1,5 @@
 """Find the answer of one agent run in the state of its session, and wait for it."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +10,7 @@ from agent_framework_durabletask import AgentSessionId, DurableAgentStateRespons
 from hosting.conversation import SUMMARY_AUTHOR, compacted_entries, find_failure, was_compacted
 from hosting.correlation import run_key
 from hosting.model_failures import Failure
-
-_FIRST_INTERVAL_SECONDS = 0.02
-_LONGEST_INTERVAL_SECONDS = 1.0
-_GROWTH = 1.5
+from hosting.polling import poll
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +37,8 @@ class Reply:
 async def wait_for_reply(
     client: df.DurableOrchestrationClient, agent: str, session_id: str, correlation_id: str, timeout_seconds: float
 ) -> Reply | None:
-    """Wait until the run has ended, or return None when the time is over; the run goes on either way.
-
-    The first looks follow each other within milliseconds, later ones after up to a second.
-    """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_seconds
-    interval = _FIRST_INTERVAL_SECONDS
-    while True:
-        reply = await read_reply(client, agent, session_id, correlation_id)
-        remaining = deadline - loop.time()
-        if reply is not None or remaining <= 0:
-            return reply
-        await asyncio.sleep(min(interval, remaining))
-        interval = min(interval * _GROWTH, _LONGEST_INTERVAL_SECONDS)
+    """Wait until the run has ended, or return None when the time is over; the run goes on either way."""
+    return await poll(lambda: read_reply(client, agent, session_id, correlation_id), timeout_seconds)
 
 
 async def read_reply(

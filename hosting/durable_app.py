@@ -3,6 +3,7 @@
 The package has no public way to do that. A test fails when the method that is overridden here changes.
 """
 
+from datetime import timedelta
 from typing import Any, cast
 
 import azure.durable_functions as df
@@ -15,6 +16,8 @@ from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import StreamingAgent, Turns
 from hosting.compaction import summarize_with
 from hosting.run_budget import RunBudget
+from hosting.session_index import SessionIndex
+from hosting.session_lifetime import SessionLifetime, ttl_of_agent
 from hosting.tool_retries import ToolRetry
 from settings import AgentSettings
 
@@ -22,12 +25,22 @@ from settings import AgentSettings
 class DurableAgentApp(AgentFunctionApp):
     """An `AgentFunctionApp` whose agents take their turns as `hosting.agent_turn` says.
 
-    Everything else is the package's; further arguments go to it as they are.
+    Their sessions live for `session_ttl` after their last message, unless an agent says otherwise, and are listed in
+    `session_index`. Everything else is the package's; further arguments go to it as they are.
     """
 
-    def __init__(self, *, agent_settings: AgentSettings, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        agent_settings: AgentSettings,
+        session_ttl: timedelta | None = None,
+        session_index: SessionIndex | None = None,
+        **options: Any,
+    ) -> None:
         # Before the package's own __init__, which registers the agents.
         self._agent_settings = agent_settings
+        self._session_ttl = session_ttl
+        self._session_index = session_index
         super().__init__(**options)
 
     def _setup_agent_entity(
@@ -48,7 +61,8 @@ class DurableAgentApp(AgentFunctionApp):
             callback=callback,
             default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
         )
-        entity = create_agent_entity(turns)
+        lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self._session_ttl), self._session_index)
+        entity = create_agent_entity(turns, lifetime)
         entity.__name__ = AgentSessionId.to_entity_name(agent_name)
         # AgentFunctionApp declares only a part of what it inherits.
         cast(df.DFApp, self).entity_trigger(context_name="context", entity_name=entity.__name__)(entity)

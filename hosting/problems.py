@@ -55,6 +55,12 @@ def invalid_fields(errors: Sequence[Mapping[str, str]]) -> ProblemError:
     return ProblemError(400, "invalid-body", f"The request body is not valid. {listing}.", errors=list(errors))
 
 
+def invalid_parameter(name: str, text: str, expected: str) -> ProblemError:
+    """Return the 400 problem for a query parameter."""
+    detail = f"The query parameter {name!r} is {text!r}. Expected {expected}."
+    return ProblemError(400, "invalid-parameter", detail, errors=[{"field": name, "message": f"expected {expected}"}])
+
+
 def invalid_body(error: ValidationError) -> ProblemError:
     """Return the 400 problem that lists every field pydantic complained about, without repeating the values."""
     return invalid_fields(

@@ -98,3 +98,15 @@ def register_route(
         function = app.durable_client_input(client_name="client")(function)
     # AgentFunctionApp declares only a part of the signatures it inherits.
     cast(df.DFApp, app).route(route=template, methods=[method], auth_level=auth_level)(function)
+
+
+def register_timer(app: AgentFunctionApp, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:
+    """Register an async function that a timer calls; `dependencies` fill its keyword-only parameters.
+
+    `schedule` is a cron expression with seconds. The handler takes `timer` and `client`.
+
+    Raises:
+        TypeError: The dependencies do not fit, see `bind`.
+    """
+    function = cast(df.DFApp, app).durable_client_input(client_name="client")(bind(handler, **dependencies))
+    cast(df.DFApp, app).timer_trigger(arg_name="timer", schedule=schedule)(function)

@@ -1,5 +1,6 @@
 """Every setting has a default or a rule; every broken rule is reported, all in one message."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,18 @@ from settings import (
     OfflineSettings,
     OpenAISettings,
     ReviewSettings,
+    SessionSettings,
     Settings,
     SettingsError,
+    SqliteIndexSettings,
+    TableIndexSettings,
     TriageSettings,
 )
 
 AZURE_OPENAI = {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}
 FOUNDRY = {"FOUNDRY_PROJECT_ENDPOINT": "https://r.services.ai.azure.com/api/projects/p", "FOUNDRY_MODEL": "chat"}
 OPENAI = {"OPENAI_API_KEY": "sk-secret", "OPENAI_MODEL": "chat"}
-IN_AZURE = {"WEBSITE_SITE_NAME": "my-app"}
+IN_AZURE = {"WEBSITE_SITE_NAME": "my-app", "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net"}
 
 
 def problems_of(environ: dict[str, str]) -> tuple[str, ...]:
@@ -43,6 +47,8 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.triage == TriageSettings(spam_threshold=0.8)
     assert settings.agent_wait_seconds == 30
     assert settings.agents == AgentSettings(3, 30, 120, 200_000, 6, 16_384)
+    index = SqliteIndexSettings(tmp_path / ".agents")
+    assert settings.sessions == SessionSettings(index, timedelta(days=14), "0 */5 * * * *")
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -71,8 +77,14 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SESSION_KEEP_TURNS": "2",
             "TOOL_RESULT_BYTES": "400",
             "AZURE_CLIENT_ID": "id",
+            "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net",
+            "SESSION_TABLE": "mytable",
+            "SESSION_TTL_DAYS": "Never",
+            "SESSION_SWEEP_SCHEDULE": "0 0 3 * * *",
         }
     )
+    index = TableIndexSettings("https://a.table.core.windows.net", "mytable", "id")
+    assert settings.sessions == SessionSettings(index, None, "0 0 3 * * *")
     assert settings.model == OfflineSettings(latency_seconds=1.5)
     assert settings.mail == MailSettings("mail.example.com", 25, "mailer", "pw", "bot@example.com", use_starttls=False)
     assert settings.review == ReviewSettings("https://hooks.example.com/x", 0.5, 0)
@@ -123,7 +135,17 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"MODEL_PROVIDER": "azure"}, "'MODEL_PROVIDER' is 'azure'. Expected one of azure_openai, foundry, openai"),
         ({**OPENAI, **FOUNDRY}, "'MODEL_PROVIDER' is missing, and settings of foundry and openai exist"),
         (IN_AZURE, "'MODEL_PROVIDER' is missing. In Azure, expected one of azure_openai, foundry, openai."),
-        ({"WEBSITE_INSTANCE_ID": "0"}, "'MODEL_PROVIDER' is missing. In Azure"),
+        ({**IN_AZURE, "WEBSITE_INSTANCE_ID": "0"}, "'MODEL_PROVIDER' is missing. In Azure"),
+        (
+            {**OPENAI, "WEBSITE_SITE_NAME": "my-app"},
+            "'SESSION_TABLE_ACCOUNT_URL' is missing. In Azure, set it to the table",
+        ),
+        ({"SESSION_TABLE_ACCOUNT_URL": "account"}, "'SESSION_TABLE_ACCOUNT_URL' is not a URL."),
+        ({"SESSION_TABLE": "my-table"}, "'SESSION_TABLE' is 'my-table'. Expected 3 to 63 letters and digits"),
+        ({"SESSION_TTL_DAYS": "0"}, "'SESSION_TTL_DAYS' is '0'. Expected a number of days above 0"),
+        ({"SESSION_TTL_DAYS": "nan"}, "'SESSION_TTL_DAYS' is 'nan'."),
+        ({"SESSION_TTL_DAYS": "none"}, "'SESSION_TTL_DAYS' is 'none'. Expected a number of days above 0"),
+        ({"SESSION_SWEEP_SCHEDULE": "*/5 * * * *"}, "'SESSION_SWEEP_SCHEDULE' is '*/5 * * * *'. Expected a cron"),
         ({"MODEL_PROVIDER": "offline", **IN_AZURE}, "'MODEL_PROVIDER' is 'offline', which is for development."),
         ({"AZURE_OPENAI_ENDPOINT": "https://r"}, "'AZURE_OPENAI_DEPLOYMENT_NAME' is missing. Set it to the name"),
         ({"AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}, "'AZURE_OPENAI_ENDPOINT' is missing. Set it to https://<resource>"),

@@ -9,6 +9,7 @@ from azure.durable_functions.entity import Entity
 
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import Turns
+from hosting.session_lifetime import SessionLifetime
 from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 
@@ -18,7 +19,7 @@ class EntityUnderTest:
 
     def __init__(self, client: ScriptedChatClient) -> None:
         turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
-        self._handle = Entity.create(create_agent_entity(turns))
+        self._handle = Entity.create(create_agent_entity(turns, SessionLifetime("Test")))
         self.exists = False
         self.state: str | None = None
 

@@ -1,0 +1,28 @@
+"""Look at something again and again until it is there: often at first, then ever more rarely."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+ResultT = TypeVar("ResultT")
+
+_FIRST_INTERVAL_SECONDS = 0.02
+_LONGEST_INTERVAL_SECONDS = 1.0
+_GROWTH = 1.5
+
+
+async def poll(look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float) -> ResultT | None:
+    """Return what `look` returns once that is not None, or None when the time is over; it looks at least once.
+
+    The first looks follow each other within milliseconds, later ones after up to a second.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_seconds
+    interval = _FIRST_INTERVAL_SECONDS
+    while True:
+        found = await look()
+        remaining = deadline - loop.time()
+        if found is not None or remaining <= 0:
+            return found
+        await asyncio.sleep(min(interval, remaining))
+        interval = min(interval * _GROWTH, _LONGEST_INTERVAL_SECONDS)
