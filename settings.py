@@ -138,7 +138,7 @@ class AgentSettings:
     retry_attempts: int = 3
     retry_seconds: float = 30.0
     stall_seconds: float = 120.0
-    compaction_bytes: int = 200_000
+    compaction_bytes: int = 50_000
     keep_turns: int = 6
     tool_result_bytes: int = 16_384
 
@@ -306,7 +306,7 @@ def _read_agents(env: Environment) -> AgentSettings:
         retry_attempts=env.integer("AGENT_RETRY_ATTEMPTS", default=3, least=1, most=10),
         retry_seconds=env.number("AGENT_RETRY_SECONDS", default=30.0, least=0, most=600),
         stall_seconds=env.number("AGENT_STALL_SECONDS", default=120.0, least=0.1, most=3_600),
-        compaction_bytes=env.integer("SESSION_COMPACTION_BYTES", default=200_000, least=1_000, most=500_000),
+        compaction_bytes=env.integer("SESSION_COMPACTION_BYTES", default=50_000, least=1_000, most=500_000),
         keep_turns=env.integer("SESSION_KEEP_TURNS", default=6, least=1, most=1_000),
         tool_result_bytes=env.integer("TOOL_RESULT_BYTES", default=16_384, least=200, most=262_144),
     )

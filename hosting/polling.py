@@ -6,7 +6,7 @@ from typing import TypeVar
 
 ResultT = TypeVar("ResultT")
 
-_FIRST_INTERVAL_SECONDS = 0.02
+_FIRST_INTERVAL_SECONDS = 0.005
 _LONGEST_INTERVAL_SECONDS = 1.0
 _GROWTH = 1.5
 

@@ -46,7 +46,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.outbox_dir == tmp_path / "outbox"
     assert settings.triage == TriageSettings(spam_threshold=0.8)
     assert settings.agent_wait_seconds == 30
-    assert settings.agents == AgentSettings(3, 30, 120, 200_000, 6, 16_384)
+    assert settings.agents == AgentSettings(3, 30, 120, 50_000, 6, 16_384)
     index = SqliteIndexSettings(tmp_path / ".agents")
     assert settings.sessions == SessionSettings(index, timedelta(days=14), "0 */5 * * * *")
 
