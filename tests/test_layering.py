@@ -39,6 +39,8 @@ FOUNDATIONS = {
         "compaction",
         "agent_turn",
         "agent_entity",
+        "agent_directory",
+        "agent_replies",
     ],
     "activities": ["keyed_files", "review_channel"],
     "chat_clients": [
