@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from environment import Environment
 
@@ -23,6 +24,7 @@ _PROVIDER_SETTINGS: dict[Provider, tuple[str, ...]] = {
 }
 _PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
 _OPENAI_MODEL = "gpt-5.4-mini"
+_REDIS_URL = re.compile(r"rediss?://[^\s/?#]+[^\s]*")
 _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -142,6 +144,32 @@ class AgentSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SqliteStreamSettings:
+    """Streams of answers in a file in `directory`: for a single machine. They are kept `expiry_seconds`."""
+
+    directory: Path
+    expiry_seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStreamSettings:
+    """Streams of answers in Redis, for any number of machines. The URL may hold a password."""
+
+    url: str = field(repr=False)
+    expiry_seconds: float = 3_600.0
+    managed_identity_client_id: str | None = None
+
+    @property
+    def uses_identity(self) -> bool:
+        """Whether to sign in with an Entra identity: the connection is encrypted and the URL has no password."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "rediss" and not parts.password
+
+
+StreamStoreSettings = SqliteStreamSettings | RedisStreamSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -153,6 +181,8 @@ class Settings:
     agents: AgentSettings
     outbox_dir: Path
     agent_wait_seconds: float
+    stream_store: StreamStoreSettings | None
+    stream_wait_seconds: float
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -176,6 +206,8 @@ class Settings:
             outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
+            stream_store=_read_stream_store(env),
+            stream_wait_seconds=env.number("STREAM_WAIT_SECONDS", default=15.0, least=0, most=230),
         )
         if env.problems:
             raise SettingsError(env.problems)
@@ -211,7 +243,7 @@ def _read_model(env: Environment) -> ModelSettings:
 def _choose_provider(env: Environment) -> Provider:
     """Return the provider MODEL_PROVIDER names, else the one whose settings exist, else offline (never in Azure)."""
     known = ", ".join(_PROVIDERS)
-    in_azure = env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
+    in_azure = _is_in_azure(env)
     stated = env.text("MODEL_PROVIDER")
     if stated is not None:
         chosen = next((provider for provider in _PROVIDERS if provider == stated), None)
@@ -229,6 +261,22 @@ def _choose_provider(env: Environment) -> Provider:
     elif not implied and in_azure:
         env.problem("MODEL_PROVIDER", f"is missing. In Azure, expected one of {', '.join(_PROVIDER_SETTINGS)}.")
     return implied[0] if len(implied) == 1 else "offline"
+
+
+def _is_in_azure(env: Environment) -> bool:
+    return env.text("WEBSITE_INSTANCE_ID") is not None or env.text("WEBSITE_SITE_NAME") is not None
+
+
+def _read_stream_store(env: Environment) -> StreamStoreSettings | None:
+    """Return where streams are kept: in Redis if it is set, else in a file, but nowhere in Azure, which has no disk."""
+    url, directory = env.text("STREAM_REDIS_URL"), env.folder("STREAM_DIR", default=".agents")
+    expiry_seconds = env.number("STREAM_EXPIRY_SECONDS", default=3_600.0, least=1, most=30 * 24 * 3_600)
+    if url is None:
+        return None if _is_in_azure(env) else SqliteStreamSettings(directory, expiry_seconds)
+    if not _REDIS_URL.fullmatch(url):
+        # Its text is kept out of the message: it may hold a password.
+        env.problem("STREAM_REDIS_URL", "is not a Redis URL. Expected one like rediss://<host>:10000.")
+    return RedisStreamSettings(url, expiry_seconds, env.text("AZURE_CLIENT_ID"))
 
 
 def _read_agents(env: Environment) -> AgentSettings:
