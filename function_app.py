@@ -20,9 +20,11 @@ from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
 from hosting.durable_app import DurableAgentApp
 from hosting.registration import Orchestration, OrchestrationTable, register_activity, register_orchestration
+from hosting.stream_stores import create_stream_store
+from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs
+from routes import agents, approvals, health, runs, streams
 from settings import Settings
 
 # httpx logs the whole URL of every request, and the URL of a webhook is a credential.
@@ -30,6 +32,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
+stream_store = create_stream_store(settings.stream_store)
 
 # The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
 app = DurableAgentApp(
@@ -43,6 +46,7 @@ app = DurableAgentApp(
     http_auth_level=func.AuthLevel.FUNCTION,
     enable_http_endpoints=False,
     enable_health_check=False,
+    default_callback=None if stream_store is None else StreamCallback(stream_store),
 )
 
 orchestrations = OrchestrationTable(
@@ -72,6 +76,7 @@ register_activity(app, escalate_for_review, review=settings.review, outbox_dir=s
 register_activity(app, publish_content, publishing=settings.publishing)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
+streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)

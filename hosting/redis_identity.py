@@ -36,8 +36,8 @@ class TokenCredential(Protocol):
 class EntraCredentialProvider(CredentialProvider):
     """Gives each new connection the name of the identity, its object id, and a token that is valid for a while.
 
-    Redis closes a connection whose token expires; the client then opens another, with a new token. It may be used from
-    any thread and event loop.
+    Redis closes or refuses a connection whose token has expired; the client then opens another, with a new token. May
+    be used from any thread and event loop.
     """
 
     def __init__(self, credential: TokenCredential, now: Callable[[], float] = time.time) -> None:

@@ -156,5 +156,5 @@ def _answer_later(run: dict[str, Any], status: str, location: str, *, plain_text
     text = "Agent request accepted" if status == "accepted" else "Agent is still working"
     if plain_text:
         return func.HttpResponse(text, status_code=202, headers=headers, mimetype="text/plain")
-    links = {"response": location}
+    links = {"response": location, "stream": f"{location}/stream"}
     return json_response({"response": text, **run, "status": status, "links": links}, 202, headers)

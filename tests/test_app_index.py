@@ -51,7 +51,7 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher"}
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
     assert len(names_of(functions, "activityTrigger")) == 5
-    assert len(names_of(functions, "httpTrigger")) == 7
+    assert len(names_of(functions, "httpTrigger")) == 8
 
 
 def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:

@@ -34,6 +34,7 @@ class HostProcess:
             **{name: value for name, value in os.environ.items() if not name.startswith(_OF_A_MODEL)},
             "OUTBOX_DIR": str(self.outbox),
             "PUBLISH_DIR": str(self.published),
+            "STREAM_DIR": str(folder / "streams"),
             "PYTHONUNBUFFERED": "1",
             **environment,
         }
