@@ -46,7 +46,9 @@ class StreamCallback:
         await writer.finish(response.text)
 
     def _writer(self, stream: StreamId) -> "_Writer":
-        return self._writers.setdefault(stream, _Writer(self._store, stream))
+        if stream not in self._writers:
+            self._writers[stream] = _Writer(self._store, stream)
+        return self._writers[stream]
 
 
 class _Writer:
@@ -87,7 +89,8 @@ class _Writer:
 
     async def _drain(self) -> None:
         if self._task is not None:
-            await self._task
+            # Unlike awaiting the task, this leaves it alone when the turn is cancelled: an append must not be torn.
+            await asyncio.wait([self._task])
 
     async def _write(self) -> None:
         """Write until nothing is left. After a failure nothing more is written: the stream stays without an `end`."""

@@ -127,6 +127,18 @@ async def test_a_slow_store_does_not_hold_up_the_model(tmp_path: Path) -> None:
     store.close()
 
 
+async def test_a_turn_that_is_cancelled_meanwhile_tears_no_append(tmp_path: Path) -> None:
+    store = SlowStore(tmp_path / "streams.db", 60)
+    callback = StreamCallback(store)
+    await callback.on_streaming_response_update(AgentResponseUpdate(contents=[Content.from_text("Tea.")]), CONTEXT)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(callback.on_restart(CONTEXT), 0.1)
+    await callback.on_agent_response(AgentResponse(messages=[Message("assistant", ["Tea."])]), CONTEXT)
+    events = await events_of(store)
+    assert (kinds(events), text(events)) == (["start", "text", "end"], "Tea.")
+    store.close()
+
+
 class BrokenStore(SqliteStreamStore):
     """Fails from the second append on."""
 
