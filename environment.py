@@ -35,6 +35,13 @@ class Environment:
             self.problem(name, "is not a URL. Expected an absolute one that begins with https:// (or http://).")
         return value
 
+    def https_url(self, name: str) -> str | None:
+        """Return an absolute https URL, for what an identity is sent to."""
+        value = self.text(name)
+        if value is not None and not (_HTTP_URL.fullmatch(value) and value.lower().startswith("https:")):
+            self.problem(name, "is not a URL. Expected an absolute one that begins with https://.")
+        return value
+
     def required_url(self, name: str, example: str) -> str:
         return self.required(name, example) and (self.url(name) or "")
 

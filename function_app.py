@@ -28,9 +28,11 @@ from hosting.registration import (
 )
 from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
+from hosting.stream_stores import create_stream_store
+from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs, sessions
+from routes import agents, approvals, health, runs, sessions, streams
 from settings import Settings
 
 # httpx logs the whole URL of every request, and the URL of a webhook is a credential.
@@ -39,6 +41,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
+stream_store = create_stream_store(settings.stream_store)
 
 # The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
 app = DurableAgentApp(
@@ -54,6 +57,7 @@ app = DurableAgentApp(
     http_auth_level=func.AuthLevel.FUNCTION,
     enable_http_endpoints=False,
     enable_health_check=False,
+    default_callback=None if stream_store is None else StreamCallback(stream_store),
 )
 
 orchestrations = OrchestrationTable(
@@ -84,6 +88,7 @@ register_activity(app, publish_content, publishing=settings.publishing)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
+streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)

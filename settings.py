@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Self
+from urllib.parse import urlsplit
 
 from environment import Environment
 
@@ -25,6 +26,7 @@ _PROVIDER_SETTINGS: dict[Provider, tuple[str, ...]] = {
 _PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
 _OPENAI_MODEL = "gpt-5.4-mini"
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
+_REDIS_URL = re.compile(r"rediss?://[^\s/?#]+[^\s]*")
 _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -178,6 +180,32 @@ class SessionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SqliteStreamSettings:
+    """Streams of answers in a file in `directory`: for a single machine. They are kept `expiry_seconds`."""
+
+    directory: Path
+    expiry_seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RedisStreamSettings:
+    """Streams of answers in Redis, for any number of machines. The URL may hold a password."""
+
+    url: str = field(repr=False)
+    expiry_seconds: float = 3_600.0
+    managed_identity_client_id: str | None = None
+
+    @property
+    def uses_identity(self) -> bool:
+        """Whether to sign in with an Entra identity: the connection is encrypted and the URL has no password."""
+        parts = urlsplit(self.url)
+        return parts.scheme == "rediss" and not parts.password
+
+
+StreamStoreSettings = SqliteStreamSettings | RedisStreamSettings
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -190,6 +218,8 @@ class Settings:
     sessions: SessionSettings
     outbox_dir: Path
     agent_wait_seconds: float
+    stream_store: StreamStoreSettings | None
+    stream_wait_seconds: float
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -214,6 +244,8 @@ class Settings:
             outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
+            stream_store=_read_stream_store(env),
+            stream_wait_seconds=env.number("STREAM_WAIT_SECONDS", default=15.0, least=0, most=230),
         )
         if env.problems:
             raise SettingsError(env.problems)
@@ -290,7 +322,7 @@ def _read_schedule(env: Environment, name: str, *, default: str) -> str:
 
 def _read_session_index(env: Environment) -> SessionIndexSettings:
     """Return where sessions are listed: in a table, if it is set, else in a file, which no two machines share."""
-    url, table = env.url("SESSION_TABLE_ACCOUNT_URL"), env.text("SESSION_TABLE") or "sessions"
+    url, table = env.https_url("SESSION_TABLE_ACCOUNT_URL"), env.text("SESSION_TABLE") or "sessions"
     if not _TABLE_NAME.fullmatch(table):
         env.problem("SESSION_TABLE", f"is {table!r}. Expected 3 to 63 letters and digits, beginning with a letter.")
     if url is not None:
@@ -299,6 +331,18 @@ def _read_session_index(env: Environment) -> SessionIndexSettings:
         expected = "the table endpoint of a storage account, https://<account>.table.core.windows.net"
         env.problem("SESSION_TABLE_ACCOUNT_URL", f"is missing. In Azure, set it to {expected}.")
     return SqliteIndexSettings(env.folder("STATE_DIR", default=".agents"))
+
+
+def _read_stream_store(env: Environment) -> StreamStoreSettings | None:
+    """Return where streams are kept: in Redis if it is set, else in a file, but nowhere in Azure, which has no disk."""
+    url, directory = env.text("STREAM_REDIS_URL"), env.folder("STATE_DIR", default=".agents")
+    expiry_seconds = env.number("STREAM_EXPIRY_SECONDS", default=3_600.0, least=1, most=30 * 24 * 3_600)
+    if url is None:
+        return None if _is_in_azure(env) else SqliteStreamSettings(directory, expiry_seconds)
+    if not _REDIS_URL.fullmatch(url):
+        # Its text is kept out of the message: it may hold a password.
+        env.problem("STREAM_REDIS_URL", "is not a Redis URL. Expected one like rediss://<host>:10000.")
+    return RedisStreamSettings(url, expiry_seconds, env.text("AZURE_CLIENT_ID"))
 
 
 def _read_agents(env: Environment) -> AgentSettings:

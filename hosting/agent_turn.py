@@ -1,7 +1,7 @@
 """One turn of an agent: a message goes in, and the session has one more answered or failed turn.
 
 The model is called once for each step of the turn. A failure of the provider that will pass is tried again, but never
-once a tool has run or a part of the answer has been shown: no tool runs twice and no text is shown twice.
+once a tool has run or a part of the answer has been shown for good: no tool runs twice and no text is shown twice.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent_framework import AgentResponse, AgentResponseUpdate, Message, ResponseStream
 from agent_framework_durabletask import (
@@ -56,6 +56,15 @@ class StreamingAgent(Protocol):
         ...
 
 
+@runtime_checkable
+class RestartableCallback(Protocol):
+    """A response callback that can take back what it was shown of an answer."""
+
+    async def on_restart(self, context: AgentCallbackContext) -> None:
+        """Forget the updates of this run so far; the answer begins anew."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Turns:
     """How one agent takes its turns.
@@ -66,7 +75,8 @@ class Turns:
         settings: Retries, time-outs and sizes.
         budget: What each run of this agent may use at most.
         summarize: How its long sessions are summarised, or None where they cannot be.
-        callback: What is shown each update as it comes and, once, the whole response or the failure; or None.
+        callback: What is shown each update as it comes and, once, the whole response or the failure; or None. One that
+            is a `RestartableCallback` is also told when an attempt begins anew.
         default_format: The output model of a run that names none, or None for prose.
     """
 
@@ -158,6 +168,7 @@ class Turns:
                 if delay is None:
                     raise
                 logger.warning("Agent %s, session %s: attempt %d failed", self.name, session_id, attempt, exc_info=True)
+            await shown.restart()
             await asyncio.sleep(delay)
             attempt += 1
 
@@ -176,7 +187,7 @@ class Turns:
 
     def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: "_Shown") -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
-        if not failure.retryable or attempt >= self.settings.retry_attempts or meter.tool_calls or shown.text:
+        if not failure.retryable or attempt >= self.settings.retry_attempts or meter.tool_calls or shown.for_good:
             return None
         delay = failure.retry_after_seconds
         if delay is None:
@@ -188,14 +199,24 @@ class _Shown:
     """Passes each update to the callback once, and knows whether any text was among them."""
 
     def __init__(self, callback: AgentResponseCallbackProtocol | None, context: AgentCallbackContext) -> None:
-        self.text = False
+        self._text = False
         self._callback = callback
         self._context = context
 
+    @property
+    def for_good(self) -> bool:
+        """Whether a part of the answer was shown that cannot be taken back."""
+        return self._text and not isinstance(self._callback, RestartableCallback)
+
     async def show(self, update: AgentResponseUpdate) -> None:
         if self._callback is not None:
-            self.text = self.text or bool(update.contents)
+            self._text = self._text or bool(update.contents)
             await self._call(self._callback.on_streaming_response_update(update, self._context))
+
+    async def restart(self) -> None:
+        if self._text and isinstance(self._callback, RestartableCallback):
+            self._text = False
+            await self._call(self._callback.on_restart(self._context))
 
     async def finish(self, response: AgentResponse) -> None:
         if self._callback is not None:

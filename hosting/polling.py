@@ -7,14 +7,15 @@ from typing import TypeVar
 ResultT = TypeVar("ResultT")
 
 _FIRST_INTERVAL_SECONDS = 0.005
-_LONGEST_INTERVAL_SECONDS = 1.0
 _GROWTH = 1.5
 
 
-async def poll(look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float) -> ResultT | None:
+async def poll(
+    look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float, longest_interval_seconds: float = 1.0
+) -> ResultT | None:
     """Return what `look` returns once that is not None, or None when the time is over; it looks at least once.
 
-    The first looks follow each other within milliseconds, later ones after up to a second.
+    The first looks follow each other within milliseconds, later ones after up to the longest interval.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
@@ -25,4 +26,4 @@ async def poll(look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: f
         if found is not None or remaining <= 0:
             return found
         await asyncio.sleep(min(interval, remaining))
-        interval = min(interval * _GROWTH, _LONGEST_INTERVAL_SECONDS)
+        interval = min(interval * _GROWTH, longest_interval_seconds)

@@ -34,12 +34,12 @@ class SqliteSessionIndex:
         """See `SessionIndex.put`."""
         expires_at = None if entry.expires_at is None else to_micros(entry.expires_at)
         row = (agent, entry.session_id, to_micros(entry.used_at), expires_at)
-        await self._file.run(lambda database: database.execute("REPLACE INTO sessions VALUES (?, ?, ?, ?)", row))
+        await self._file.write(lambda database: database.execute("REPLACE INTO sessions VALUES (?, ?, ?, ?)", row))
 
     async def remove(self, agent: str, session_id: str) -> None:
         """See `SessionIndex.remove`."""
         query = "DELETE FROM sessions WHERE agent = ? AND session_id = ?"
-        await self._file.run(lambda database: database.execute(query, (agent, session_id)))
+        await self._file.write(lambda database: database.execute(query, (agent, session_id)))
 
     async def find(self, agent: str, session_id: str) -> SessionEntry | None:
         """See `SessionIndex.find`."""
@@ -66,7 +66,7 @@ class SqliteSessionIndex:
 
     async def _select(self, condition: str, *values: object) -> list[SessionEntry]:
         query = f"SELECT {_COLUMNS} FROM sessions {condition}"
-        return await self._file.run(lambda database: _entries(database.execute(query, values)))
+        return await self._file.read(lambda database: _entries(database.execute(query, values)))
 
 
 def _entries(rows: Iterable[Any] | sqlite3.Cursor) -> list[SessionEntry]:

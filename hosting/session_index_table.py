@@ -10,15 +10,16 @@ All rows of an agent are in one partition, so that those of one session change i
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any
-
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.data.tables import TableClient, TableTransactionError, TransactionOperation
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from hosting.session_index import PageStart, SessionEntry, from_micros, to_micros
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient
 
 _LAST_MICROS = 10**17 - 1
 _ATTEMPTS = 3
@@ -27,14 +28,16 @@ Row = dict[str, Any]
 
 
 class TableSessionIndex:
-    """A `SessionIndex` in the table of `client`, which is created when it is missing.
+    """A `SessionIndex` in a table, which is created when it is missing; `connect` returns its client.
 
-    The client is a blocking one, used from threads: sessions write from another event loop than HTTP functions read.
+    Nothing is imported or connected before the first use. The client is a blocking one, used from threads: sessions
+    write from another event loop than HTTP functions read.
     """
 
-    def __init__(self, client: TableClient) -> None:
-        self._client = client
-        self._is_created = False
+    def __init__(self, connect: Callable[[], "TableClient"]) -> None:
+        self._connect = connect
+        self._lock = Lock()
+        self._connected: TableClient | None = None
 
     async def put(self, agent: str, entry: SessionEntry) -> None:
         """See `SessionIndex.put`.
@@ -63,7 +66,8 @@ class TableSessionIndex:
 
     def _replace(self, agent: str, session_id: str, entry: SessionEntry | None) -> None:
         """Put the rows of a session in the place of those it has; again if another process was faster."""
-        self._create()
+        from azure.data.tables import TableTransactionError, TransactionOperation
+
         for attempt in range(1, _ATTEMPTS + 1):
             present = set(_keys(self._find(agent, session_id)))
             wanted = set(_keys(entry))
@@ -75,34 +79,38 @@ class TableSessionIndex:
             if not operations:
                 return
             try:
-                self._client.submit_transaction(operations)
+                self._client().submit_transaction(operations)
                 return
             except TableTransactionError:
                 if attempt == _ATTEMPTS:
                     raise
 
     def _find(self, agent: str, session_id: str) -> SessionEntry | None:
-        self._create()
+        from azure.core.exceptions import ResourceNotFoundError
+
         try:
-            return _entry(self._client.get_entity(agent, f"s_{session_id}"))
+            return _entry(self._client().get_entity(agent, f"s_{session_id}"))
         except ResourceNotFoundError:
             return None
 
     def _range(self, agent: str, after: str, before: str, limit: int) -> list[SessionEntry]:
-        self._create()
-        rows = self._client.query_entities(
+        rows = self._client().query_entities(
             "PartitionKey eq @agent and RowKey gt @after and RowKey lt @before",
             parameters={"agent": agent, "after": after, "before": before},
             results_per_page=limit,
         )
         return [_entry(row) for row in islice(rows, limit)]
 
-    def _create(self) -> None:
-        if self._is_created:
-            return
-        with contextlib.suppress(ResourceExistsError):
-            self._client.create_table()
-        self._is_created = True
+    def _client(self) -> "TableClient":
+        from azure.core.exceptions import ResourceExistsError
+
+        with self._lock:
+            if self._connected is None:
+                client = self._connect()
+                with contextlib.suppress(ResourceExistsError):
+                    client.create_table()
+                self._connected = client
+            return self._connected
 
 
 def _use_key(used_at: datetime, session_id: str) -> str:

@@ -1,7 +1,17 @@
 """Create the session index that the settings ask for. What an index needs is imported only where it is used."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from hosting.session_index import SessionIndex
 from settings import SessionIndexSettings, SqliteIndexSettings, TableIndexSettings
+
+if TYPE_CHECKING:
+    from azure.data.tables import TableClient
+
+# The list of sessions must not hold up a turn: give up soon, the next message tries again.
+_LIMITS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.1, "connection_timeout": 3, "read_timeout": 3}
 
 
 def create_session_index(settings: SessionIndexSettings) -> SessionIndex:
@@ -16,10 +26,13 @@ def create_session_index(settings: SessionIndexSettings) -> SessionIndex:
 
 
 def _create_table_index(settings: TableIndexSettings) -> SessionIndex:
-    from azure.data.tables import TableClient
-    from azure.identity import DefaultAzureCredential
-
     from hosting.session_index_table import TableSessionIndex
 
-    credential = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
-    return TableSessionIndex(TableClient(settings.account_url, settings.table, credential=credential))
+    def connect() -> TableClient:
+        from azure.data.tables import TableClient
+        from azure.identity import DefaultAzureCredential
+
+        credential = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
+        return TableClient(settings.account_url, settings.table, credential=credential, **_LIMITS)
+
+    return TableSessionIndex(connect)

@@ -4,6 +4,7 @@ The times are kept in the session itself, which decides, and in the index of ses
 swept. A session enters the index before its state is stored, so none escapes the sweep.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ SESSION_TTL_DAYS = "session_ttl_days"
 """The name in an agent's `additional_properties` of the days that its sessions live unused; None stands for ever."""
 
 _LIFETIME = "lifetime"
+# A turn does not end before its session is listed, but waits no longer than this.
+_INDEX_SECONDS = 5.0
 
 
 def ttl_of_agent(agent: SupportsAgentRun, default: timedelta | None) -> timedelta | None:
@@ -95,7 +98,8 @@ class SessionLifetime:
 
     async def _attempt(self, session_id: str, change: Awaitable[None]) -> None:
         try:
-            await change
+            async with asyncio.timeout(_INDEX_SECONDS):
+                await change
         except Exception:
             # The index must not cost an answer: the session itself is stored with its entity.
             logger.exception("Agent %s, session %s: the index of sessions could not be written", self.agent, session_id)

@@ -1,7 +1,7 @@
 """`/agents`: talk to an agent, pick up an answer, list the agents."""
 
 import math
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -9,14 +9,14 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentSessionId, RunRequest
 
+from hosting.agent_answers import check_same_run, describe_answer, find_agent_run
 from hosting.agent_directory import AgentDescription, AgentDirectory
 from hosting.agent_entity import BUDGET_FIELD
 from hosting.agent_replies import Reply, read_reply, wait_for_reply
 from hosting.agent_requests import AgentRunRequest, read_agent_request
-from hosting.correlation import correlation_id_for, has_same_body, issued_at, new_correlation_id
+from hosting.correlation import correlation_id_for, new_correlation_id
 from hosting.model_failures import Failure
-from hosting.names import is_session_id
-from hosting.problems import ProblemError, invalid_fields
+from hosting.problems import invalid_fields
 from hosting.registration import register_route
 from hosting.requests import json_response, link
 
@@ -25,9 +25,6 @@ _POLL_SECONDS = "1"
 # What a caller is told to wait where the provider of the model has not said.
 _RETRY_SECONDS = 5
 _STATUS_OF_FAILURE = {"budget_exceeded": 422, "session_too_large": 422, "answer_compacted": 410}
-# How long an id without an answer counts as a run in progress. After that the turn was lost with its session. Ids under
-# an idempotency key are dated to the beginning of their day.
-_LONGEST_RUN = timedelta(hours=48)
 
 
 def register(app: AgentFunctionApp, wait_seconds: float) -> None:
@@ -78,7 +75,7 @@ async def run_agent(
         location = link(req, "agents", agent.name, "sessions", request.session_id, "responses", correlation_id)
         status = "running" if request.wait else "accepted"
         return _answer_later(run, status, location, plain_text=request.plain_text)
-    _check_same_run(reply, correlation_id)
+    check_same_run(reply, correlation_id)
     return _answer({**run, "correlation_id": reply.correlation_id}, reply, agent, plain_text=request.plain_text)
 
 
@@ -86,21 +83,14 @@ async def get_agent_response(
     req: func.HttpRequest, client: df.DurableOrchestrationClient, *, agents: AgentDirectory
 ) -> func.HttpResponse:
     """Answer with the reply of an earlier run of an agent, or that it is still at work."""
-    agent = agents.find(req.route_params["agent"])
-    session_id, correlation_id = req.route_params["session"], req.route_params["correlation_id"]
-    issued = issued_at(correlation_id, agent.name, session_id) if is_session_id(session_id) else None
-    reply = None
-    if issued is not None:
-        reply = await read_reply(client, agent.name, session_id, correlation_id)
-    if issued is None or (reply is None and datetime.now(UTC) - issued > _LONGEST_RUN):
-        detail = f"Agent {agent.name!r} has no response {correlation_id!r} in session {session_id!r}."
-        raise ProblemError(404, "unknown-response", detail)
-    run = {"session_id": session_id, "correlation_id": correlation_id}
+    found = find_agent_run(req, agents)
+    reply = await read_reply(client, found.agent.name, found.session_id, found.correlation_id)
+    found.check_reply(reply)
+    run = {"session_id": found.session_id, "correlation_id": found.correlation_id}
     if reply is None:
-        location = link(req, "agents", agent.name, "sessions", session_id, "responses", correlation_id)
-        return _answer_later(run, "running", location, plain_text=False)
-    _check_same_run(reply, correlation_id)
-    return _answer(run, reply, agent, plain_text=False)
+        path = ("agents", found.agent.name, "sessions", found.session_id, "responses", found.correlation_id)
+        return _answer_later(run, "running", link(req, *path), plain_text=False)
+    return _answer(run, reply, found.agent, plain_text=False)
 
 
 def _to_run_request(request: AgentRunRequest, agent: AgentDescription) -> RunRequest:
@@ -137,54 +127,27 @@ async def _is_known(
     reply = await read_reply(client, agent.name, request.session_id, correlation_id)
     if reply is None:
         return False
-    _check_same_run(reply, correlation_id)
+    check_same_run(reply, correlation_id)
     return True
-
-
-def _check_same_run(reply: Reply, correlation_id: str) -> None:
-    """Let a repeat have the answer of the first request.
-
-    Raises:
-        ProblemError: 422, the first request under this key had another body.
-    """
-    if not has_same_body(reply.correlation_id, correlation_id):
-        detail = "A run was started under this Idempotency-Key with another body. Repeat that one, or choose a new key."
-        raise ProblemError(422, "idempotency-key-reused", detail)
 
 
 def _answer(run: dict[str, Any], reply: Reply, agent: AgentDescription, *, plain_text: bool) -> func.HttpResponse:
     """Answer with what came out of the run: 200, or a failure, which is never plain text."""
     headers = {_SESSION_HEADER: run["session_id"]}
+    answer = describe_answer(run, reply, agent)
     if reply.failure is not None:
-        return _answer_failure(run, reply, reply.failure, agent)
+        return _answer_failure(answer, reply.failure, headers)
     if plain_text:
         return func.HttpResponse(reply.text, headers=headers, mimetype="text/plain")
-    answer = {"response": reply.text, **run, "status": "success"}
-    model = agent.output_models.get(reply.output_model or agent.default_output or "")
-    if model is not None:
-        answer["value"] = model.model_validate_json(reply.text).model_dump(mode="json")
-    counts = {"message_count": reply.message_count, "usage": reply.usage}
-    return json_response({**answer, **counts}, 200, headers)
+    return json_response(answer, 200, headers)
 
 
-def _answer_failure(run: dict[str, Any], reply: Reply, failure: Failure, agent: AgentDescription) -> func.HttpResponse:
+def _answer_failure(answer: dict[str, Any], failure: Failure, headers: dict[str, str]) -> func.HttpResponse:
     """Answer that the run failed: 422 where the caller can change that, 410 for a lost answer, 502 for the model."""
-    headers = {_SESSION_HEADER: run["session_id"]}
     if failure.retryable:
         seconds = _RETRY_SECONDS if failure.retry_after_seconds is None else failure.retry_after_seconds
         headers["Retry-After"] = str(max(math.ceil(seconds), 1))
-    failed = {
-        "response": None,
-        **run,
-        "status": "failed",
-        "error": f"Agent {agent.name!r} failed ({failure.code}). {failure.message}",
-        "error_code": failure.code,
-        "retryable": failure.retryable,
-        "usage": reply.usage,
-    }
-    if failure.used:
-        failed["used"] = dict(failure.used)
-    return json_response(failed, _STATUS_OF_FAILURE.get(failure.code, 502), headers)
+    return json_response(answer, _STATUS_OF_FAILURE.get(failure.code, 502), headers)
 
 
 def _answer_later(run: dict[str, Any], status: str, location: str, *, plain_text: bool) -> func.HttpResponse:
@@ -193,4 +156,5 @@ def _answer_later(run: dict[str, Any], status: str, location: str, *, plain_text
     text = "Agent request accepted" if status == "accepted" else "Agent is still working"
     if plain_text:
         return func.HttpResponse(text, status_code=202, headers=headers, mimetype="text/plain")
-    return json_response({"response": text, **run, "status": status, "links": {"response": location}}, 202, headers)
+    links = {"response": location, "stream": f"{location}/stream"}
+    return json_response({"response": text, **run, "status": status, "links": links}, 202, headers)

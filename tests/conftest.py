@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import redis_server
 from tests.support.host_process import REPOSITORY, HostProcess
 
 StartHost = Callable[..., HostProcess]
@@ -41,3 +42,14 @@ def start_host(tmp_path: Path) -> Iterator[StartHost]:
     yield start
     for process in started:
         process.kill()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[redis_server.RedisServer]:
+    """A Redis server of the test's own."""
+    if not redis_server.is_installed():
+        pytest.skip("there is no redis-server on this machine: install the package redis-server (apt) or redis (brew)")
+    server = redis_server.RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()

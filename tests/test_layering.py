@@ -46,6 +46,12 @@ FOUNDATIONS = {
         "compaction",
         "agent_turn",
         "agent_entity",
+        "agent_directory",
+        "agent_replies",
+        "streams",
+        "stream_sqlite",
+        "stream_redis",
+        "redis_identity",
     ],
     "activities": ["keyed_files", "review_channel"],
     "chat_clients": [

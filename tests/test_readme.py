@@ -58,6 +58,14 @@ def test_the_curl_commands_answer_as_shown(host: Host, tmp_path: Path) -> None:
         assert_shown(json.loads(placeholders(example["answer"])), json.loads(placeholders(answer)))
 
 
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+def test_the_stream_of_an_answer_can_be_watched(host: Host) -> None:
+    (script,) = re.findall(r"```sh\n(STREAM=.*?)```", README, re.DOTALL)
+    done = subprocess.run(["bash", "-eu", "-c", script.replace(README_URL, host.url)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"^event: (\w+)$", done.stdout, re.MULTILINE)[0] == "start"
+
+
 def test_the_example_emails_all_get_an_outcome(host: Host) -> None:
     (line,) = re.findall(r"^python3 dev\.py run (.*)$", README, re.MULTILINE)
     command = [sys.executable, *line.split(), "--url", host.url]

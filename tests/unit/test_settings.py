@@ -13,11 +13,13 @@ from settings import (
     ModelSettings,
     OfflineSettings,
     OpenAISettings,
+    RedisStreamSettings,
     ReviewSettings,
     SessionSettings,
     Settings,
     SettingsError,
     SqliteIndexSettings,
+    SqliteStreamSettings,
     TableIndexSettings,
     TriageSettings,
 )
@@ -49,6 +51,8 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.agents == AgentSettings(3, 30, 120, 50_000, 6, 16_384)
     index = SqliteIndexSettings(tmp_path / ".agents")
     assert settings.sessions == SessionSettings(index, timedelta(days=14), "0 */5 * * * *")
+    assert settings.stream_store == SqliteStreamSettings(tmp_path / ".agents", expiry_seconds=3600)
+    assert settings.stream_wait_seconds == 15
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
@@ -210,3 +214,39 @@ def test_secrets_are_not_in_the_error() -> None:
     found = problems_of({**environ, "OPENAI_API_KEY": "s3cret"})
     assert len(found) == 3
     assert "s3cret" not in " ".join(found)
+
+
+def test_streams_are_kept_in_redis_if_it_is_set_and_nowhere_in_azure_without_it(tmp_path: Path) -> None:
+    local = {"STATE_DIR": str(tmp_path), "STREAM_EXPIRY_SECONDS": "60", "STREAM_WAIT_SECONDS": "0"}
+    settings = Settings.from_environ(local)
+    assert settings.stream_store == SqliteStreamSettings(tmp_path, 60)
+    assert settings.stream_wait_seconds == 0
+    assert Settings.from_environ({**local, **OPENAI, **IN_AZURE}).stream_store is None
+    redis = {"STREAM_REDIS_URL": "rediss://r.redis.azure.net:10000", "AZURE_CLIENT_ID": "id"}
+    expected = RedisStreamSettings("rediss://r.redis.azure.net:10000", 60, "id")
+    assert Settings.from_environ({**local, **OPENAI, **IN_AZURE, **redis}).stream_store == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "uses_identity"),
+    [
+        ("rediss://r.redis.azure.net:10000", True),
+        ("rediss://:key@r.redis.azure.net:10000", False),
+        ("redis://localhost:6379", False),
+    ],
+)
+def test_an_encrypted_redis_without_a_password_is_signed_in_to_with_an_identity(url: str, uses_identity: bool) -> None:
+    assert RedisStreamSettings(url).uses_identity is uses_identity
+
+
+@pytest.mark.parametrize(
+    "url", ["https://r.redis.azure.net", "r.redis.azure.net:10000", "redis://", "redis://:pass word"]
+)
+def test_a_url_that_is_none_of_redis_is_a_problem_and_is_not_repeated(url: str) -> None:
+    (problem,) = problems_of({"STREAM_REDIS_URL": url})
+    assert "Setting 'STREAM_REDIS_URL' is not a Redis URL" in problem
+    assert url not in problem
+
+
+def test_the_password_of_redis_is_not_shown() -> None:
+    assert "hidden" not in repr(Settings.from_environ({"STREAM_REDIS_URL": "rediss://:hidden@r.redis.azure.net:10000"}))

@@ -37,7 +37,7 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         credential = AzureNamedKeyCredential(ACCOUNT, ACCOUNT_KEY)
         url = request.getfixturevalue("account_url")
         with TableClient(url, f"t{uuid4().hex}", credential=credential) as client:
-            yield TableSessionIndex(client)
+            yield TableSessionIndex(lambda: client)
 
 
 def entry(session_id: str, used: float, expires: float | None = None) -> SessionEntry:

@@ -1,0 +1,89 @@
+"""`.../responses/{correlation_id}/stream`: an agent's answer while it is being made, as server-sent events.
+
+A function's response is sent when it is complete, so the stream comes in pages: each response has the events there are,
+and the client comes back for more with the id of the last one, as every `EventSource` does by itself.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+
+from hosting.agent_answers import AgentRun, describe_answer, find_agent_run
+from hosting.agent_directory import AgentDirectory
+from hosting.agent_replies import read_reply
+from hosting.problems import ProblemError
+from hosting.registration import register_route
+from hosting.stream_reader import Page, StreamReader
+from hosting.streams import Cursor, StreamId, StreamStore
+
+# The id of the event that ends a stream, in the place of a cursor.
+_ENDED = "ended"
+# How soon an EventSource comes back: each page costs this, and a page without events was waited for.
+_RETRY_MILLISECONDS = 100
+
+
+def register(app: AgentFunctionApp, store: StreamStore | None, wait_seconds: float) -> None:
+    """Register the route; `wait_seconds` is how long a response waits for its first event."""
+    agents = AgentDirectory(app.agents)
+    template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
+    register_route(app, "GET", template, stream_agent_response, agents=agents, store=store, wait_seconds=wait_seconds)
+
+
+async def stream_agent_response(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    agents: AgentDirectory,
+    store: StreamStore | None,
+    wait_seconds: float,
+) -> func.HttpResponse:
+    """Answer with the next events of a run: `start`, `text`, `tool_call`, and at the end `done` or `failed`."""
+    run = find_agent_run(req, agents)
+    last_event_id = req.headers.get("last-event-id") or req.params.get("last_event_id")
+    if last_event_id == _ENDED:
+        # No content ends an EventSource.
+        return func.HttpResponse(status_code=204, headers={"Cache-Control": "no-store"})
+    after = _read_cursor(last_event_id)
+    name = (run.agent.name, run.session_id, run.correlation_id)
+    reader = StreamReader(store, StreamId(*name), partial(read_reply, client, *name))
+    page = await reader.next_page(after, wait_seconds)
+    run.check_reply(page.reply)
+    return func.HttpResponse(
+        _write_page(run, page), headers={"Cache-Control": "no-store"}, mimetype="text/event-stream"
+    )
+
+
+def _read_cursor(text: str | None) -> Cursor | None:
+    """Return the cursor, None for the beginning.
+
+    Raises:
+        ProblemError: 400, the text is no id of an event.
+    """
+    if not text:
+        return None
+    cursor = Cursor.parse(text)
+    if cursor is None:
+        detail = f"{text!r} is not the id of an event. Send the last id you got as Last-Event-ID, or none to begin."
+        raise ProblemError(400, "invalid-last-event-id", detail)
+    return cursor
+
+
+def _write_page(run: AgentRun, page: Page) -> str:
+    lines = [f"retry: {_RETRY_MILLISECONDS}\n\n"]
+    lines += [_write_event(event.kind, event.data, None if at is None else str(at)) for at, event in page.events]
+    if page.reply is not None:
+        names = {"session_id": run.session_id, "correlation_id": run.correlation_id}
+        outcome = "done" if page.reply.failure is None else "failed"
+        lines.append(_write_event(outcome, describe_answer(names, page.reply, run.agent), _ENDED))
+    return "".join(lines)
+
+
+def _write_event(kind: str, data: Mapping[str, Any], event_id: str | None) -> str:
+    """Return one event of the stream; JSON in ASCII has no line breaks."""
+    identified = "" if event_id is None else f"id: {event_id}\n"
+    return f"{identified}event: {kind}\ndata: {json.dumps(dict(data))}\n\n"
