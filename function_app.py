@@ -30,7 +30,7 @@ from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs, sessions
+from routes import agent_tools, agents, approvals, health, runs, sessions
 from settings import Settings
 
 # httpx logs the whole URL of every request, and the URL of a webhook is a credential.
@@ -84,6 +84,7 @@ register_activity(app, publish_content, publishing=settings.publishing)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
+agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)

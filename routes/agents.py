@@ -7,12 +7,12 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
-from agent_framework_durabletask import AgentSessionId, RunRequest
+from agent_framework_durabletask import RunRequest
 
 from hosting.agent_directory import AgentDescription, AgentDirectory
-from hosting.agent_entity import BUDGET_FIELD
 from hosting.agent_replies import Reply, read_reply, wait_for_reply
 from hosting.agent_requests import AgentRunRequest, read_agent_request
+from hosting.agent_runs import send_message
 from hosting.correlation import correlation_id_for, has_same_body, issued_at, new_correlation_id
 from hosting.model_failures import Failure
 from hosting.names import is_session_id
@@ -67,9 +67,7 @@ async def run_agent(
     run_request = _to_run_request(request, agent)
     correlation_id = run_request.correlation_id
     if request.idempotency_key is None or not await _is_known(client, agent, request, correlation_id):
-        session = AgentSessionId(agent.name, request.session_id)
-        message = {**run_request.to_dict(), BUDGET_FIELD: request.budget.model_dump()}
-        await client.signal_entity(df.EntityId(session.entity_name, session.key), "run", message)
+        await send_message(client, agent.name, request.session_id, run_request, request.budget)
     reply = None
     if request.wait:
         reply = await wait_for_reply(client, agent.name, request.session_id, correlation_id, wait_seconds)
