@@ -46,6 +46,14 @@ async def list_agents(req: func.HttpRequest, *, agents: AgentDirectory) -> func.
             "name": agent.name,
             "description": agent.description,
             "tools": list(agent.tools),
+            "mcp_servers": [
+                {
+                    "name": server.name,
+                    "url": server.address,
+                    "allowed_tools": None if server.allowed_tools is None else sorted(server.allowed_tools),
+                }
+                for server in agent.mcp_servers
+            ],
             "output_models": [
                 {"name": name, "default": name == agent.default_output, "schema": model.model_json_schema()}
                 for name, model in agent.output_models.items()

@@ -10,6 +10,8 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, TextContent
 
+from hosting.mcp_connection import connect_to_server
+from settings import McpServerSettings
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
 
 
@@ -77,6 +79,13 @@ async def test_a_tool_and_the_http_route_share_their_sessions(host: Any, api: An
         await client.call_tool("Writer", {"query": "And now?", "threadId": "tool-1"})
     last = api.http.post("/api/agents/Writer/run", json={"message": "Bye", "session_id": "tool-1"}).json()
     assert last["message_count"] == 8
+
+
+async def test_an_agents_connection_to_mcp_servers_works_with_the_host_too(host: Any) -> None:
+    settings = McpServerSettings(f"{host.url}/runtime/webhooks/mcp")
+    async with connect_to_server("agents", settings) as connection:
+        assert [tool.name for tool in connection.tools] == ["Writer", "SpamDetector", "Researcher"]
+        assert "Hello" in text_of(await connection.call("Writer", {"query": "Hello"}, {}))
 
 
 async def test_concurrent_calls(host: Any) -> None:
