@@ -28,8 +28,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpServerProces
     server.kill()
 
 
-def server_at(url: str, name: str = "library", **fields: Any) -> McpServer:
-    return McpServer(name=name, connection=McpServerSettings(url, call_seconds=0.3), **fields)
+def server_at(url: str, name: str = "library", call_seconds: float = 20, **fields: Any) -> McpServer:
+    return McpServer(name=name, connection=McpServerSettings(url, call_seconds=call_seconds), **fields)
 
 
 async def invoke(function: FunctionTool, **arguments: Any) -> str:
@@ -67,7 +67,7 @@ async def test_a_name_that_is_taken_gets_a_prefix_or_is_left_out(faulty: McpServ
 
 async def test_a_slow_call_is_tried_again_by_the_policy_of_its_server(faulty: McpServerProcess) -> None:
     retry = ToolRetry(on=(TimeoutError,), attempts=2, delay_seconds=0)
-    async with McpTools((server_at(faulty.url, retry=retry),)).connect() as tools:
+    async with McpTools((server_at(faulty.url, call_seconds=0.3, retry=retry),)).connect() as tools:
         began = asyncio.get_running_loop().time()
         with pytest.raises(TimeoutError, match=r"'library': read_document gave no answer in 0\.3 s"):
             await invoke(tools[1], document="slow")
