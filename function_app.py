@@ -14,6 +14,7 @@ from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents.email_assistant import create_email_assistant
+from agents.librarian import create_librarian
 from agents.researcher import create_researcher
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
@@ -32,11 +33,12 @@ from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs, sessions, streams
+from routes import agent_tools, agents, approvals, health, runs, sessions, streams
 from settings import Settings
 
-# httpx logs the whole URL of every request, and the URL of a webhook is a credential.
+# These log the whole URL of every request, and the URL of a webhook or of an MCP server may be a credential.
 logging.getLogger("httpx").setLevel(logging.WARNING)
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
@@ -53,6 +55,8 @@ app = DurableAgentApp(
         create_spam_detector(chat_client),
         create_email_assistant(chat_client),
         create_researcher(chat_client),
+        # Only where there is a server for it: without its tools it could not do anything.
+        *([] if settings.mcp_server is None else [create_librarian(chat_client, settings.mcp_server)]),
     ],
     http_auth_level=func.AuthLevel.FUNCTION,
     enable_http_endpoints=False,
@@ -89,6 +93,7 @@ register_activity(app, publish_content, publishing=settings.publishing)
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
+agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)

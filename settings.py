@@ -206,6 +206,19 @@ StreamStoreSettings = SqliteStreamSettings | RedisStreamSettings
 
 
 @dataclass(frozen=True, slots=True)
+class McpServerSettings:
+    """A server of tools that speaks MCP over streamable HTTP, with a bearer token or without; `url` may hold a secret.
+
+    Connecting, handshake and list of tools included, may take `connect_seconds`, one tool call `call_seconds`.
+    """
+
+    url: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    connect_seconds: float = 10.0
+    call_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -216,6 +229,7 @@ class Settings:
     triage: TriageSettings
     agents: AgentSettings
     sessions: SessionSettings
+    mcp_server: McpServerSettings | None
     outbox_dir: Path
     agent_wait_seconds: float
     stream_store: StreamStoreSettings | None
@@ -241,6 +255,7 @@ class Settings:
             triage=TriageSettings(env.number("SPAM_CONFIDENCE_THRESHOLD", default=0.8, least=0, most=1)),
             agents=_read_agents(env),
             sessions=_read_sessions(env),
+            mcp_server=_read_mcp_server(env),
             outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
@@ -354,6 +369,15 @@ def _read_agents(env: Environment) -> AgentSettings:
         keep_turns=env.integer("SESSION_KEEP_TURNS", default=6, least=1, most=1_000),
         tool_result_bytes=env.integer("TOOL_RESULT_BYTES", default=16_384, least=200, most=262_144),
     )
+
+
+def _read_mcp_server(env: Environment) -> McpServerSettings | None:
+    url, token = env.url("MCP_SERVER_URL"), env.text("MCP_SERVER_TOKEN")
+    connect_seconds = env.number("MCP_CONNECT_SECONDS", default=10.0, least=0.1, most=120)
+    call_seconds = env.number("MCP_CALL_SECONDS", default=60.0, least=0.1, most=600)
+    if url is None and token is not None:
+        env.problem("MCP_SERVER_URL", "is missing, and MCP_SERVER_TOKEN is set. Set both, or remove the token.")
+    return None if url is None else McpServerSettings(url, token, connect_seconds, call_seconds)
 
 
 def _read_mail(env: Environment) -> MailSettings:

@@ -7,6 +7,7 @@ from typing import Any
 from agent_framework import SupportsAgentRun
 from pydantic import BaseModel
 
+from hosting.mcp_tools import McpServer, McpTools
 from hosting.names import check_agent_name
 from hosting.problems import ProblemError
 from hosting.run_budget import RunBudget
@@ -24,7 +25,8 @@ class AgentDescription:
         description: What it is for.
         output_models: The models a run may ask for as `response_format`, by name.
         default_output: The name of the one that a run gets which asks for none, or None for prose.
-        tools: The names of its tools.
+        tools: The names of its own tools.
+        mcp_servers: The servers whose tools it has besides; what these are is known when a run connects.
         budget: What each of its runs may use at most.
     """
 
@@ -33,6 +35,7 @@ class AgentDescription:
     output_models: Mapping[str, type[BaseModel]] = field(default_factory=dict)
     default_output: str | None = None
     tools: tuple[str, ...] = ()
+    mcp_servers: tuple[McpServer, ...] = ()
     budget: RunBudget = field(default_factory=RunBudget)
 
 
@@ -80,5 +83,6 @@ def _describe(name: str, agent: SupportsAgentRun) -> AgentDescription:
         output_models={model.__name__: model for model in models},
         default_output=default[0].__name__ if default else None,
         tools=tuple(tool.name for tool in options.get("tools") or ()),
+        mcp_servers=McpTools.of_agent(agent).servers,
         budget=RunBudget.of_agent(agent),
     )

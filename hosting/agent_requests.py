@@ -138,7 +138,15 @@ def _choose_session_id(body: AgentRunBody, params: Mapping[str, str], idempotenc
     if len(set(stated.values())) > 1:
         places = ", ".join(f"{place}: {value!r}" for place, value in stated.items())
         raise ProblemError(400, "conflicting-session-ids", f"Different session ids were given ({places}). Give one.")
-    session_id = next(iter(stated.values()), None) or _new_session_id(idempotency_key)
+    return check_session_id(next(iter(stated.values()), None) or _new_session_id(idempotency_key))
+
+
+def check_session_id(session_id: str) -> str:
+    """Return the session id, which may now go into a URL as it is.
+
+    Raises:
+        ProblemError: 400, it is not possible.
+    """
     if not is_session_id(session_id):
         detail = f"Session id {session_id!r} is not possible. Use 1 to 128 letters, digits, '_', '.' and '-'."
         raise ProblemError(400, "invalid-session-id", detail)

@@ -30,6 +30,7 @@ from hosting.conversation import (
     replayable_messages,
     stored_bytes,
 )
+from hosting.mcp_tools import McpTools
 from hosting.model_failures import Failure, TurnFailedError, describe_failure
 from hosting.run_budget import RunBudget
 from hosting.tool_results import trim_text
@@ -74,6 +75,7 @@ class Turns:
         agent: What answers.
         settings: Retries, time-outs and sizes.
         budget: What each run of this agent may use at most.
+        mcp: The tools it has from MCP servers.
         summarize: How its long sessions are summarised, or None where they cannot be.
         callback: What is shown each update as it comes and, once, the whole response or the failure; or None. One that
             is a `RestartableCallback` is also told when an attempt begins anew.
@@ -84,6 +86,7 @@ class Turns:
     agent: StreamingAgent
     settings: AgentSettings
     budget: RunBudget = field(default_factory=RunBudget)
+    mcp: McpTools = field(default_factory=McpTools)
     summarize: Summarize | None = None
     callback: AgentResponseCallbackProtocol | None = None
     default_format: type[BaseModel] | None = None
@@ -177,13 +180,16 @@ class Turns:
     ) -> AgentResponse:
         run = f"{self.name}/{session_id}/{request.correlation_id}"
         middleware = [ModelCallMeter(meter), ToolCallMeter(meter, run, self.settings.tool_result_bytes)]
-        stream = self.agent.run(messages, stream=True, options=_options(request), middleware=middleware)
-        # The stream is closed when an attempt fails, so that nothing goes on behind the next one.
-        async with meter.listen(), stream:
-            async for update in stream:
-                meter.hear()
-                await shown.show(update)
-            return await stream.get_final_response()
+        mcp = self.mcp if request.enable_tool_calls else McpTools()
+        async with mcp.connect() as tools:
+            options = _options(request) | ({"tools": tools} if tools else {})
+            stream = self.agent.run(messages, stream=True, options=options, middleware=middleware)
+            # The stream is closed when an attempt fails, so that nothing goes on behind the next one.
+            async with meter.listen(), stream:
+                async for update in stream:
+                    meter.hear()
+                    await shown.show(update)
+                return await stream.get_final_response()
 
     def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: "_Shown") -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""

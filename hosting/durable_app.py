@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import StreamingAgent, Turns
 from hosting.compaction import summarize_with
+from hosting.mcp_tools import McpTools
 from hosting.run_budget import RunBudget
 from hosting.session_index import SessionIndex
 from hosting.session_lifetime import SessionLifetime, ttl_of_agent
@@ -57,6 +58,7 @@ class DurableAgentApp(AgentFunctionApp):
             agent=cast(StreamingAgent, agent),
             settings=self._agent_settings,
             budget=RunBudget.of_agent(agent),
+            mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
             callback=callback,
             default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,

@@ -11,6 +11,7 @@ SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
 INSTANCE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 CORRELATION_ID = re.compile(r"[0-9a-f]{40}")
 STREAM_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
+MCP_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
-from agent_framework_durabletask import AgentSessionId, RunRequest
+from agent_framework_durabletask import RunRequest
 
 from hosting.agent_answers import check_same_run, describe_answer, find_agent_run
 from hosting.agent_directory import AgentDescription, AgentDirectory
-from hosting.agent_entity import BUDGET_FIELD
 from hosting.agent_replies import Reply, read_reply, wait_for_reply
 from hosting.agent_requests import AgentRunRequest, read_agent_request
+from hosting.agent_runs import send_message
 from hosting.correlation import correlation_id_for, new_correlation_id
 from hosting.model_failures import Failure
 from hosting.problems import invalid_fields
@@ -43,6 +43,14 @@ async def list_agents(req: func.HttpRequest, *, agents: AgentDirectory) -> func.
             "name": agent.name,
             "description": agent.description,
             "tools": list(agent.tools),
+            "mcp_servers": [
+                {
+                    "name": server.name,
+                    "url": server.address,
+                    "allowed_tools": None if server.allowed_tools is None else sorted(server.allowed_tools),
+                }
+                for server in agent.mcp_servers
+            ],
             "output_models": [
                 {"name": name, "default": name == agent.default_output, "schema": model.model_json_schema()}
                 for name, model in agent.output_models.items()
@@ -64,9 +72,7 @@ async def run_agent(
     run_request = _to_run_request(request, agent)
     correlation_id = run_request.correlation_id
     if request.idempotency_key is None or not await _is_known(client, agent, request, correlation_id):
-        session = AgentSessionId(agent.name, request.session_id)
-        message = {**run_request.to_dict(), BUDGET_FIELD: request.budget.model_dump()}
-        await client.signal_entity(df.EntityId(session.entity_name, session.key), "run", message)
+        await send_message(client, agent.name, request.session_id, run_request, request.budget)
     reply = None
     if request.wait:
         reply = await wait_for_reply(client, agent.name, request.session_id, correlation_id, wait_seconds)

@@ -53,6 +53,15 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert len(names_of(functions, "activityTrigger")) == 5
     assert names_of(functions, "timerTrigger") == {"sweep_sessions"}
     assert len(names_of(functions, "httpTrigger")) == 12
+    tools = {"Writer", "SpamDetector", "Researcher"}
+    assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}
+
+
+def test_a_cold_start_does_not_pay_for_mcp() -> None:
+    script = "import function_app, sys; print('mcp' in sys.modules, 'Librarian' in function_app.app.agents)"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "MCP_SERVER_URL": "https://example.com/mcp"}
+    run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True)
+    assert run.stdout.split() == ["False", "True"], run.stderr
 
 
 def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:

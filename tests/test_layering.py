@@ -43,6 +43,8 @@ FOUNDATIONS = {
         "tool_results",
         "tool_retries",
         "turn_meter",
+        "mcp_connection",
+        "mcp_tools",
         "compaction",
         "agent_turn",
         "agent_entity",

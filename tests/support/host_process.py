@@ -20,8 +20,9 @@ _READY = "Listening on "
 class HostProcess:
     """Runs `python -m devhost start` on an app; `folder` holds the task hub, the log and what the app writes.
 
-    Every turn of an orchestration is verified by replay. Settings of the machine that would choose a model are left out
-    of the child's environment, so that the app runs on the offline model unless `environment` says otherwise.
+    Every turn of an orchestration is verified by replay. Settings of the machine that would choose a model or an MCP
+    server are left out of the child's environment, so that the app runs on the offline model and has none unless
+    `environment` says otherwise.
     """
 
     def __init__(self, folder: Path, app_root: Path = REPOSITORY, **environment: str) -> None:
@@ -31,7 +32,7 @@ class HostProcess:
         self.log = folder / "devhost.log"
         self._app_root = app_root
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_A_MODEL)},
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_MACHINE)},
             "OUTBOX_DIR": str(self.outbox),
             "PUBLISH_DIR": str(self.published),
             "STATE_DIR": str(folder / "state"),
@@ -96,4 +97,4 @@ class HostProcess:
         return process.wait(timeout=20)
 
 
-_OF_A_MODEL = ("OPENAI_", "AZURE_OPENAI_", "FOUNDRY_", "MODEL_PROVIDER", "OFFLINE_MODEL_")
+_OF_THE_MACHINE = ("OPENAI_", "AZURE_OPENAI_", "FOUNDRY_", "MODEL_PROVIDER", "OFFLINE_MODEL_", "MCP_")

@@ -10,6 +10,7 @@ from settings import (
     AzureOpenAISettings,
     FoundrySettings,
     MailSettings,
+    McpServerSettings,
     ModelSettings,
     OfflineSettings,
     OpenAISettings,
@@ -53,11 +54,16 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.sessions == SessionSettings(index, timedelta(days=14), "0 */5 * * * *")
     assert settings.stream_store == SqliteStreamSettings(tmp_path / ".agents", expiry_seconds=3600)
     assert settings.stream_wait_seconds == 15
+    assert settings.mcp_server is None
 
 
 def test_every_setting_is_read(tmp_path: Path) -> None:
     settings = Settings.from_environ(
         {
+            "MCP_SERVER_URL": "https://tools.example.com/mcp",
+            "MCP_SERVER_TOKEN": "token",
+            "MCP_CONNECT_SECONDS": "2",
+            "MCP_CALL_SECONDS": "0.5",
             "SMTP_HOST": "mail.example.com",
             "SMTP_PORT": "25",
             "SMTP_USERNAME": "mailer",
@@ -100,6 +106,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.triage.spam_threshold == 0.9
     assert settings.agent_wait_seconds == 0
     assert settings.agents == AgentSettings(1, 0.5, 7, 5_000, 2, 400)
+    assert settings.mcp_server == McpServerSettings("https://tools.example.com/mcp", "token", 2, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +171,9 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"SMTP_PORT": "smtp"}, "'SMTP_PORT' is 'smtp'. Expected a whole number from 1 to 65535."),
         ({"SMTP_PORT": "0"}, "'SMTP_PORT' is '0'."),
         ({"SMTP_STARTTLS": "yes"}, "'SMTP_STARTTLS' is 'yes'. Expected true or false."),
+        ({"MCP_SERVER_TOKEN": "token"}, "'MCP_SERVER_URL' is missing, and MCP_SERVER_TOKEN is set. Set both"),
+        ({"MCP_SERVER_URL": "tools.example.com"}, "'MCP_SERVER_URL' is not a URL."),
+        ({"MCP_CALL_SECONDS": "0"}, "'MCP_CALL_SECONDS' is '0'. Expected a number from 0.1 to 600."),
         ({"SMTP_USERNAME": "mailer"}, "'SMTP_PASSWORD' is missing. Set both"),
         ({"SMTP_PASSWORD": "pw"}, "'SMTP_USERNAME' is missing. Set both"),
         ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected an e-mail address."),
@@ -203,6 +213,8 @@ def test_secrets_are_not_in_the_repr(environ: dict[str, str]) -> None:
         "SMTP_USERNAME": "mailer",
         "SMTP_PASSWORD": "s3cret",
         "REVIEW_WEBHOOK_URL": "https://h.example.com/s3cret",
+        "MCP_SERVER_URL": "https://h.example.com/mcp?code=s3cret",
+        "MCP_SERVER_TOKEN": "s3cret",
     }
     settings = Settings.from_environ({**environ, **secrets})
     assert "s3cret" not in repr(settings)
