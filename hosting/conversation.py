@@ -118,12 +118,12 @@ def is_summary(entry: DurableAgentStateEntry) -> bool:
 
 def was_compacted(state: Mapping[str, Any], correlation_id: str) -> bool:
     """Say whether a run is known to be among those a summary has replaced, in the state as it is stored."""
-    return run_key(correlation_id) in _read_compaction(_extension(state)).get("runs", [])
+    return run_key(correlation_id) in _read_compaction(extension_data(state)).get("runs", [])
 
 
 def compacted_entries(state: Mapping[str, Any]) -> int:
     """Return how many entries summaries have replaced, from the state as it is stored."""
-    removed: int = _read_compaction(_extension(state)).get("entries", 0)
+    removed: int = _read_compaction(extension_data(state)).get("entries", 0)
     return removed
 
 
@@ -145,7 +145,8 @@ def add_usage(usages: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     return total
 
 
-def _extension(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def extension_data(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what the session keeps beside its conversation, from the state as it is stored."""
     data = state.get(DurableStateFields.DATA, {})
     extension: Mapping[str, Any] | None = data.get(DurableStateFields.EXTENSION_DATA)
     return extension

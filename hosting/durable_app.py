@@ -5,7 +5,6 @@ The package has no public way to do that. A test fails when the method that is o
 
 from typing import Any, cast
 
-import azure.durable_functions as df
 from agent_framework import FunctionTool, SupportsAgentRun
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
@@ -14,6 +13,8 @@ from pydantic import BaseModel
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import StreamingAgent, Turns
 from hosting.compaction import summarize_with
+from hosting.entity_function import register_entity
+from hosting.pending_turn import allow_approvals, find_free_tools
 from hosting.run_budget import RunBudget
 from hosting.tool_retries import ToolRetry
 from settings import AgentSettings
@@ -47,8 +48,7 @@ class DurableAgentApp(AgentFunctionApp):
             summarize=summarize_with(agent),
             callback=callback,
             default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
+            free_tools=find_free_tools(agent),
         )
-        entity = create_agent_entity(turns)
-        entity.__name__ = AgentSessionId.to_entity_name(agent_name)
-        # AgentFunctionApp declares only a part of what it inherits.
-        cast(df.DFApp, self).entity_trigger(context_name="context", entity_name=entity.__name__)(entity)
+        allow_approvals(agent)
+        register_entity(self, AgentSessionId.to_entity_name(agent_name), create_agent_entity(turns))

@@ -16,15 +16,23 @@ from hosting.agent_requests import AgentRunRequest, read_agent_request
 from hosting.correlation import correlation_id_for, has_same_body, issued_at, new_correlation_id
 from hosting.model_failures import Failure
 from hosting.names import is_session_id
+from hosting.pending_turn import PendingTurn
 from hosting.problems import ProblemError, invalid_fields
 from hosting.registration import register_route
 from hosting.requests import json_response, link
+from hosting.tool_requests import ToolRequest
 
 _SESSION_HEADER = "x-ms-session-id"
 _POLL_SECONDS = "1"
 # What a caller is told to wait where the provider of the model has not said.
 _RETRY_SECONDS = 5
-_STATUS_OF_FAILURE = {"budget_exceeded": 422, "session_too_large": 422, "answer_compacted": 410}
+_STATUS_OF_FAILURE = {
+    "budget_exceeded": 422,
+    "session_too_large": 422,
+    "approval_pending": 409,
+    "approval_expired": 410,
+    "answer_compacted": 410,
+}
 # How long an id without an answer counts as a run in progress. After that the turn was lost with its session. Ids under
 # an idempotency key are dated to the beginning of their day.
 _LONGEST_RUN = timedelta(hours=48)
@@ -74,11 +82,13 @@ async def run_agent(
     if request.wait:
         reply = await wait_for_reply(client, agent.name, request.session_id, correlation_id, wait_seconds)
     run = {"message": request.message, "session_id": request.session_id, "correlation_id": correlation_id}
-    if reply is None:
-        location = link(req, "agents", agent.name, "sessions", request.session_id, "responses", correlation_id)
+    location = link(req, "agents", agent.name, "sessions", request.session_id, "responses", correlation_id)
+    if reply is None or reply.is_at_work:
         status = "running" if request.wait else "accepted"
         return _answer_later(run, status, location, plain_text=request.plain_text)
     _check_same_run(reply, correlation_id)
+    if reply.pending is not None:
+        return _answer_waiting(req, agent, run, location, reply.pending)
     return _answer({**run, "correlation_id": reply.correlation_id}, reply, agent, plain_text=request.plain_text)
 
 
@@ -96,10 +106,12 @@ async def get_agent_response(
         detail = f"Agent {agent.name!r} has no response {correlation_id!r} in session {session_id!r}."
         raise ProblemError(404, "unknown-response", detail)
     run = {"session_id": session_id, "correlation_id": correlation_id}
-    if reply is None:
-        location = link(req, "agents", agent.name, "sessions", session_id, "responses", correlation_id)
+    location = link(req, "agents", agent.name, "sessions", session_id, "responses", correlation_id)
+    if reply is None or reply.is_at_work:
         return _answer_later(run, "running", location, plain_text=False)
     _check_same_run(reply, correlation_id)
+    if reply.pending is not None:
+        return _answer_waiting(req, agent, run, location, reply.pending)
     return _answer(run, reply, agent, plain_text=False)
 
 
@@ -164,7 +176,7 @@ def _answer(run: dict[str, Any], reply: Reply, agent: AgentDescription, *, plain
     if model is not None:
         answer["value"] = model.model_validate_json(reply.text).model_dump(mode="json")
     counts = {"message_count": reply.message_count, "usage": reply.usage}
-    return json_response({**answer, **counts}, 200, headers)
+    return json_response({**answer, **counts, **_describe_decisions(reply)}, 200, headers)
 
 
 def _answer_failure(run: dict[str, Any], reply: Reply, failure: Failure, agent: AgentDescription) -> func.HttpResponse:
@@ -181,10 +193,39 @@ def _answer_failure(run: dict[str, Any], reply: Reply, failure: Failure, agent: 
         "error_code": failure.code,
         "retryable": failure.retryable,
         "usage": reply.usage,
+        **_describe_decisions(reply),
     }
     if failure.used:
         failed["used"] = dict(failure.used)
     return json_response(failed, _STATUS_OF_FAILURE.get(failure.code, 502), headers)
+
+
+def _describe_decisions(reply: Reply) -> dict[str, Any]:
+    """Return what humans were asked and have decided, if anything; a decision of null was never made."""
+    if not reply.tool_requests:
+        return {}
+    return {"approvals": [_describe_request(request) for request in reply.tool_requests]}
+
+
+def _describe_request(request: ToolRequest) -> dict[str, Any]:
+    return request.model_dump(mode="json", exclude={"correlation_id"})
+
+
+def _answer_waiting(
+    req: func.HttpRequest, agent: AgentDescription, run: dict[str, Any], location: str, pending: PendingTurn
+) -> func.HttpResponse:
+    """Answer 202 with the tool calls a human has to decide on; never plain text, for the caller has to act."""
+    session = run["session_id"]
+    headers = {_SESSION_HEADER: session, "Location": location, "Retry-After": _POLL_SECONDS}
+    approvals = [
+        {
+            **_describe_request(request),
+            "links": {"decide": link(req, "agents", agent.name, "sessions", session, "approvals", request.request_id)},
+        }
+        for request in pending.requests
+    ]
+    answer = {"response": None, **run, "status": "waiting_for_approval", "approvals": approvals}
+    return json_response({**answer, "links": {"response": location}}, 202, headers)
 
 
 def _answer_later(run: dict[str, Any], status: str, location: str, *, plain_text: bool) -> func.HttpResponse:

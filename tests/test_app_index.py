@@ -48,10 +48,10 @@ def names_of(functions: list[dict[str, Any]], trigger: str) -> set[str]:
 
 def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> None:
     assert names_of(functions, "orchestrationTrigger") == {"email_triage", "content_approval"}
-    agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher"}
+    agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant"}
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
     assert len(names_of(functions, "activityTrigger")) == 5
-    assert len(names_of(functions, "httpTrigger")) == 7
+    assert len(names_of(functions, "httpTrigger")) == 8
 
 
 def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:

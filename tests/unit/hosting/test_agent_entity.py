@@ -1,14 +1,18 @@
 """The entity as the worker calls it: a batch of operations in, results and a state out."""
 
+import asyncio
 import json
 from typing import Any
 
+import azure.durable_functions as df
 import pytest
 from agent_framework_durabletask import DurableAgentState, RunRequest
 from azure.durable_functions.entity import Entity
 
+from devhost.protocol.client_binding import ClientBinding
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import Turns
+from hosting.entity_function import HubClient
 from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 
@@ -18,7 +22,8 @@ class EntityUnderTest:
 
     def __init__(self, client: ScriptedChatClient) -> None:
         turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
-        self._handle = Entity.create(create_agent_entity(turns))
+        operation, hub = create_agent_entity(turns), unreachable_hub()
+        self._handle = Entity.create(lambda context: operation(context, hub))
         self.exists = False
         self.state: str | None = None
 
@@ -40,6 +45,14 @@ class EntityUnderTest:
     def messages(self) -> int:
         """How many entries the stored conversation has."""
         return DurableAgentState.from_json(self.state or "{}").message_count
+
+
+def unreachable_hub() -> HubClient:
+    """Return a client of a task hub that nothing here may need."""
+    binding = ClientBinding("http://127.0.0.1:1", "http://127.0.0.1:1", "none", "none").dump()
+    loop = asyncio.new_event_loop()
+    loop.close()
+    return HubClient(df.DurableOrchestrationClient(binding), loop)
 
 
 def run(message: str, number: int, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -70,6 +83,14 @@ def test_reset_forgets_and_delete_leaves_nothing() -> None:
     assert ([m.text for m in client.seen[-1]], entity.messages) == (["Third"], 2)
 
 
+def test_a_decision_that_is_late_does_not_bring_a_deleted_session_back() -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."]))
+    entity.batch(run("First", 1))
+    entity.batch(("delete", None))
+    assert entity.batch(("decide", {"request_id": "r", "approved": True}), ("continue", None)) == [None, None]
+    assert not entity.exists
+
+
 def test_the_budget_travels_with_the_message() -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."]))
     (result,) = entity.batch(run("First", 1, budget={"max_tokens": 1}))
@@ -78,7 +99,14 @@ def test_the_budget_travels_with_the_message() -> None:
 
 @pytest.mark.parametrize(
     "operation",
-    [("run", None), ("run", "text"), ("run", {"message": "x"}), ("fly", None), run("x", 1, budget={"max_tokens": 0})],
+    [
+        ("run", None),
+        ("run", "text"),
+        ("run", {"message": "x"}),
+        ("fly", None),
+        ("decide", {}),
+        run("x", 1, budget={"max_tokens": 0}),
+    ],
 )
 def test_what_is_no_run_leaves_the_session_as_it_is(operation: tuple[str, Any]) -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."]))

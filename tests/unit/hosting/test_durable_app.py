@@ -15,14 +15,14 @@ from hosting.durable_app import DurableAgentApp
 from settings import AgentSettings
 
 
-def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, Any]]:
-    """Return the binding of each entity function and the module of its code, by the name of the function."""
+def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:
+    """Return the trigger of each entity function and the types of its other bindings, by the name of the function."""
     # AgentFunctionApp declares only a part of what it inherits, and the names of the SDK are not typed.
     functions: list[Any] = cast(Any, app).get_functions()
     return {
         function.get_function_name(): (
             function.get_trigger().get_dict_repr(),
-            function.get_user_function().entity_function.__module__,
+            [one.type for one in function.get_bindings() if one is not function.get_trigger()],
         )
         for function in functions
         if function.get_trigger().type == "entityTrigger"
@@ -45,7 +45,7 @@ def test_the_entities_are_ours_under_the_names_of_the_package() -> None:
     assert {name: binding for name, (binding, _) in ours.items()} == {
         name: binding for name, (binding, _) in theirs.items()
     }
-    assert {module for _, module in ours.values()} == {"hosting.agent_entity"}
+    assert [others for _, others in ours.values()] == [["durableClient"]] * 2
 
 
 @pytest.mark.parametrize("policy", [{"attempts": 3}, {"on": (OSError,), "attempts": 0}, {"on": (OSError,), "delay": 1}])
