@@ -15,6 +15,7 @@ from activities.issue_refund import issue_refund
 from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
+from agents.editor import create_editor
 from agents.email_assistant import create_email_assistant
 from agents.researcher import create_researcher
 from agents.shop_assistant import create_shop_assistant
@@ -23,6 +24,7 @@ from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
 from hosting.durable_app import DurableAgentApp
 from hosting.registration import Orchestration, OrchestrationTable, register_activity, register_orchestration
+from hosting.run_tools import create_run_tools
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from routes import agents, approvals, health, runs, tool_approvals
@@ -56,6 +58,7 @@ app = DurableAgentApp(
         create_email_assistant(chat_client),
         create_researcher(chat_client),
         create_shop_assistant(chat_client, partial(issue_refund, folder=settings.outbox_dir / "refunds")),
+        create_editor(chat_client, create_run_tools(content_approvals)),
     ],
     http_auth_level=func.AuthLevel.FUNCTION,
     enable_http_endpoints=False,

@@ -32,6 +32,7 @@ FOUNDATIONS = {
         "conversation",
         "agent_calls",
         "run_status",
+        "run_starts",
         "run_budget",
         "turn_part",
         "tool_requests",

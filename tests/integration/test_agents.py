@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 RUN = "/api/agents/Writer/run"
-AGENTS = ["Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant"]
+AGENTS = ["Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"]
 
 
 def test_an_agent_answers_and_remembers(api: Any) -> None:
