@@ -22,7 +22,7 @@ _threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="entity")
 
 
 class HubClient:
-    """The durable client of one invocation of an entity, to be used from any event loop but the worker's."""
+    """The durable client of one invocation of an entity, to be used from any event loop."""
 
     def __init__(self, client: df.DurableOrchestrationClient, worker_loop: asyncio.AbstractEventLoop) -> None:
         self._client = client
