@@ -5,17 +5,21 @@ Nothing is discovered: what is not listed here does not exist.
 
 import logging
 import os
+from functools import partial
 
 import azure.functions as func
 
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
+from activities.issue_refund import issue_refund
 from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
+from agents.editor import create_editor
 from agents.email_assistant import create_email_assistant
 from agents.librarian import create_librarian
 from agents.researcher import create_researcher
+from agents.shop_assistant import create_shop_assistant
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
@@ -27,25 +31,36 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.run_tools import create_run_tools
 from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
 from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agent_tools, agents, approvals, health, runs, sessions, streams
+from routes import agent_tools, agents, approvals, health, runs, sessions, streams, tool_approvals
 from settings import Settings
 
-# These log the whole URL of every request, and the URL of a webhook or of an MCP server may be a credential.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-logging.getLogger("httpx2").setLevel(logging.WARNING)
+for library in ("httpx", "httpx2"):
+    # They log the whole URL of every request, and the URL of a webhook or of an MCP server may be a credential.
+    logging.getLogger(library).setLevel(logging.WARNING)
 
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 
-# The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
+content_approvals = Orchestration(
+    content_approval,
+    ContentApprovalInput,
+    defaults={
+        "approval_timeout_hours": settings.review.approval_timeout_hours,
+        "max_revisions": settings.review.max_revisions,
+    },
+)
+triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
+orchestrations = OrchestrationTable([triage, content_approvals])
+
 app = DurableAgentApp(
     agent_settings=settings.agents,
     session_ttl=settings.sessions.ttl,
@@ -55,32 +70,15 @@ app = DurableAgentApp(
         create_spam_detector(chat_client),
         create_email_assistant(chat_client),
         create_researcher(chat_client),
+        create_shop_assistant(chat_client, partial(issue_refund, folder=settings.outbox_dir / "refunds")),
+        create_editor(chat_client, create_run_tools(content_approvals)),
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [create_librarian(chat_client, settings.mcp_server)]),
     ],
     http_auth_level=func.AuthLevel.FUNCTION,
-    enable_http_endpoints=False,
-    enable_health_check=False,
     default_callback=None if stream_store is None else StreamCallback(stream_store),
 )
 
-orchestrations = OrchestrationTable(
-    [
-        Orchestration(
-            email_triage,
-            EmailTriageInput,
-            defaults={"spam_threshold": settings.triage.spam_threshold},
-        ),
-        Orchestration(
-            content_approval,
-            ContentApprovalInput,
-            defaults={
-                "approval_timeout_hours": settings.review.approval_timeout_hours,
-                "max_revisions": settings.review.max_revisions,
-            },
-        ),
-    ]
-)
 for orchestration in orchestrations:
     register_orchestration(app, orchestration)
 
@@ -94,6 +92,7 @@ agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
+tool_approvals.register(app)
 runs.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)

@@ -135,6 +135,7 @@ class AgentSettings:
         compaction_bytes: The stored size above which the older turns of a session are replaced by a summary.
         keep_turns: How many recent turns stay as they are when that happens.
         tool_result_bytes: What one tool result may have; the rest is left out with a note.
+        approval_hours: How long a turn waits for a human who has to approve a tool call.
     """
 
     retry_attempts: int = 3
@@ -143,6 +144,7 @@ class AgentSettings:
     compaction_bytes: int = 50_000
     keep_turns: int = 6
     tool_result_bytes: int = 16_384
+    approval_hours: float = 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +370,7 @@ def _read_agents(env: Environment) -> AgentSettings:
         compaction_bytes=env.integer("SESSION_COMPACTION_BYTES", default=50_000, least=1_000, most=500_000),
         keep_turns=env.integer("SESSION_KEEP_TURNS", default=6, least=1, most=1_000),
         tool_result_bytes=env.integer("TOOL_RESULT_BYTES", default=16_384, least=200, most=262_144),
+        approval_hours=env.number("TOOL_APPROVAL_HOURS", default=24.0, least=0, most=24 * 365),
     )
 
 

@@ -218,7 +218,7 @@ class _Builder:
             raise SchemaNotMetError(
                 f"{field}: the pattern {pattern!r} is not a regular expression: {error}."
             ) from error
-        for text in (*self._source.words(), *sample_pattern(pattern, shortest)):
+        for text in (self._source.text(field), *self._source.words(), *sample_pattern(pattern, shortest)):
             if shortest <= len(text) <= (len(text) if longest is None else longest) and expression.search(text):
                 return text
         raise SchemaNotMetError(f"{field}: no text was found for the pattern {pattern!r} and its length limits.")

@@ -99,12 +99,12 @@ async def run_host(
         refused = (*unloadable, *forbidden, *unusable)
         functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in unusable})
 
-        engine = Engine(hub, worker, functions, clock, settings, options.mode)
+        base_url = f"http://{_url_host(options.host)}:{port}"
+        binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
+        engine = Engine(hub, worker, functions, clock, settings, options.mode, binding.dump())
         stack.push_async_callback(engine.stop, _GRACE_SECONDS)
         recovered = engine.start()
 
-        base_url = f"http://{_url_host(options.host)}:{port}"
-        binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
         server = Server(
             HttpFunctions(worker, functions, Router(routes), binding.dump()),
             ManagementApi(engine, functions, binding),

@@ -12,6 +12,7 @@ from hosting.correlation import has_same_body, issued_at
 from hosting.model_failures import Failure
 from hosting.names import is_session_id
 from hosting.problems import ProblemError
+from hosting.tool_requests import ToolRequest
 
 # How long an id without an answer counts as a run in progress. After that the turn was lost with its session. Ids under
 # an idempotency key are dated to the beginning of their day.
@@ -67,10 +68,23 @@ def check_same_run(reply: Reply, correlation_id: str) -> None:
 def describe_answer(run: dict[str, Any], reply: Reply, agent: AgentDescription) -> dict[str, Any]:
     """Return the JSON of what came out of a run; `run` is what names it.
 
-    `value` is there if the run had an output model, `used` if it exceeded its budget.
+    `value` is there if the run had an output model, `used` if it exceeded its budget, `approvals` if humans were asked
+    about tool calls: what, and what they have decided; a decision of null was never made.
     """
-    if reply.failure is not None:
-        return _describe_failure(run, reply, reply.failure, agent)
+    approvals = {"approvals": [describe_request(request) for request in reply.tool_requests]}
+    if reply.failure is None:
+        answer = _describe_success(run, reply, agent)
+    else:
+        answer = _describe_failure(run, reply, reply.failure, agent)
+    return {**answer, **approvals} if reply.tool_requests else answer
+
+
+def describe_request(request: ToolRequest) -> dict[str, Any]:
+    """Return the JSON of what a human is asked about a tool call."""
+    return request.model_dump(mode="json", exclude={"correlation_id"})
+
+
+def _describe_success(run: dict[str, Any], reply: Reply, agent: AgentDescription) -> dict[str, Any]:
     answer = {"response": reply.text, **run, "status": "success"}
     model = agent.output_models.get(reply.output_model or agent.default_output or "")
     if model is not None:

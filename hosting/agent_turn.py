@@ -1,5 +1,7 @@
 """One turn of an agent: a message goes in, and the session has one more answered or failed turn.
 
+A turn whose tools a human has to approve ends its part and waits in the session; decided, it goes on in another part.
+
 The model is called once for each step of the turn. A failure of the provider that will pass is tried again, but never
 once a tool has run or a part of the answer has been shown for good: no tool runs twice and no text is shown twice.
 """
@@ -7,8 +9,9 @@ once a tool has run or a part of the answer has been shown for good: no tool run
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from agent_framework import AgentResponse, AgentResponseUpdate, Message, ResponseStream
@@ -19,7 +22,7 @@ from agent_framework_durabletask import (
     DurableAgentStateResponse,
     RunRequest,
 )
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from hosting.compaction import Summarize, compact
 from hosting.conversation import (
@@ -30,11 +33,23 @@ from hosting.conversation import (
     replayable_messages,
     stored_bytes,
 )
+from hosting.correlation import run_key
 from hosting.mcp_tools import McpTools
 from hosting.model_failures import Failure, TurnFailedError, describe_failure
+from hosting.pending_turn import (
+    APPROVAL_EXPIRED,
+    APPROVAL_PENDING,
+    end_pending,
+    find_waiting_calls,
+    keep_pending,
+    next_part,
+    read_pending,
+    suspend,
+)
 from hosting.run_budget import RunBudget
 from hosting.tool_results import trim_text
 from hosting.turn_meter import ModelCallMeter, ToolCallMeter, TurnMeter
+from hosting.turn_part import TurnPart
 from settings import AgentSettings
 
 logger = logging.getLogger(__name__)
@@ -80,6 +95,8 @@ class Turns:
         callback: What is shown each update as it comes and, once, the whole response or the failure; or None. One that
             is a `RestartableCallback` is also told when an attempt begins anew.
         default_format: The output model of a run that names none, or None for prose.
+        free_tools: The names of the tools that run without asking a human.
+        now: The time in UTC.
     """
 
     name: str
@@ -90,32 +107,97 @@ class Turns:
     summarize: Summarize | None = None
     callback: AgentResponseCallbackProtocol | None = None
     default_format: type[BaseModel] | None = None
+    free_tools: frozenset[str] = frozenset()
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def take(
-        self, state: DurableAgentState, session_id: str, request: RunRequest, budget: RunBudget | None = None
+        self,
+        state: DurableAgentState,
+        session_id: str,
+        request: RunRequest,
+        budget: RunBudget | None = None,
+        provided: Mapping[str, Any] | None = None,
     ) -> AgentResponse:
         """Answer the message and add the turn to the session; a failed turn is added as such and does not raise.
 
-        A run that the session already holds is not repeated: its response is returned.
+        A run that the session already holds is not repeated: its response is returned. While an earlier turn waits for
+        a human, the message fails with `approval_pending`. Tools find what is `provided` in their context.
         """
         earlier = find_response(state, request.correlation_id)
         if earlier is not None:
             return DurableAgentStateResponse.to_run_response(earlier)
-        meter = TurnMeter(self.budget.tightened(budget or RunBudget()), self.settings.stall_seconds)
-        shown = _Shown(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
+        await self.go_on(state, session_id, provided)
+        pending = read_pending(state)
+        if pending is not None and run_key(pending.correlation_id) == run_key(request.correlation_id):
+            return pending.response
+        if pending is not None:
+            return await self._fail(state, session_id, request, APPROVAL_PENDING, {})
+        part = TurnPart(request, budget or RunBudget(), provided=provided or {})
+        return await self._work(state, session_id, part)
+
+    async def go_on(
+        self, state: DurableAgentState, session_id: str, provided: Mapping[str, Any] | None = None
+    ) -> AgentResponse | None:
+        """Go on with the turn the session waits with if all is decided, and end it if nobody decided in time.
+
+        Without such a turn nothing happens, so this may be repeated.
+        """
+        pending = read_pending(state)
+        if pending is None:
+            return None
+        if pending.is_expired(self.now()):
+            end_pending(state)
+            request = RunRequest.from_dict(pending.request)
+            return await self._fail(state, session_id, request, APPROVAL_EXPIRED, pending.spent.usage)
+        if not pending.is_decided:
+            return None
+        end_pending(state)
+        return await self._work(state, session_id, next_part(pending, provided or {}))
+
+    async def _work(self, state: DurableAgentState, session_id: str, part: TurnPart) -> AgentResponse:
+        """Bring the turn to its end, or to where it waits; either is added to the session."""
+        request = part.request
+        meter = TurnMeter(self.budget.tightened(part.budget), self.settings.stall_seconds, part.spent)
+        shown = self._shown(session_id, request)
         try:
-            await self._make_room(state)
-            self._check_size(state, len(request.message.encode()))
-            response = await self._answer(state, session_id, request, meter, shown)
+            if part.number == 1:
+                await self._make_room(state)
+                self._check_size(state, len(request.message.encode()))
+            response = await self._answer(state, session_id, part, meter, shown)
+            if find_waiting_calls(response):
+                return self._wait(state, part, response, meter)
+            response = part.complete(response, meter.usage)
+            part.check_form(response, self.default_format)
             add_turn(state, request, response)
             self._check_size(state, 0)
         except Exception as error:
             logger.exception("Agent %s failed in session %s, run %s", self.name, session_id, request.correlation_id)
-            response = failed_response(describe_failure(error))
-            response.usage_details = meter.usage or None  # type: ignore[assignment]  # a TypedDict of the same counts
-            _add_failed_turn(state, request, response)
+            end_pending(state)
+            return await self._fail(state, session_id, request, describe_failure(error), meter.usage)
         await shown.finish(response)
         return response
+
+    async def _fail(
+        self, state: DurableAgentState, session_id: str, request: RunRequest, failure: Failure, usage: Mapping[str, int]
+    ) -> AgentResponse:
+        """Add the turn as a failed one and return the response that says so."""
+        response = failed_response(failure)
+        response.usage_details = dict(usage) or None  # type: ignore[assignment]  # a TypedDict of the same counts
+        _add_failed_turn(state, request, response)
+        await self._shown(session_id, request).finish(response)
+        return response
+
+    def _shown(self, session_id: str, request: RunRequest) -> "_Shown":
+        return _Shown(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
+
+    def _wait(
+        self, state: DurableAgentState, part: TurnPart, response: AgentResponse, meter: TurnMeter
+    ) -> AgentResponse:
+        expires_at = self.now() + timedelta(hours=self.settings.approval_hours)
+        pending = suspend(part, response, self.free_tools, meter.spent, expires_at)
+        keep_pending(state, pending)
+        self._check_size(state, 0)
+        return pending.response
 
     async def _make_room(self, state: DurableAgentState) -> None:
         if self.summarize is not None:
@@ -137,25 +219,22 @@ class Turns:
             raise TurnFailedError(Failure("session_too_large", message))
 
     async def _answer(
-        self, state: DurableAgentState, session_id: str, request: RunRequest, meter: TurnMeter, shown: "_Shown"
+        self, state: DurableAgentState, session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
     ) -> AgentResponse:
-        """Return the answer, within the budget and in the form that was asked for."""
-        messages = replayable_messages(state.data.conversation_history)
-        messages.append(Message(request.role, [request.message]))
+        """Return what the agent answers within the budget; it may end with tool calls that need an approval."""
+        messages = [*replayable_messages(state.data.conversation_history), *part.messages]
         try:
-            async with asyncio.timeout(meter.budget.max_seconds) as deadline:
-                response = await self._try(messages, session_id, request, meter, shown)
+            async with asyncio.timeout(meter.remaining_seconds) as deadline:
+                response = await self._try(messages, session_id, part, meter, shown)
         except TimeoutError:
             if deadline.expired():
                 raise meter.exceeded("max_seconds") from None
             raise
         meter.check_tokens()
-        _check_ended(response)
-        _check_form(response, request.response_format or self.default_format)
         return response
 
     async def _try(
-        self, messages: list[Message], session_id: str, request: RunRequest, meter: TurnMeter, shown: "_Shown"
+        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
     ) -> AgentResponse:
         """Run the agent, again after a passing failure as long as nothing has happened yet that must not happen twice.
 
@@ -165,7 +244,7 @@ class Turns:
         attempt = 1
         while True:
             try:
-                return await self._attempt(messages, session_id, request, meter, shown)
+                return await self._attempt(messages, session_id, part, meter, shown)
             except Exception as error:
                 delay = self._delay(describe_failure(error), attempt, meter, shown)
                 if delay is None:
@@ -176,13 +255,13 @@ class Turns:
             attempt += 1
 
     async def _attempt(
-        self, messages: list[Message], session_id: str, request: RunRequest, meter: TurnMeter, shown: "_Shown"
+        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
     ) -> AgentResponse:
-        run = f"{self.name}/{session_id}/{request.correlation_id}"
-        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, run, self.settings.tool_result_bytes)]
-        mcp = self.mcp if request.enable_tool_calls else McpTools()
+        key, limit = f"{self.name}/{session_id}/{part.key}", self.settings.tool_result_bytes
+        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, part.provided)]
+        mcp = self.mcp if part.request.enable_tool_calls else McpTools()
         async with mcp.connect() as tools:
-            options = _options(request) | ({"tools": tools} if tools else {})
+            options = part.options | ({"tools": tools} if tools else {})
             stream = self.agent.run(messages, stream=True, options=options, middleware=middleware)
             # The stream is closed when an attempt fails, so that nothing goes on behind the next one.
             async with meter.listen(), stream:
@@ -193,7 +272,7 @@ class Turns:
 
     def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: "_Shown") -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
-        if not failure.retryable or attempt >= self.settings.retry_attempts or meter.tool_calls or shown.for_good:
+        if not failure.retryable or attempt >= self.settings.retry_attempts or meter.has_run_tools or shown.for_good:
             return None
         delay = failure.retry_after_seconds
         if delay is None:
@@ -234,33 +313,6 @@ class _Shown:
         except Exception:
             # A stream that cannot be written must not cost the answer, which is still stored with the session.
             logger.warning("Run %s: the response callback failed", self._context.correlation_id, exc_info=True)
-
-
-def _options(request: RunRequest) -> dict[str, Any]:
-    options = dict(request.options)
-    if request.response_format is not None:
-        options["response_format"] = request.response_format
-    if not request.enable_tool_calls:
-        options["tool_choice"] = "none"
-    return options
-
-
-def _check_ended(response: AgentResponse) -> None:
-    """Refuse a response that waits for a human, for there is no way yet to give it a decision."""
-    contents = (content for message in response.messages for content in message.contents)
-    if any(content.type == "function_approval_request" for content in contents):
-        message = "The agent wants to call a tool that a human has to approve first, which is not possible here."
-        raise TurnFailedError(Failure("approval_required", message))
-
-
-def _check_form(response: AgentResponse, output_model: type[BaseModel] | None) -> None:
-    if output_model is None:
-        return
-    try:
-        output_model.model_validate_json(response.text)
-    except ValidationError as error:
-        message = f"The model's answer is not a valid {output_model.__name__}."
-        raise TurnFailedError(Failure("invalid_answer", message, retryable=True)) from error
 
 
 def _add_failed_turn(state: DurableAgentState, request: RunRequest, response: AgentResponse) -> None:

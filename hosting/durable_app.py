@@ -6,7 +6,6 @@ The package has no public way to do that. A test fails when the method that is o
 from datetime import timedelta
 from typing import Any, cast
 
-import azure.durable_functions as df
 from agent_framework import FunctionTool, SupportsAgentRun
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
@@ -15,7 +14,9 @@ from pydantic import BaseModel
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import StreamingAgent, Turns
 from hosting.compaction import summarize_with
+from hosting.entity_function import register_entity
 from hosting.mcp_tools import McpTools
+from hosting.pending_turn import allow_approvals, find_free_tools
 from hosting.run_budget import RunBudget
 from hosting.session_index import SessionIndex
 from hosting.session_lifetime import SessionLifetime, ttl_of_agent
@@ -26,7 +27,7 @@ from settings import AgentSettings
 class DurableAgentApp(AgentFunctionApp):
     """An `AgentFunctionApp` whose agents take their turns as `hosting.agent_turn` says.
 
-    Their sessions live for `session_ttl` after their last message, unless an agent says otherwise, and are listed in
+    It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for `session_ttl` after their last message, unless an agent says otherwise, and are listed in
     `session_index`. Everything else is the package's; further arguments go to it as they are.
     """
 
@@ -42,7 +43,7 @@ class DurableAgentApp(AgentFunctionApp):
         self._agent_settings = agent_settings
         self._session_ttl = session_ttl
         self._session_index = session_index
-        super().__init__(**options)
+        super().__init__(enable_http_endpoints=False, enable_health_check=False, **options)
 
     def _setup_agent_entity(
         self, agent: SupportsAgentRun, agent_name: str, callback: AgentResponseCallbackProtocol | None
@@ -62,9 +63,8 @@ class DurableAgentApp(AgentFunctionApp):
             summarize=summarize_with(agent),
             callback=callback,
             default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
+            free_tools=find_free_tools(agent),
         )
+        allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self._session_ttl), self._session_index)
-        entity = create_agent_entity(turns, lifetime)
-        entity.__name__ = AgentSessionId.to_entity_name(agent_name)
-        # AgentFunctionApp declares only a part of what it inherits.
-        cast(df.DFApp, self).entity_trigger(context_name="context", entity_name=entity.__name__)(entity)
+        register_entity(self, AgentSessionId.to_entity_name(agent_name), create_agent_entity(turns, lifetime))

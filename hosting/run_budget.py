@@ -1,4 +1,4 @@
-"""What one run of an agent may use: tokens, tool calls, seconds."""
+"""What one run of an agent may use, and what it has used: tokens, tool calls, seconds."""
 
 from typing import Any, Self
 
@@ -7,6 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 AGENT_BUDGET = "budget"
 """The name in an agent's `additional_properties` under which it declares its own budget: a mapping."""
+
+
+class Spent(BaseModel):
+    """What a run has used so far; the time in which it waits for a human is not counted."""
+
+    usage: dict[str, int] = Field(default_factory=dict)
+    tool_calls: int = 0
+    seconds: float = 0.0
 
 
 class RunBudget(BaseModel):

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -11,6 +12,8 @@ import azure.durable_functions as df
 from pydantic import BaseModel
 
 from hosting.problems import ProblemError
+from hosting.registration import Orchestration
+from hosting.requests import read_model
 from hosting.run_status import FINGERPRINT_FIELD, read_input
 
 
@@ -21,6 +24,16 @@ def fingerprint(sent: BaseModel, fields: set[str]) -> str:
     """
     content = sent.model_dump(mode="json", include=fields)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def stored_input_for(orchestration: Orchestration, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a run is started with: the body, checked, with the defaults of the deployment and its fingerprint.
+
+    Raises:
+        ProblemError: 400 that lists every wrong field, unknown ones included.
+    """
+    run_input = read_model(body, orchestration.input_model, orchestration.defaults)
+    return {**run_input.model_dump(mode="json"), FINGERPRINT_FIELD: fingerprint(run_input, set(body))}
 
 
 def new_instance_id(orchestration: str) -> str:

@@ -14,6 +14,10 @@ from hosting.registration import OrchestrationTable
 FINGERPRINT_FIELD = "request_fingerprint"
 """The field of a stored input that names the request body it came from; no orchestration reads it."""
 
+STARTED_BY_FIELD = "started_by"
+"""The field of a stored input that names the agent session a run was started from, if any."""
+
+_INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -64,7 +68,7 @@ def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
         "runtime_status": None if status.runtime_status is None else status.runtime_status.name,
         "stage": None if is_over(status) else custom_status.get("stage"),
         "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
-        "input": {name: value for name, value in read_input(status).items() if name != FINGERPRINT_FIELD},
+        "input": {name: value for name, value in read_input(status).items() if name not in _INTERNAL_FIELDS},
         "output": status.output if completed else None,
         "error": _first_line(status.output) if is_over(status) and not completed else None,
         "created_at": _utc(status.created_time),

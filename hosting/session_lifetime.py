@@ -76,9 +76,11 @@ class SessionLifetime:
         entry = read_lifetime(state.data.extension_data, "")
         return entry is not None and entry.is_expired(now)
 
-    def renew(self, state: DurableAgentState, session_id: str, now: datetime) -> SessionEntry:
-        """Write into the session that it is used now, and return its entry for the index."""
-        expires_at = None if self.ttl is None else now + self.ttl
+    def renew(
+        self, state: DurableAgentState, session_id: str, now: datetime, at_least: datetime | None = None
+    ) -> SessionEntry:
+        """Write into the session that it is used now, and return its entry for the index; it lives `at_least` until."""
+        expires_at = None if self.ttl is None else max(now + self.ttl, at_least or now)
         times = {"used_at": to_micros(now), "expires_at": None if expires_at is None else to_micros(expires_at)}
         state.data.extension_data = {**(state.data.extension_data or {}), _LIFETIME: times}
         return SessionEntry(session_id, now, expires_at)

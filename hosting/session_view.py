@@ -8,13 +8,13 @@ from typing import Any
 import azure.durable_functions as df
 from agent_framework import AgentResponse
 from agent_framework_durabletask import (
-    AgentSessionId,
     DurableAgentState,
     DurableAgentStateEntry,
     DurableAgentStateRequest,
     DurableAgentStateResponse,
 )
 
+from hosting.agent_replies import read_session
 from hosting.conversation import add_usage, extension_data, find_failure, is_summary, session_usage
 from hosting.model_failures import Failure
 from hosting.session_lifetime import read_lifetime
@@ -23,17 +23,13 @@ StoredSession = Mapping[str, Any]
 """The state of a session's entity, as it is stored."""
 
 
-async def read_session(
+async def find_session(
     client: df.DurableOrchestrationClient, agent: str, session_id: str, now: datetime
 ) -> StoredSession | None:
     """Return the state of a session, or None if there is none, or only one whose time is over."""
-    session = AgentSessionId(agent, session_id)
-    answer = await client.read_entity_state(df.EntityId(session.entity_name, session.key))
-    state = answer.entity_state if answer.entity_exists else None
-    if not isinstance(state, Mapping):
-        return None
+    state = await read_session(client, agent, session_id)
     entry = read_lifetime(extension_data(state), session_id)
-    return None if entry is not None and entry.is_expired(now) else state
+    return None if not state or (entry is not None and entry.is_expired(now)) else state
 
 
 def has_turns(session: StoredSession) -> bool:

@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from agent_framework import (
 
 from hosting.conversation import add_usage
 from hosting.model_failures import Failure, TurnFailedError
-from hosting.run_budget import RunBudget
+from hosting.run_budget import RunBudget, Spent
 from hosting.tool_results import trim_result
 from hosting.tool_retries import call_with_retries
 
@@ -30,21 +30,42 @@ IDEMPOTENCY_KEY = "idempotency_key"
 
 
 class TurnMeter:
-    """The counters of one turn, and the deadline that moves with every sign of life of the model."""
+    """The counters of one turn, and the deadline that moves with every sign of life of the model.
 
-    def __init__(self, budget: RunBudget, stall_seconds: float) -> None:
+    A turn that waited for a human goes on with what it has used in its `earlier` parts.
+    """
+
+    def __init__(self, budget: RunBudget, stall_seconds: float, earlier: Spent | None = None) -> None:
+        earlier = earlier or Spent()
         self.budget = budget
-        self.usage: dict[str, int] = {}
-        self.tool_calls = 0
+        self.usage = dict(earlier.usage)
+        self.tool_calls = earlier.tool_calls
+        self._earlier_calls = earlier.tool_calls
         self._stall_seconds = stall_seconds
-        self._started = asyncio.get_running_loop().time()
+        self._started = asyncio.get_running_loop().time() - earlier.seconds
         self._running_tools = 0
         self._silence: asyncio.Timeout | None = None
 
     @property
     def elapsed_seconds(self) -> float:
-        """The seconds since the turn began."""
+        """The seconds the turn has taken, without those in which it waited for a human."""
         return asyncio.get_running_loop().time() - self._started
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """The seconds the turn may still take, or None for no limit."""
+        limit = self.budget.max_seconds
+        return None if limit is None else max(limit - self.elapsed_seconds, 0.0)
+
+    @property
+    def spent(self) -> Spent:
+        """What the turn has used, over all its parts."""
+        return Spent(usage=self.usage, tool_calls=self.tool_calls, seconds=self.elapsed_seconds)
+
+    @property
+    def has_run_tools(self) -> bool:
+        """Whether a tool was called in this part of the turn."""
+        return self.tool_calls > self._earlier_calls
 
     @property
     def tokens(self) -> int:
@@ -135,21 +156,25 @@ class ModelCallMeter(ChatMiddleware):
 class ToolCallMeter(FunctionMiddleware):
     """Counts tool calls, gives each its idempotency key, retries them by their policy, trims what they return.
 
-    The key is made of the run, the tool, its arguments and how often it was called with them in this turn. It does not
-    hold the id of the call, which the model makes up anew when a crash has it repeat the turn.
+    The key is made of the part of the run, the tool, its arguments and how often it was called with them in that part.
+    It does not hold the id of the call, which the model makes up anew when a crash has it repeat the turn. A tool finds
+    what is `provided` in the `metadata` of its context too.
     """
 
-    def __init__(self, meter: TurnMeter, run: str, result_bytes: int) -> None:
+    def __init__(
+        self, meter: TurnMeter, run: str, result_bytes: int, provided: Mapping[str, Any] | None = None
+    ) -> None:
         self._meter = meter
         self._run = run
         self._result_bytes = result_bytes
+        self._provided = dict(provided or {})
         self._calls: Counter[str] = Counter()
 
     async def process(self, context: FunctionInvocationContext, call_next: Callable[[], Awaitable[None]]) -> None:
         self._meter.check_tokens()
         self._meter.begin_tool()
         try:
-            context.metadata[IDEMPOTENCY_KEY] = self._key(context)
+            context.metadata.update(self._provided, **{IDEMPOTENCY_KEY: self._key(context)})
             await call_with_retries(context.function, call_next)
         finally:
             self._meter.end_tool()

@@ -9,13 +9,14 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import RunRequest
 
-from hosting.agent_answers import check_same_run, describe_answer, find_agent_run
+from hosting.agent_answers import check_same_run, describe_answer, describe_request, find_agent_run
 from hosting.agent_directory import AgentDescription, AgentDirectory
 from hosting.agent_replies import Reply, read_reply, wait_for_reply
 from hosting.agent_requests import AgentRunRequest, read_agent_request
 from hosting.agent_runs import send_message
 from hosting.correlation import correlation_id_for, new_correlation_id
 from hosting.model_failures import Failure
+from hosting.pending_turn import PendingTurn
 from hosting.problems import invalid_fields
 from hosting.registration import register_route
 from hosting.requests import json_response, link
@@ -24,7 +25,13 @@ _SESSION_HEADER = "x-ms-session-id"
 _POLL_SECONDS = "1"
 # What a caller is told to wait where the provider of the model has not said.
 _RETRY_SECONDS = 5
-_STATUS_OF_FAILURE = {"budget_exceeded": 422, "session_too_large": 422, "answer_compacted": 410}
+_STATUS_OF_FAILURE = {
+    "budget_exceeded": 422,
+    "session_too_large": 422,
+    "approval_pending": 409,
+    "approval_expired": 410,
+    "answer_compacted": 410,
+}
 
 
 def register(app: AgentFunctionApp, wait_seconds: float) -> None:
@@ -77,11 +84,13 @@ async def run_agent(
     if request.wait:
         reply = await wait_for_reply(client, agent.name, request.session_id, correlation_id, wait_seconds)
     run = {"message": request.message, "session_id": request.session_id, "correlation_id": correlation_id}
-    if reply is None:
-        location = link(req, "agents", agent.name, "sessions", request.session_id, "responses", correlation_id)
+    location = link(req, "agents", agent.name, "sessions", request.session_id, "responses", correlation_id)
+    if reply is None or reply.is_at_work:
         status = "running" if request.wait else "accepted"
         return _answer_later(run, status, location, plain_text=request.plain_text)
     check_same_run(reply, correlation_id)
+    if reply.pending is not None:
+        return _answer_waiting(req, agent, run, location, reply.pending)
     return _answer({**run, "correlation_id": reply.correlation_id}, reply, agent, plain_text=request.plain_text)
 
 
@@ -93,9 +102,11 @@ async def get_agent_response(
     reply = await read_reply(client, found.agent.name, found.session_id, found.correlation_id)
     found.check_reply(reply)
     run = {"session_id": found.session_id, "correlation_id": found.correlation_id}
-    if reply is None:
-        path = ("agents", found.agent.name, "sessions", found.session_id, "responses", found.correlation_id)
+    path = ("agents", found.agent.name, "sessions", found.session_id, "responses", found.correlation_id)
+    if reply is None or reply.is_at_work:
         return _answer_later(run, "running", link(req, *path), plain_text=False)
+    if reply.pending is not None:
+        return _answer_waiting(req, found.agent, run, link(req, *path), reply.pending)
     return _answer(run, reply, found.agent, plain_text=False)
 
 
@@ -154,6 +165,23 @@ def _answer_failure(answer: dict[str, Any], failure: Failure, headers: dict[str,
         seconds = _RETRY_SECONDS if failure.retry_after_seconds is None else failure.retry_after_seconds
         headers["Retry-After"] = str(max(math.ceil(seconds), 1))
     return json_response(answer, _STATUS_OF_FAILURE.get(failure.code, 502), headers)
+
+
+def _answer_waiting(
+    req: func.HttpRequest, agent: AgentDescription, run: dict[str, Any], location: str, pending: PendingTurn
+) -> func.HttpResponse:
+    """Answer 202 with the tool calls a human has to decide on; never plain text, for the caller has to act."""
+    session = run["session_id"]
+    headers = {_SESSION_HEADER: session, "Location": location, "Retry-After": _POLL_SECONDS}
+    approvals = [
+        {
+            **describe_request(request),
+            "links": {"decide": link(req, "agents", agent.name, "sessions", session, "approvals", request.request_id)},
+        }
+        for request in pending.requests
+    ]
+    answer = {"response": None, **run, "status": "waiting_for_approval", "approvals": approvals}
+    return json_response({**answer, "links": {"response": location}}, 202, headers)
 
 
 def _answer_later(run: dict[str, Any], status: str, location: str, *, plain_text: bool) -> func.HttpResponse:

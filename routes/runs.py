@@ -6,9 +6,9 @@ from agent_framework_azurefunctions import AgentFunctionApp
 
 from hosting.problems import ProblemError
 from hosting.registration import Orchestration, OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_idempotency_key, read_json_object, read_model
-from hosting.run_starts import RunStarts, fingerprint, instance_id_for, new_instance_id
-from hosting.run_status import FINGERPRINT_FIELD, describe_run, find_run
+from hosting.requests import json_response, link, read_idempotency_key, read_json_object
+from hosting.run_starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
+from hosting.run_status import describe_run, find_run
 
 _POLL_SECONDS = "1"
 
@@ -29,9 +29,7 @@ async def start_run(
     """Start a run of an orchestration; with an `Idempotency-Key`, a repeat returns the run of the first time."""
     orchestration = _find_orchestration(orchestrations, req.route_params["orchestration"])
     key = read_idempotency_key(req)
-    body = read_json_object(req)
-    run_input = read_model(body, orchestration.input_model, orchestration.defaults)
-    stored_input = {**run_input.model_dump(mode="json"), FINGERPRINT_FIELD: fingerprint(run_input, set(body))}
+    stored_input = stored_input_for(orchestration, read_json_object(req))
     if key is None:
         instance_id = new_instance_id(orchestration.name)
         await client.start_new(orchestration.name, instance_id, stored_input)

@@ -15,7 +15,7 @@ from hosting.problems import ProblemError, invalid_parameter
 from hosting.registration import register_route
 from hosting.requests import json_response, link
 from hosting.session_index import PageStart, SessionIndex
-from hosting.session_view import StoredSession, describe_session, has_turns, read_session, utc_text
+from hosting.session_view import StoredSession, describe_session, find_session, has_turns, utc_text
 
 _PAGE = 50
 _LARGEST_PAGE = 200
@@ -60,7 +60,7 @@ async def get_session(
     agent, session_id = agents.find(req.route_params["agent"]).name, req.route_params["session"]
     session = None
     if is_session_id(session_id):
-        session = await read_session(client, agent, session_id, datetime.now(UTC))
+        session = await find_session(client, agent, session_id, datetime.now(UTC))
     if session is None:
         raise _unknown_session(agent, session_id)
     return _answer_session(req, agent, session_id, session)
@@ -76,7 +76,7 @@ async def delete_session(
 
     async def is_gone() -> bool | None:
         listed = await index.find(agent, session_id)
-        session = None if listed is not None else await read_session(client, agent, session_id, datetime.now(UTC))
+        session = None if listed is not None else await find_session(client, agent, session_id, datetime.now(UTC))
         return True if listed is None and session is None else None
 
     if await poll(is_gone, _WAIT_SECONDS):
@@ -93,7 +93,7 @@ async def reset_session(
     await _signal(client, agent, session_id, "reset")
 
     async def read_cleared() -> StoredSession | None:
-        session = await read_session(client, agent, session_id, datetime.now(UTC))
+        session = await find_session(client, agent, session_id, datetime.now(UTC))
         return None if session is None or has_turns(session) else session
 
     cleared = await poll(read_cleared, _WAIT_SECONDS)
@@ -112,7 +112,7 @@ async def _check_exists(
     """
     exists = is_session_id(session_id) and (
         await index.find(agent, session_id) is not None
-        or await read_session(client, agent, session_id, datetime.now(UTC)) is not None
+        or await find_session(client, agent, session_id, datetime.now(UTC)) is not None
     )
     if not exists:
         raise _unknown_session(agent, session_id)

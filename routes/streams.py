@@ -15,7 +15,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 
 from hosting.agent_answers import AgentRun, describe_answer, find_agent_run
 from hosting.agent_directory import AgentDirectory
-from hosting.agent_replies import read_reply
+from hosting.agent_replies import Reply, read_reply
 from hosting.problems import ProblemError
 from hosting.registration import register_route
 from hosting.stream_reader import Page, StreamReader
@@ -50,12 +50,20 @@ async def stream_agent_response(
         return func.HttpResponse(status_code=204, headers={"Cache-Control": "no-store"})
     after = _read_cursor(last_event_id)
     name = (run.agent.name, run.session_id, run.correlation_id)
-    reader = StreamReader(store, StreamId(*name), partial(read_reply, client, *name))
+    reader = StreamReader(store, StreamId(*name), partial(_read_outcome, client, *name))
     page = await reader.next_page(after, wait_seconds)
     run.check_reply(page.reply)
     return func.HttpResponse(
         _write_page(run, page), headers={"Cache-Control": "no-store"}, mimetype="text/event-stream"
     )
+
+
+async def _read_outcome(
+    client: df.DurableOrchestrationClient, agent: str, session_id: str, correlation_id: str
+) -> Reply | None:
+    """Return the reply of a run that has ended; one that waits for a human goes on later."""
+    reply = await read_reply(client, agent, session_id, correlation_id)
+    return None if reply is None or reply.pending is not None else reply
 
 
 def _read_cursor(text: str | None) -> Cursor | None:

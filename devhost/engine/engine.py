@@ -17,7 +17,10 @@ from devhost.worker import Worker
 
 
 class Engine:
-    """Runs the orchestrations, activities and entities of one app; `client` asks it for more, `hub` tells what is."""
+    """Runs the orchestrations, activities and entities of one app; `client` asks it for more, `hub` tells what is.
+
+    Entity functions are bound to the durable client that `client_binding` describes, as JSON.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class Engine:
         clock: Clock,
         settings: HostSettings,
         mode: Mode = Mode.REPLAY,
+        client_binding: str = "",
     ) -> None:
         self.hub = hub
         self.dispatcher = Dispatcher(hub, clock)
@@ -39,7 +43,15 @@ class Engine:
             max_concurrent=settings.max_concurrent_orchestrators,
             mode=mode,
         )
-        self._entities = Entities(hub, self.dispatcher, worker, functions, clock, max_batch=settings.max_entity_batch)
+        self._entities = Entities(
+            hub,
+            self.dispatcher,
+            worker,
+            functions,
+            clock,
+            max_batch=settings.max_entity_batch,
+            client=client_binding,
+        )
         self._http = HttpActivity()
         self._activities = Activities(
             worker, functions, clock, self._http, max_concurrent=settings.max_concurrent_activities

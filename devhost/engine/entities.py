@@ -36,13 +36,16 @@ class Entities:
         clock: Clock,
         *,
         max_batch: int,
+        client: str = "",
     ) -> None:
+        """Prepare the entities; `client` is the JSON of the functions' durable client bindings."""
         self._hub = hub
         self._dispatcher = dispatcher
         self._worker = worker
         self._functions = functions
         self._clock = clock
         self._max_batch = max_batch
+        self._client = client
 
     async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem]:
         """Run the next batch and commit the entity's state, its replies and the end of the messages."""
@@ -74,7 +77,7 @@ class Entities:
             if function is None:
                 known = self._functions.names(TriggerType.ENTITY)
                 raise ProtocolError(failures.unknown_function(entity_id.name, "entity", known))
-            text = await self._worker.run(function, batch_request(entity_id, exists, state, requests))
+            text = await self._worker.run(function, batch_request(entity_id, exists, state, requests), self._client)
             return parse_batch_result(text or "", len(requests))
         except (ProtocolError, FunctionFailedError) as ex:
             logger.error("%s: %d operation(s) failed: %s", entity_id, len(requests), str(ex).partition("\n")[0])

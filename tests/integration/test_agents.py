@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 RUN = "/api/agents/Writer/run"
+AGENTS = ["Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"]
 
 
 def test_an_agent_answers_and_remembers(api: Any) -> None:
@@ -95,7 +96,7 @@ def test_an_unknown_agent_names_the_known_ones(api: Any) -> None:
     response = api.http.post("/api/agents/Poet/run", json={"message": "Hello"})
     assert (response.status_code, response.json()["known"]) == (
         404,
-        ["Writer", "SpamDetector", "EmailAssistant", "Researcher"],
+        AGENTS,
     )
 
 
@@ -107,7 +108,7 @@ def test_the_name_of_an_agent_has_no_case(api: Any) -> None:
 
 def test_agents_and_health_are_listed(api: Any, host: Any) -> None:
     agents = api.http.get("/api/agents").json()["agents"]
-    assert [agent["name"] for agent in agents] == ["Writer", "SpamDetector", "EmailAssistant", "Researcher"]
+    assert [agent["name"] for agent in agents] == AGENTS
     assert agents[0]["links"]["run"] == f"{host.url}{RUN}"
     assert all(agent["description"] for agent in agents)
     models = {agent["name"]: {m["name"]: m["default"] for m in agent["output_models"]} for agent in agents}
@@ -115,7 +116,7 @@ def test_agents_and_health_are_listed(api: Any, host: Any) -> None:
     assert agents[3]["tools"] == ["search_library", "count_words"]
     assert agents[3]["budget"] == {"max_tokens": None, "max_tool_calls": 10, "max_seconds": 300}
     health = api.http.get("/api/health").json()
-    assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", 4)
+    assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", len(AGENTS))
 
 
 def test_messages_to_one_session_are_answered_one_after_the_other(api: Any) -> None:

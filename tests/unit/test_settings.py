@@ -49,7 +49,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.outbox_dir == tmp_path / "outbox"
     assert settings.triage == TriageSettings(spam_threshold=0.8)
     assert settings.agent_wait_seconds == 30
-    assert settings.agents == AgentSettings(3, 30, 120, 50_000, 6, 16_384)
+    assert settings.agents == AgentSettings(3, 30, 120, 50_000, 6, 16_384, 24)
     index = SqliteIndexSettings(tmp_path / ".agents")
     assert settings.sessions == SessionSettings(index, timedelta(days=14), "0 */5 * * * *")
     assert settings.stream_store == SqliteStreamSettings(tmp_path / ".agents", expiry_seconds=3600)
@@ -86,6 +86,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "SESSION_COMPACTION_BYTES": "5000",
             "SESSION_KEEP_TURNS": "2",
             "TOOL_RESULT_BYTES": "400",
+            "TOOL_APPROVAL_HOURS": "0.5",
             "AZURE_CLIENT_ID": "id",
             "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net",
             "SESSION_TABLE": "mytable",
@@ -105,8 +106,8 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.outbox_dir == tmp_path / "out"
     assert settings.triage.spam_threshold == 0.9
     assert settings.agent_wait_seconds == 0
-    assert settings.agents == AgentSettings(1, 0.5, 7, 5_000, 2, 400)
     assert settings.mcp_server == McpServerSettings("https://tools.example.com/mcp", "token", 2, 0.5)
+    assert settings.agents == AgentSettings(1, 0.5, 7, 5_000, 2, 400, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,10 @@ class ChatCompletionsServer:
         """How many scripted steps no request has asked for yet."""
         return len(self._steps)
 
+    def forget(self) -> None:
+        """Drop the steps no request has asked for."""
+        self._steps.clear()
+
     def script(self, *steps: Step) -> None:
         """Append steps; each accepted request takes the next one."""
         self._steps.extend(steps)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -55,6 +55,18 @@ class Slow:
     async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
         await asyncio.sleep(self.seconds)
         return await self.answer.respond(http, request)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Takes a request, says so, and never answers."""
+
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
+        self.arrived.set()
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets that event")
 
 
 async def _begin(http: web.Request, request: ChatRequest, text: str) -> web.StreamResponse:

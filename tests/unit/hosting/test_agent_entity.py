@@ -12,6 +12,7 @@ from hosting.agent_turn import Turns
 from hosting.session_lifetime import SessionLifetime
 from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
+from tests.unit.hosting.unreachable_hub import unreachable_hub
 
 
 class EntityUnderTest:
@@ -19,7 +20,8 @@ class EntityUnderTest:
 
     def __init__(self, client: ScriptedChatClient) -> None:
         turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
-        self._handle = Entity.create(create_agent_entity(turns, SessionLifetime("Test")))
+        operation, hub = create_agent_entity(turns, SessionLifetime("Test")), unreachable_hub()
+        self._handle = Entity.create(lambda context: operation(context, hub))
         self.exists = False
         self.state: str | None = None
 
@@ -71,6 +73,14 @@ def test_reset_forgets_and_delete_leaves_nothing() -> None:
     assert ([m.text for m in client.seen[-1]], entity.messages) == (["Third"], 2)
 
 
+def test_a_decision_that_is_late_does_not_bring_a_deleted_session_back() -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."]))
+    entity.batch(run("First", 1))
+    entity.batch(("delete", None))
+    assert entity.batch(("decide", {"request_id": "r", "approved": True}), ("continue", None)) == [None, None]
+    assert not entity.exists
+
+
 def test_the_budget_travels_with_the_message() -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."]))
     (result,) = entity.batch(run("First", 1, budget={"max_tokens": 1}))
@@ -79,7 +89,14 @@ def test_the_budget_travels_with_the_message() -> None:
 
 @pytest.mark.parametrize(
     "operation",
-    [("run", None), ("run", "text"), ("run", {"message": "x"}), ("fly", None), run("x", 1, budget={"max_tokens": 0})],
+    [
+        ("run", None),
+        ("run", "text"),
+        ("run", {"message": "x"}),
+        ("fly", None),
+        ("decide", {}),
+        run("x", 1, budget={"max_tokens": 0}),
+    ],
 )
 def test_what_is_no_run_leaves_the_session_as_it_is(operation: tuple[str, Any]) -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."]))

@@ -337,13 +337,3 @@ async def test_a_sync_tool_does_not_block_the_loop() -> None:
 
     await turns_of(ScriptedChatClient([call("dig")], ["Found."]), dig).take(DurableAgentState(), "s1", request())
     assert threads[0] is not threading.current_thread()
-
-
-async def test_a_tool_that_waits_for_a_human_is_no_success() -> None:
-    @tool(approval_mode="always_require")
-    def pay() -> str:
-        """Pay."""
-        raise AssertionError("not approved")
-
-    response = await turns_of(ScriptedChatClient([call("pay")]), pay).take(DurableAgentState(), "s1", request())
-    assert failure_of(response).code == "approval_required"

@@ -15,14 +15,14 @@ from hosting.durable_app import DurableAgentApp
 from settings import AgentSettings
 
 
-def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, Any]]:
-    """Return the binding of each entity function and the module of its code, by the name of the function."""
+def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:
+    """Return the trigger of each entity function and the types of its other bindings, by the name of the function."""
     # AgentFunctionApp declares only a part of what it inherits, and the names of the SDK are not typed.
     functions: list[Any] = cast(Any, app).get_functions()
     return {
         function.get_function_name(): (
             function.get_trigger().get_dict_repr(),
-            function.get_user_function().entity_function.__module__,
+            [one.type for one in function.get_bindings() if one is not function.get_trigger()],
         )
         for function in functions
         if function.get_trigger().type == "entityTrigger"
@@ -39,13 +39,13 @@ def test_the_entities_are_ours_under_the_names_of_the_package() -> None:
     client = OfflineChatClient()
     agents = [create_writer(client), create_spam_detector(client)]
     options: dict[str, Any] = {"agents": agents, "enable_http_endpoints": False, "enable_health_check": False}
-    ours = entities_of(DurableAgentApp(agent_settings=AgentSettings(), **options))
+    ours = entities_of(DurableAgentApp(agent_settings=AgentSettings(), agents=agents))
     theirs = entities_of(AgentFunctionApp(**options))
     assert list(ours) == ["dafx-Writer", "dafx-SpamDetector"]
     assert {name: binding for name, (binding, _) in ours.items()} == {
         name: binding for name, (binding, _) in theirs.items()
     }
-    assert {module for _, module in ours.values()} == {"hosting.agent_entity"}
+    assert [others for _, others in ours.values()] == [["durableClient"]] * 2
 
 
 @pytest.mark.parametrize("policy", [{"attempts": 3}, {"on": (OSError,), "attempts": 0}, {"on": (OSError,), "delay": 1}])
@@ -53,10 +53,10 @@ def test_a_retry_policy_that_cannot_be_read_stops_the_start(policy: dict[str, An
     look = tool(lambda: "seen", name="look", approval_mode="never_require", additional_properties={"retry": policy})
     agent = Agent(OfflineChatClient(), "Help.", name="Test", tools=[look])
     with pytest.raises(ValidationError):
-        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent], enable_health_check=False)
+        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
 
 
 def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
     agent = Agent(OfflineChatClient(), "Help.", name="Test", additional_properties={"budget": {"max_money": 1}})
     with pytest.raises(ValidationError):
-        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent], enable_health_check=False)
+        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])

@@ -13,7 +13,7 @@ def status(**fields: Any) -> DurableOrchestrationStatus:
         "name": "content_approval",
         "instanceId": "r1",
         "runtimeStatus": "Running",
-        "input": json.dumps({"topic": "tea", "request_fingerprint": "f"}),
+        "input": json.dumps({"topic": "tea", "request_fingerprint": "f", "started_by": "Editor/s1"}),
         "customStatus": {"stage": "waiting_for_approval", "waiting_for": {"kind": "approval"}},
         "output": None,
         "createdTime": "2026-01-01T09:00:00Z",

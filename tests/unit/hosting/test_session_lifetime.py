@@ -17,6 +17,7 @@ from hosting.session_index_sqlite import SqliteSessionIndex
 from hosting.session_lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
 from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
+from tests.unit.hosting.unreachable_hub import unreachable_hub
 
 SHORT = timedelta(milliseconds=100)
 
@@ -31,7 +32,8 @@ class Sessions:
 
     def __init__(self, client: ScriptedChatClient, ttl: timedelta | None, index: SessionIndex) -> None:
         turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
-        self._handle = Entity.create(create_agent_entity(turns, SessionLifetime("Test", ttl, index)))
+        operation, hub = create_agent_entity(turns, SessionLifetime("Test", ttl, index)), unreachable_hub()
+        self._handle = Entity.create(lambda context: operation(context, hub))
         self.states: dict[str, str | None] = {}
 
     def ask(self, key: str, name: str, body: Any = None) -> Any:

@@ -1,0 +1,18 @@
+"""Issue a refund: the effect of a tool, which an agent has and a human approves."""
+
+import json
+from pathlib import Path
+
+from activities.keyed_files import write_once
+
+
+def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Path) -> str:
+    """Write the receipt of the refund into `folder` and return its number, which is made of the key.
+
+    May run more than once: the receipt is keyed by `key`, and a second run with the same one changes nothing.
+
+    Raises:
+        OSError: The folder cannot be written.
+    """
+    receipt = {"order_id": order_id, "amount_cents": amount_cents}
+    return write_once(folder, key, ".json", json.dumps(receipt).encode()).stem
