@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 from bench import machine, table
+from bench.agent_answers import agent_answers
 from bench.agent_turns import agent_turns
 from bench.contenders import DEVHOST, VARIANTS
 from bench.figures import Line
@@ -34,6 +35,7 @@ _ROWS: dict[str, Callable[[Stage], list[Line]]] = {
     "recovery": recovery,
     "start": start_to_ready,
     "agent": agent_turns,
+    "answers": agent_answers,
 }
 _WHOLE = Scale(variants=VARIANTS, short=15, medium=5, long=3, idle_seconds=10)
 _QUICK = Scale(variants=(DEVHOST,), short=5, medium=2, long=1, idle_seconds=2)

@@ -15,6 +15,7 @@ from agent_framework_durabletask import AgentEntityStateProviderMixin, RunReques
 from pydantic import BaseModel, StrictBool
 
 from hosting.agent_turn import Turns
+from hosting.conversation import read_times
 from hosting.entity_function import EntityOperation, HubClient
 from hosting.pending_turn import decide, read_pending
 from hosting.run_budget import RunBudget
@@ -173,7 +174,7 @@ class _Session(AgentEntityStateProviderMixin):
 
     def _get_state_dict(self) -> dict[str, Any]:
         state = self._context.get_state()
-        return state if isinstance(state, dict) else {}
+        return read_times(state) if isinstance(state, dict) else {}
 
     def _set_state_dict(self, state: dict[str, Any]) -> None:
         self._context.set_state(state)

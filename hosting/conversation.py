@@ -31,6 +31,24 @@ _REMEMBERED_RUNS = 200
 _REASONING = {"text_reasoning", "reasoning"}
 
 
+def load_state(stored: Mapping[str, Any]) -> DurableAgentState:
+    """Return the state of a session from its stored form."""
+    return DurableAgentState.from_dict(read_times(stored))
+
+
+def read_times(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the stored form of a session with the times of its conversation as datetimes, which the package takes too.
+
+    The package reads every time with dateutil, and that would be most of what a turn in a long session takes. A text in
+    another form than the package writes is left to it.
+    """
+    data = stored.get(DurableStateFields.DATA)
+    if not isinstance(data, Mapping):
+        return dict(stored)
+    history = [_with_times(entry) for entry in data.get(DurableStateFields.CONVERSATION_HISTORY, [])]
+    return {**stored, DurableStateFields.DATA: {**data, DurableStateFields.CONVERSATION_HISTORY: history}}
+
+
 def find_failure(response: AgentResponse) -> Content | None:
     """Return the `error` content of a response, or None if the model answered."""
     contents = (content for message in response.messages for content in message.contents)
@@ -129,7 +147,7 @@ def compacted_entries(state: Mapping[str, Any]) -> int:
 
 def session_usage(state: Mapping[str, Any]) -> dict[str, int]:
     """Return the tokens of all turns of a session and of its summaries, from the state as it is stored."""
-    restored = DurableAgentState.from_dict(dict(state))
+    restored = load_state(state)
     entries = [e for e in restored.data.conversation_history if isinstance(e, DurableAgentStateResponse)]
     kept = [entry.usage.to_usage_details() for entry in entries if entry.usage is not None]
     return add_usage([_read_compaction(restored.data.extension_data).get("usage", {}), *kept])
@@ -155,3 +173,17 @@ def extension_data(state: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def _read_compaction(extension: Mapping[str, Any] | None) -> dict[str, Any]:
     found = (extension or {}).get(_COMPACTION)
     return found if isinstance(found, dict) else {}
+
+
+def _with_times(entry: Mapping[str, Any]) -> dict[str, Any]:
+    messages = [_with_time(message) for message in entry.get(DurableStateFields.MESSAGES, [])]
+    return {**_with_time(entry), DurableStateFields.MESSAGES: messages}
+
+
+def _with_time(fields: Mapping[str, Any]) -> dict[str, Any]:
+    written = fields.get(DurableStateFields.CREATED_AT)
+    try:
+        moment = datetime.fromisoformat(written) if isinstance(written, str) else written
+    except ValueError:
+        return dict(fields)
+    return {**fields, DurableStateFields.CREATED_AT: moment}

@@ -27,8 +27,9 @@ from settings import AgentSettings
 class DurableAgentApp(AgentFunctionApp):
     """An `AgentFunctionApp` whose agents take their turns as `hosting.agent_turn` says.
 
-    It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for `session_ttl` after their last message, unless an agent says otherwise, and are listed in
-    `session_index`. Everything else is the package's; further arguments go to it as they are.
+    It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for
+    `session_ttl` after their last message, unless an agent says otherwise, and are listed in `session_index`.
+    Everything else is the package's; further arguments go to it as they are.
     """
 
     def __init__(

@@ -8,14 +8,13 @@ from typing import Any
 import azure.durable_functions as df
 from agent_framework import AgentResponse
 from agent_framework_durabletask import (
-    DurableAgentState,
     DurableAgentStateEntry,
     DurableAgentStateRequest,
     DurableAgentStateResponse,
 )
 
 from hosting.agent_replies import read_session
-from hosting.conversation import add_usage, extension_data, find_failure, is_summary, session_usage
+from hosting.conversation import add_usage, extension_data, find_failure, is_summary, load_state, session_usage
 from hosting.model_failures import Failure
 from hosting.session_lifetime import read_lifetime
 
@@ -34,7 +33,7 @@ async def find_session(
 
 def has_turns(session: StoredSession) -> bool:
     """Say whether there is anything in the conversation."""
-    return bool(DurableAgentState.from_dict(dict(session)).data.conversation_history)
+    return bool(load_state(session).data.conversation_history)
 
 
 def describe_session(session: StoredSession, session_id: str) -> dict[str, Any]:
@@ -42,7 +41,7 @@ def describe_session(session: StoredSession, session_id: str) -> dict[str, Any]:
 
     `summary` stands for the turns before the first of `turns`; null if there are none. `usage` counts those too.
     """
-    history = DurableAgentState.from_dict(dict(session)).data.conversation_history
+    history = load_state(session).data.conversation_history
     entry = read_lifetime(extension_data(session), session_id)
     summary = next((message.text for one in history if is_summary(one) for message in one.messages), None)
     return {

@@ -9,6 +9,7 @@ from azure.durable_functions.entity import Entity
 
 from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import Turns
+from hosting.conversation import load_state
 from hosting.session_lifetime import SessionLifetime
 from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
@@ -105,3 +106,16 @@ def test_what_is_no_run_leaves_the_session_as_it_is(operation: tuple[str, Any]) 
     (result,) = entity.batch(operation)
     assert result["status"] == "error"
     assert entity.state == before
+
+
+def test_a_session_is_read_as_the_package_reads_it() -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."], ["Two."]))
+    entity.batch(run("First", 1), run("Second", 2))
+    stored = json.loads(entity.state or "{}")
+    # Two times in other forms: one that the package reads with its parser, one that it cannot read.
+    first, second, *_ = stored["data"]["conversationHistory"]
+    first["createdAt"] = "21 Nov 2026 12:00 UTC"
+    second["messages"][0].pop("createdAt", None)
+    ours, theirs = load_state(stored), DurableAgentState.from_dict(stored)
+    assert ours.to_dict() == theirs.to_dict()
+    assert ours.data.conversation_history[0].created_at.isoformat() == "2026-11-21T12:00:00+00:00"

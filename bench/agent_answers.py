@@ -1,0 +1,83 @@
+"""Rows on what callers of this project's agents wait for: its app on devhost, over HTTP, with the offline model."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from pathlib import Path
+
+import httpx
+
+from bench.contenders import host_flags
+from bench.figures import AtMost, Line
+from bench.host_process import HostProcess
+from bench.stage import Stage
+from devhost.app_settings import load_local_settings
+from hosting.polling import poll
+
+_APP = Path(__file__).resolve().parents[1]
+_TURNS = (1, 10, 50, 200)
+_LAST = _TURNS[-1]
+# A turn stands for the median of itself and its neighbours.
+_NEIGHBOURS = 4
+_MESSAGE = "What did we say about the delivery of the order, and when will it come? "
+_WAIT_SECONDS = 10.0
+
+
+def agent_answers(stage: Stage) -> list[Line]:
+    """Time turns of one session from request to answer, and count how often a long wait looks for an answer."""
+    values: dict[int, dict[str, list[float]]] = {turn: {} for turn in _TURNS}
+    growth: dict[str, list[float]] = {}
+    for _ in range(stage.scale.long):
+        for label in stage.scale.variants:
+            seconds = _time_session(stage, label)
+            medians = {turn: 1000 * statistics.median(_near(seconds, turn)) for turn in _TURNS}
+            for turn, median in medians.items():
+                values[turn].setdefault(label, []).append(median)
+            growth.setdefault(label, []).append(medians[_LAST] / medians[1])
+    lines = [Line(f"agent over HTTP, turn {turn}", "ms", values[turn], (AtMost(30, "ms"),)) for turn in _TURNS]
+    lines.append(
+        Line(f"agent over HTTP, turn {_LAST}, in first turns", "times", growth, (AtMost(2, "times"),), digits=2)
+    )
+    looks = {label: [float(asyncio.run(_count_looks()))] for label in stage.scale.variants[:1]}
+    title = f"looks at the session in a wait of {_WAIT_SECONDS:g} s"
+    return [*lines, Line(title, "", looks, (AtMost(30, ""),), digits=0)]
+
+
+def _time_session(stage: Stage, label: str) -> list[float]:
+    """Return the seconds of each turn of a session; another has warmed the host up."""
+    folder = stage.new_folder()
+    _, environment = load_local_settings(_APP)
+    environment |= {"MODEL_PROVIDER": "offline", "STATE_DIR": str(folder / "state")}
+    with (
+        HostProcess(_APP, folder / "hub.db", host_flags(label), environment) as host,
+        httpx.Client(base_url=host.url, timeout=60) as http,
+    ):
+        for _ in range(_NEIGHBOURS):
+            _time_turn(http, "warm-up")
+        return [_time_turn(http, "measured") for _ in range(_LAST)]
+
+
+def _time_turn(http: httpx.Client, session: str) -> float:
+    started = time.perf_counter()
+    answer = http.post("/api/agents/Writer/run", json={"message": _MESSAGE, "session_id": session})
+    seconds = time.perf_counter() - started
+    if answer.status_code != 200:
+        raise RuntimeError(f"The agent answered {answer.status_code}: {answer.text}")
+    return seconds
+
+
+def _near(seconds: list[float], turn: int) -> list[float]:
+    return seconds[max(turn - 1 - _NEIGHBOURS, 0) : turn + _NEIGHBOURS]
+
+
+async def _count_looks() -> int:
+    looks = 0
+
+    async def look() -> None:
+        nonlocal looks
+        looks += 1
+
+    await poll(look, _WAIT_SECONDS)
+    return looks
