@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from bench.contenders import host_flags
+from bench.contenders import DEVHOST, host_flags
 from bench.figures import AtMost, Line
 from bench.host_process import HostProcess
 from bench.stage import Stage
@@ -27,31 +27,27 @@ _WAIT_SECONDS = 10.0
 
 def agent_answers(stage: Stage) -> list[Line]:
     """Time turns of one session from request to answer, and count how often a long wait looks for an answer."""
-    values: dict[int, dict[str, list[float]]] = {turn: {} for turn in _TURNS}
-    growth: dict[str, list[float]] = {}
-    for _ in range(stage.scale.long):
-        for label in stage.scale.variants:
-            seconds = _time_session(stage, label)
-            medians = {turn: 1000 * statistics.median(_near(seconds, turn)) for turn in _TURNS}
-            for turn, median in medians.items():
-                values[turn].setdefault(label, []).append(median)
-            growth.setdefault(label, []).append(medians[_LAST] / medians[1])
-    lines = [Line(f"agent over HTTP, turn {turn}", "ms", values[turn], (AtMost(30, "ms"),)) for turn in _TURNS]
+    sessions = [_time_session(stage) for _ in range(stage.scale.long)]
+    medians = {turn: [1000 * statistics.median(_near(seconds, turn)) for seconds in sessions] for turn in _TURNS}
+    growth = {DEVHOST: [last / first for first, last in zip(medians[1], medians[_LAST], strict=True)]}
+    lines = [
+        Line(f"agent over HTTP, turn {turn}", "ms", {DEVHOST: medians[turn]}, (AtMost(30, "ms"),)) for turn in _TURNS
+    ]
     lines.append(
         Line(f"agent over HTTP, turn {_LAST}, in first turns", "times", growth, (AtMost(2, "times"),), digits=2)
     )
-    looks = {label: [float(asyncio.run(_count_looks()))] for label in stage.scale.variants[:1]}
+    looks = {DEVHOST: [float(asyncio.run(_count_looks()))]}
     title = f"looks at the session in a wait of {_WAIT_SECONDS:g} s"
     return [*lines, Line(title, "", looks, (AtMost(30, ""),), digits=0)]
 
 
-def _time_session(stage: Stage, label: str) -> list[float]:
+def _time_session(stage: Stage) -> list[float]:
     """Return the seconds of each turn of a session; another has warmed the host up."""
     folder = stage.new_folder()
     _, environment = load_local_settings(_APP)
     environment |= {"MODEL_PROVIDER": "offline", "STATE_DIR": str(folder / "state")}
     with (
-        HostProcess(_APP, folder / "hub.db", host_flags(label), environment) as host,
+        HostProcess(_APP, folder / "hub.db", host_flags(DEVHOST), environment) as host,
         httpx.Client(base_url=host.url, timeout=60) as http,
     ):
         for _ in range(_NEIGHBOURS):
