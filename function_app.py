@@ -9,6 +9,7 @@ from functools import partial
 
 import azure.functions as func
 
+from activities.deliver_webhook import deliver_webhook
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
@@ -50,14 +51,9 @@ chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 
-content_approvals = Orchestration(
-    content_approval,
-    ContentApprovalInput,
-    defaults={
-        "approval_timeout_hours": settings.review.approval_timeout_hours,
-        "max_revisions": settings.review.max_revisions,
-    },
-)
+review = settings.review
+limits = {"approval_timeout_hours": review.approval_timeout_hours, "max_revisions": review.max_revisions}
+content_approvals = Orchestration(content_approval, ContentApprovalInput, defaults=limits)
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 orchestrations = OrchestrationTable([triage, content_approvals])
 
@@ -87,6 +83,7 @@ register_activity(app, send_email, mail=settings.mail, outbox_dir=settings.outbo
 register_activity(app, notify_reviewer, review=settings.review, outbox_dir=settings.outbox_dir)
 register_activity(app, escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 register_activity(app, publish_content, publishing=settings.publishing)
+register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
