@@ -39,7 +39,7 @@ from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agent_tools, agents, approvals, health, runs, sessions, streams, tool_approvals
+from routes import agent_tools, agents, approvals, events, health, run_control, runs, sessions, streams, tool_approvals
 from settings import Settings
 
 for library in ("httpx", "httpx2"):
@@ -91,6 +91,8 @@ streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
 runs.register(app, orchestrations, settings.completion_webhooks)
+run_control.register(app, orchestrations)
+events.register(app, orchestrations)
 approvals.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)

@@ -31,11 +31,11 @@ def read_body(req: func.HttpRequest) -> bytes:
     return body
 
 
-def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
-    """Return the JSON object in the body of the request.
+def read_json_value(req: func.HttpRequest) -> Any:
+    """Return the JSON value in the body of the request.
 
     Raises:
-        ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
+        ProblemError: 413 for a body that is too large, 400 for one that is not JSON.
     """
     try:
         body = json.loads(read_body(req))
@@ -44,6 +44,16 @@ def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         detail = "The request body is not JSON text in UTF-8. Send a JSON object, with Content-Type: application/json."
         raise ProblemError(400, "invalid-json", detail) from error
+    return body
+
+
+def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
+    """Return the JSON object in the body of the request.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
+    """
+    body = read_json_value(req)
     if not isinstance(body, dict):
         detail = f"The request body is a JSON {type(body).__name__}. Send a JSON object."
         raise ProblemError(400, "invalid-json", detail)
