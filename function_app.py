@@ -32,6 +32,7 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.run_sweep import sweep_runs
 from hosting.run_tools import create_run_tools
 from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
@@ -91,8 +92,8 @@ streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
 runs.register(app, orchestrations, settings.completion_webhooks)
-run_control.register(app, orchestrations)
-events.register(app, orchestrations)
-approvals.register(app, orchestrations)
+for acting_on_runs in (run_control, events, approvals):
+    acting_on_runs.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
+register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

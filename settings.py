@@ -224,6 +224,14 @@ class McpServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How long runs are kept after their end, None for ever, and when older ones are removed (cron with seconds)."""
+
+    retention: timedelta | None = timedelta(days=30)
+    sweep_schedule: str = "0 */15 * * * *"
+
+
+@dataclass(frozen=True, slots=True)
 class CompletionWebhookSettings:
     """Who may be told that a run has ended: URLs below `url_prefixes`, each of which ends with a slash.
 
@@ -250,6 +258,7 @@ class Settings:
     agent_wait_seconds: float
     stream_store: StreamStoreSettings | None
     stream_wait_seconds: float
+    runs: RunSettings
     completion_webhooks: CompletionWebhookSettings
 
     @classmethod
@@ -278,6 +287,10 @@ class Settings:
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
             stream_store=_read_stream_store(env),
             stream_wait_seconds=env.number("STREAM_WAIT_SECONDS", default=15.0, least=0, most=230),
+            runs=RunSettings(
+                retention=env.days("RUN_RETENTION_DAYS", default=timedelta(days=30), most=36_500),
+                sweep_schedule=_read_schedule(env, "RUN_SWEEP_SCHEDULE", default="0 */15 * * * *"),
+            ),
             completion_webhooks=_read_completion_webhooks(env),
         )
         if env.problems:
