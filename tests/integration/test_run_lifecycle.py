@@ -346,3 +346,18 @@ def test_an_old_run_is_swept_and_a_live_one_stays(start_host: Any, tmp_path: Pat
         foreign = http.get("/runtime/webhooks/durabletask/instances/theirs")
         assert foreign.json()["runtimeStatus"] == "Terminated"
     assert "runs that ended before" in host.output()
+
+
+def test_a_run_is_kept_from_its_end_on_and_not_from_its_beginning(start_host: Any) -> None:
+    seconds = 4
+    host = start_host(APP, RUN_RETENTION_DAYS=str(seconds / 86_400), RUN_SWEEP_SCHEDULE="* * * * * *")
+    with host.client() as http:
+        url = start_waiting(http)
+        time.sleep(seconds + 1)
+        assert http.post(f"{url}/cancel").json()["runtime_status"] == "Terminated"
+        time.sleep(1.5)
+        assert http.get(url).status_code == 200
+        deadline = time.monotonic() + 20
+        while http.get(url).status_code != 404:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)

@@ -87,6 +87,13 @@ def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none() -> None:
     assert failed.error == "Activity function 'ship' failed:  ValueError: boom"
 
 
+def test_a_timer_after_a_call_that_is_not_made_again_is_a_step() -> None:
+    assert brief(steps_of(ended("ship", 0, 1, "boom"), timer(1, 60))) == [
+        ("activity", "ship", "failed", 1),
+        ("timer", "", "open", 1),
+    ]
+
+
 def test_attempts_side_by_side_are_counted_for_each_call() -> None:
     story = [ended("ship", 0, 1, "a"), ended("ship", 0, 1.1, "b"), timer(1.2, 6), timer(1.2, 7), fired(6), fired(7)]
     steps = steps_of(*story, ended("ship", 6, 8), ended("ship", 7, 9))
