@@ -40,7 +40,8 @@ def read_json_value(req: func.HttpRequest) -> Any:
     try:
         body = json.loads(read_body(req))
         # Half a surrogate pair can be written in JSON, but it is no text: no e-mail and no file could hold it.
-        json.dumps(body, ensure_ascii=False).encode()
+        # Python also reads NaN and numbers without bounds, which are no JSON.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         detail = "The request body is not JSON text in UTF-8. Send a JSON object, with Content-Type: application/json."
         raise ProblemError(400, "invalid-json", detail) from error

@@ -117,7 +117,8 @@ def test_an_event_reaches_the_run_that_waits_for_it_once(http: httpx.Client) -> 
     other = http.post(f"{url}/events/packed", json={})
     assert (other.status_code, other.json()["type"]) == (409, "urn:problem:event-not-awaited")
     assert other.json()["waiting_for"] == {"kind": "packer", "event_name": "Packed"}
-    assert http.post(f"{url}/events/Packed", content=b"{").status_code == 400
+    for content in (b"{", b"NaN", b"[1e400]", b'"\\ud800"', b"\xff"):
+        assert http.post(f"{url}/events/Packed", content=content).status_code == 400, content
     accepted = http.post(f"{url}/events/Packed", json={"boxes": 2})
     assert (accepted.status_code, accepted.headers["Location"]) == (202, run["links"]["self"])
     deadline = time.monotonic() + 10
