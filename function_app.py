@@ -9,6 +9,7 @@ from functools import partial
 
 import azure.functions as func
 
+from activities.deliver_webhook import deliver_webhook
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
@@ -31,6 +32,7 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.run_sweep import sweep_runs
 from hosting.run_tools import create_run_tools
 from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
@@ -38,7 +40,7 @@ from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agent_tools, agents, approvals, health, runs, sessions, streams, tool_approvals
+from routes import agent_tools, agents, approvals, events, health, run_control, runs, sessions, streams, tool_approvals
 from settings import Settings
 
 for library in ("httpx", "httpx2"):
@@ -50,14 +52,9 @@ chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 
-content_approvals = Orchestration(
-    content_approval,
-    ContentApprovalInput,
-    defaults={
-        "approval_timeout_hours": settings.review.approval_timeout_hours,
-        "max_revisions": settings.review.max_revisions,
-    },
-)
+review = settings.review
+limits = {"approval_timeout_hours": review.approval_timeout_hours, "max_revisions": review.max_revisions}
+content_approvals = Orchestration(content_approval, ContentApprovalInput, defaults=limits)
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 orchestrations = OrchestrationTable([triage, content_approvals])
 
@@ -87,13 +84,16 @@ register_activity(app, send_email, mail=settings.mail, outbox_dir=settings.outbo
 register_activity(app, notify_reviewer, review=settings.review, outbox_dir=settings.outbox_dir)
 register_activity(app, escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 register_activity(app, publish_content, publishing=settings.publishing)
+register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
-runs.register(app, orchestrations)
-approvals.register(app, orchestrations)
+runs.register(app, orchestrations, settings.completion_webhooks)
+for acting_on_runs in (run_control, events, approvals):
+    acting_on_runs.register(app, orchestrations)
 health.register(app, model_provider=settings.model.provider)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
+register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

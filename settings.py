@@ -4,6 +4,8 @@
 before it complains, so that one start shows everything there is to fix. A variable that is empty counts as not set.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ _PROVIDERS: tuple[Provider, ...] = (*_PROVIDER_SETTINGS, "offline")
 _OPENAI_MODEL = "gpt-5.4-mini"
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{2,62}")
 _REDIS_URL = re.compile(r"rediss?://[^\s/?#]+[^\s]*")
+_WEBHOOK_PREFIX = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*/?")
 _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -221,6 +224,25 @@ class McpServerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSettings:
+    """How long runs are kept after their end, None for ever, and when older ones are removed (cron with seconds)."""
+
+    retention: timedelta | None = timedelta(days=30)
+    sweep_schedule: str = "0 */15 * * * *"
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionWebhookSettings:
+    """Who may be told that a run has ended: URLs below `url_prefixes`, each of which ends with a slash.
+
+    `signing_key` is what COMPLETION_WEBHOOK_SECRET stands for; it is empty when nobody may be told.
+    """
+
+    url_prefixes: tuple[str, ...] = ()
+    signing_key: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything the app can be told from outside, checked. `repr` shows no secrets."""
 
@@ -236,6 +258,8 @@ class Settings:
     agent_wait_seconds: float
     stream_store: StreamStoreSettings | None
     stream_wait_seconds: float
+    runs: RunSettings
+    completion_webhooks: CompletionWebhookSettings
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -263,6 +287,11 @@ class Settings:
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
             stream_store=_read_stream_store(env),
             stream_wait_seconds=env.number("STREAM_WAIT_SECONDS", default=15.0, least=0, most=230),
+            runs=RunSettings(
+                retention=env.days("RUN_RETENTION_DAYS", default=timedelta(days=30), most=36_500),
+                sweep_schedule=_read_schedule(env, "RUN_SWEEP_SCHEDULE", default="0 */15 * * * *"),
+            ),
+            completion_webhooks=_read_completion_webhooks(env),
         )
         if env.problems:
             raise SettingsError(env.problems)
@@ -360,6 +389,28 @@ def _read_stream_store(env: Environment) -> StreamStoreSettings | None:
         # Its text is kept out of the message: it may hold a password.
         env.problem("STREAM_REDIS_URL", "is not a Redis URL. Expected one like rediss://<host>:10000.")
     return RedisStreamSettings(url, expiry_seconds, env.text("AZURE_CLIENT_ID"))
+
+
+def _read_completion_webhooks(env: Environment) -> CompletionWebhookSettings:
+    prefixes = [prefix.strip() for prefix in (env.text("COMPLETION_WEBHOOK_URLS") or "").split(",") if prefix.strip()]
+    if not all(_WEBHOOK_PREFIX.fullmatch(prefix) for prefix in prefixes):
+        expected = "https://hooks.example.com/runs/, host in lower case, several separated by commas"
+        env.problem("COMPLETION_WEBHOOK_URLS", f"does not list the beginnings of URLs. Expected the form {expected}.")
+    key = _read_signing_key(env) if prefixes else b""
+    return CompletionWebhookSettings(tuple(prefix.removesuffix("/") + "/" for prefix in prefixes), key)
+
+
+def _read_signing_key(env: Environment) -> bytes:
+    """Return the key in the form of the Standard Webhooks specification, which receivers' libraries read too."""
+    scheme, _, encoded = (env.text("COMPLETION_WEBHOOK_SECRET") or "").partition("_")
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except binascii.Error:
+        key = b""
+    if scheme != "whsec" or not 24 <= len(key) <= 64:
+        what = "is missing or has another form. With COMPLETION_WEBHOOK_URLS, set it to 'whsec_' and the base64 of 24"
+        env.problem("COMPLETION_WEBHOOK_SECRET", f"{what} to 64 random bytes: openssl rand -base64 32")
+    return key
 
 
 def _read_agents(env: Environment) -> AgentSettings:

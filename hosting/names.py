@@ -9,6 +9,7 @@ import re
 AGENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
 INSTANCE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
+EVENT_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 CORRELATION_ID = re.compile(r"[0-9a-f]{40}")
 STREAM_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
 MCP_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -24,6 +25,11 @@ def is_session_id(text: str) -> bool:
 def is_instance_id(text: str) -> bool:
     """Say whether `text` may be the id of an orchestration instance: as a session id, `:` allowed."""
     return INSTANCE_ID.fullmatch(text) is not None
+
+
+def is_event_name(text: str) -> bool:
+    """Say whether `text` may be the name of an external event that is raised over HTTP: as an instance id."""
+    return EVENT_NAME.fullmatch(text) is not None
 
 
 def is_idempotency_key(text: str) -> bool:

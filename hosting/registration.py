@@ -14,6 +14,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel
 
 from hosting.binding import bind, bind_activity
+from hosting.completion_reports import reporting_end
 from hosting.problems import answer_problems
 
 
@@ -58,8 +59,8 @@ class OrchestrationTable:
 
 
 def register_orchestration(app: AgentFunctionApp, orchestration: Orchestration) -> None:
-    """Register the generator under its own name, with `get_agent` filled in."""
-    function = orchestration.function
+    """Register the generator under its own name, with `get_agent` filled in; at its end it reports to its webhook."""
+    function = reporting_end(orchestration.function)
     with_agents = functools.update_wrapper(functools.partial(function, get_agent=app.get_agent), function)
     app.orchestration_trigger(context_name="context")(with_agents)
 

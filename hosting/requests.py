@@ -31,19 +31,30 @@ def read_body(req: func.HttpRequest) -> bytes:
     return body
 
 
+def read_json_value(req: func.HttpRequest) -> Any:
+    """Return the JSON value in the body of the request.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not JSON.
+    """
+    try:
+        body = json.loads(read_body(req))
+        # Half a surrogate pair can be written in JSON, but it is no text: no e-mail and no file could hold it.
+        # Python also reads NaN and numbers without bounds, which are no JSON.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        detail = "The request body is not JSON text in UTF-8. Send a JSON object, with Content-Type: application/json."
+        raise ProblemError(400, "invalid-json", detail) from error
+    return body
+
+
 def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
     """Return the JSON object in the body of the request.
 
     Raises:
         ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
     """
-    try:
-        body = json.loads(read_body(req))
-        # Half a surrogate pair can be written in JSON, but it is no text: no e-mail and no file could hold it.
-        json.dumps(body, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        detail = "The request body is not JSON text in UTF-8. Send a JSON object, with Content-Type: application/json."
-        raise ProblemError(400, "invalid-json", detail) from error
+    body = read_json_value(req)
     if not isinstance(body, dict):
         detail = f"The request body is a JSON {type(body).__name__}. Send a JSON object."
         raise ProblemError(400, "invalid-json", detail)

@@ -11,29 +11,39 @@ from weakref import WeakValueDictionary
 import azure.durable_functions as df
 from pydantic import BaseModel
 
+from hosting.completion_reports import WEBHOOK_FIELD
 from hosting.problems import ProblemError
 from hosting.registration import Orchestration
 from hosting.requests import read_model
 from hosting.run_status import FINGERPRINT_FIELD, read_input
 
 
-def fingerprint(sent: BaseModel, fields: set[str]) -> str:
-    """Return what names a request body: a digest of those fields, as validated, that the caller sent.
+def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -> str:
+    """Return what names a request: a digest of those fields, as validated, that the caller sent, and of its webhook.
 
     Defaults are left out, so that a repeat is recognised although a new deployment has other defaults.
     """
     content = sent.model_dump(mode="json", include=fields)
+    if webhook is not None:
+        content[WEBHOOK_FIELD] = webhook
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def stored_input_for(orchestration: Orchestration, body: Mapping[str, Any]) -> dict[str, Any]:
+def stored_input_for(
+    orchestration: Orchestration, body: Mapping[str, Any], webhook: str | None = None
+) -> dict[str, Any]:
     """Return what a run is started with: the body, checked, with the defaults of the deployment and its fingerprint.
+
+    `webhook` is the URL to tell when the run has ended; it must have been checked.
 
     Raises:
         ProblemError: 400 that lists every wrong field, unknown ones included.
     """
     run_input = read_model(body, orchestration.input_model, orchestration.defaults)
-    return {**run_input.model_dump(mode="json"), FINGERPRINT_FIELD: fingerprint(run_input, set(body))}
+    added = {FINGERPRINT_FIELD: fingerprint(run_input, set(body), webhook)}
+    if webhook is not None:
+        added[WEBHOOK_FIELD] = webhook
+    return {**run_input.model_dump(mode="json"), **added}
 
 
 def new_instance_id(orchestration: str) -> str:

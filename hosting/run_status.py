@@ -7,6 +7,8 @@ from typing import Any
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
+from hosting.completion_reports import WEBHOOK_FIELD
+from hosting.error_text import first_line
 from hosting.names import is_instance_id
 from hosting.problems import ProblemError
 from hosting.registration import OrchestrationTable
@@ -17,7 +19,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-_INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD}
+_INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -43,6 +45,19 @@ def is_over(status: DurableOrchestrationStatus) -> bool:
     return status.runtime_status in _OVER
 
 
+def can_be_rewound(status: DurableOrchestrationStatus) -> bool:
+    """Say whether the run may try again what failed.
+
+    With a webhook it may not: the report of its failure is in its history, where the failure is to be taken out.
+    """
+    return status.runtime_status is _States.Failed and WEBHOOK_FIELD not in read_input(status)
+
+
+def state_of(status: DurableOrchestrationStatus) -> str | None:
+    """Return the runtime status by name, as callers see it."""
+    return None if status.runtime_status is None else str(status.runtime_status.name)
+
+
 def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
     """Return the stored input of a run, `{}` if it is no JSON object. What the SDK stored comes back as JSON text."""
     stored = status.input_
@@ -65,21 +80,17 @@ def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
     return {
         "instance_id": status.instance_id,
         "orchestration": status.name,
-        "runtime_status": None if status.runtime_status is None else status.runtime_status.name,
+        "runtime_status": state_of(status),
         "stage": None if is_over(status) else custom_status.get("stage"),
         "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
         "input": {name: value for name, value in read_input(status).items() if name not in _INTERNAL_FIELDS},
         "output": status.output if completed else None,
-        "error": _first_line(status.output) if is_over(status) and not completed else None,
-        "created_at": _utc(status.created_time),
-        "last_updated_at": _utc(status.last_updated_time),
+        "error": first_line(status.output) if is_over(status) and not completed else None,
+        "created_at": utc_text(status.created_time),
+        "last_updated_at": utc_text(status.last_updated_time),
     }
 
 
-def _first_line(output: object) -> str | None:
-    """Return the first line of a failed run's output: the host puts stack traces into the others."""
-    return None if output is None else str(output).strip().partition("\n")[0].strip()
-
-
-def _utc(time: datetime | None) -> str | None:
+def utc_text(time: datetime | None) -> str | None:
+    """Return an aware time in UTC as ISO 8601 with a Z."""
     return None if time is None else time.isoformat().replace("+00:00", "Z")

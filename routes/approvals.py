@@ -1,27 +1,12 @@
 """`POST /approval/{instance_id}` decides on the draft a run waits with."""
 
-from typing import Any
-
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
-from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from pydantic import BaseModel, Field, StrictBool
 
-from hosting.approvals import ApprovalRequest, Decision, read_request
-from hosting.problems import ProblemError
+from hosting.approval_decisions import decide, read_approval_body
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_json_object, read_model
-from hosting.run_status import find_run, is_over
-
-
-class ApprovalBody(BaseModel):
-    """A reviewer's decision. `content_hash` is optional: with it, the decision also names the text that was read."""
-
-    approved: StrictBool
-    feedback: str | None = Field(default=None, max_length=10_000)
-    request_id: str
-    content_hash: str | None = None
+from hosting.requests import json_response, link
 
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
@@ -34,67 +19,13 @@ async def decide_approval(
 ) -> func.HttpResponse:
     """Pass a decision to the run, if the run waits for a decision on exactly this draft."""
     instance_id = req.route_params["instance_id"]
-    body = _read_decision(req)
-    status = await find_run(client, orchestrations, instance_id)
-    request = _match(status, body)
-    decision = Decision(
-        request_id=request.request_id,
-        content_hash=request.content_hash,
-        approved=body.approved,
-        feedback=body.feedback,
-    )
-    try:
-        await client.raise_event(instance_id, request.event_name, decision.model_dump(mode="json"))
-    except Exception:
-        # The run may have ended since; the SDK tells that by the text of its exception only.
-        _match(await find_run(client, orchestrations, instance_id), body)
-        raise
+    decision = await decide(client, orchestrations, instance_id, read_approval_body(req))
     location = link(req, "runs", instance_id)
     accepted = {
         "instance_id": instance_id,
-        "request_id": request.request_id,
-        "approved": body.approved,
+        "request_id": decision.request_id,
+        "approved": decision.approved,
         "status": "accepted",
         "links": {"self": location},
     }
     return json_response(accepted, 202, {"Location": location, "Retry-After": "1"})
-
-
-def _read_decision(req: func.HttpRequest) -> ApprovalBody:
-    body = read_json_object(req)
-    try:
-        return read_model(body, ApprovalBody)
-    except ProblemError as problem:
-        if "request_id" not in body:
-            problem.detail += (
-                " Without request_id a decision could reach a draft nobody has read. GET /runs/{instance_id} shows it "
-                "as waiting_for.request_id, and the reviewer's notification has it."
-            )
-        raise
-
-
-def _match(status: DurableOrchestrationStatus, body: ApprovalBody) -> ApprovalRequest:
-    """Return the request the run waits with.
-
-    Raises:
-        ProblemError: 409, the run is over, waits for nothing, or waits for a decision on another draft.
-    """
-    state = status.runtime_status.name if status.runtime_status else "unknown"
-    if is_over(status):
-        raise _conflict("run-is-over", f"Run {status.instance_id!r} is over ({state}), so nothing can be decided.")
-    request = read_request(status.custom_status)
-    if request is None:
-        detail = f"Run {status.instance_id!r} ({state}) does not wait for an approval now."
-        raise _conflict("no-approval-pending", detail)
-    if body.request_id != request.request_id or body.content_hash not in (None, request.content_hash):
-        detail = (
-            f"Run {status.instance_id!r} waits for a decision on another draft. Read the one in waiting_for, then "
-            "decide with its request_id."
-        )
-        raise _conflict("other-draft-pending", detail, request)
-    return request
-
-
-def _conflict(kind: str, detail: str, request: ApprovalRequest | None = None) -> ProblemError:
-    waiting_for: dict[str, Any] | None = None if request is None else request.model_dump(mode="json")
-    return ProblemError(409, kind, detail, waiting_for=waiting_for)

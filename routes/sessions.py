@@ -12,6 +12,7 @@ from hosting.agent_directory import AgentDirectory
 from hosting.names import is_session_id
 from hosting.polling import poll
 from hosting.problems import ProblemError, invalid_parameter
+from hosting.query_parameters import read_whole_number
 from hosting.registration import register_route
 from hosting.requests import json_response, link
 from hosting.session_index import PageStart, SessionIndex
@@ -36,7 +37,8 @@ def register(app: AgentFunctionApp, index: SessionIndex) -> None:
 async def list_sessions(req: func.HttpRequest, *, agents: AgentDirectory, index: SessionIndex) -> func.HttpResponse:
     """List the sessions of an agent, the last used first; `limit` at a time, then from `page_token` on."""
     agent = agents.find(req.route_params["agent"])
-    limit, start = _read_limit(req), _read_page_token(req)
+    limit = read_whole_number(req, "limit", default=_PAGE, least=1, most=_LARGEST_PAGE)
+    start = _read_page_token(req)
     now = datetime.now(UTC)
     entries = await index.newest(agent.name, limit, start)
     listing = [
@@ -142,13 +144,6 @@ def _session_link(req: func.HttpRequest, agent: str, session_id: str) -> str:
 
 def _unknown_session(agent: str, session_id: str) -> ProblemError:
     return ProblemError(404, "unknown-session", f"Agent {agent!r} has no session {session_id!r}.")
-
-
-def _read_limit(req: func.HttpRequest) -> int:
-    text = req.params.get("limit", str(_PAGE))
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= _LARGEST_PAGE):
-        raise invalid_parameter("limit", text, f"a whole number from 1 to {_LARGEST_PAGE}")
-    return int(text)
 
 
 def _read_page_token(req: func.HttpRequest) -> PageStart | None:

@@ -50,9 +50,9 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert names_of(functions, "orchestrationTrigger") == {"email_triage", "content_approval"}
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"}
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
-    assert len(names_of(functions, "activityTrigger")) == 5
-    assert names_of(functions, "timerTrigger") == {"sweep_sessions"}
-    assert len(names_of(functions, "httpTrigger")) == 13
+    assert len(names_of(functions, "activityTrigger")) == 6
+    assert names_of(functions, "timerTrigger") == {"sweep_sessions", "sweep_runs"}
+    assert len(names_of(functions, "httpTrigger")) == 22
     tools = {"Writer", "SpamDetector", "Researcher"}
     assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}
 

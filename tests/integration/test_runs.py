@@ -94,3 +94,52 @@ def test_any_number_of_starts_at_once_give_one_run_for_each_key(api: Any, host: 
 def test_an_impossible_key_is_refused(api: Any, key: str) -> None:
     response = api.http.post("/api/runs/email_triage", json=BODY, headers={"Idempotency-Key": key})
     assert (response.status_code, response.json()["type"]) == (400, "urn:problem:invalid-idempotency-key")
+
+
+def test_the_history_of_an_approval_has_agents_tokens_timers_and_events(api: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    waiting_for = api.draft(instance_id)
+    assert api.decide(instance_id, waiting_for["request_id"], approved=True).status_code == 202
+    api.finish(instance_id)
+    history = api.http.get(f"/api/runs/{instance_id}/history?outputs=1").json()
+    steps = {(step["kind"], step["name"]): step for step in history["steps"]}
+    assert set(steps) == {
+        ("agent", "Writer"),
+        ("timer", ""),
+        ("activity", "notify_reviewer"),
+        ("event", waiting_for["event_name"]),
+        ("activity", "publish_content"),
+    }
+    assert steps["agent", "Writer"]["usage"] == history["usage"]
+    assert history["usage"]["total_token_count"] > 0
+    assert (steps["timer", ""]["status"], steps["timer", ""]["fires_at"]) == ("canceled", waiting_for["expires_at"])
+    assert steps["activity", "publish_content"]["duration_seconds"] >= 0
+
+
+def test_an_approval_through_the_event_route_goes_through_the_same_check(api: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea", "max_revisions": 1})
+    first = api.draft(instance_id)
+    run = api.run(instance_id)
+    url = run["links"]["event"]
+    assert url.endswith(f"/events/{first['event_name']}")
+    assert run["links"]["approval"].endswith(f"/approval/{instance_id}")
+    unnamed = api.http.post(url, json={"approved": True})
+    assert (unnamed.status_code, "request_id" in unnamed.json()["detail"]) == (400, True)
+    other = api.http.post(url, json={"approved": True, "request_id": "another"})
+    assert (other.status_code, other.json()["waiting_for"]["request_id"]) == (409, first["request_id"])
+    revise = {"approved": False, "feedback": "shorter", "request_id": first["request_id"]}
+    assert api.http.post(url, json=revise).status_code == 202
+    second = api.draft(instance_id, attempt=2)
+    # The decision on the first draft cannot reach the second, neither by its own event nor by that of the second.
+    assert api.http.post(url, json=revise).status_code == 409
+    late = api.http.post(f"/api/runs/{instance_id}/events/{second['event_name']}", json=revise)
+    assert (late.status_code, late.json()["type"]) == (409, "urn:problem:other-draft-pending")
+    decision = {"approved": True, "request_id": second["request_id"], "content_hash": second["content_hash"]}
+    assert api.http.post(f"/api/runs/{instance_id}/events/{second['event_name']}", json=decision).status_code == 202
+    assert api.finish(instance_id)["outcome"] == "published"
+
+
+def test_agents_sessions_are_no_runs(api: Any) -> None:
+    api.finish(api.start("email_triage", BODY))
+    listed = api.http.get("/api/runs?limit=200").json()["runs"]
+    assert {run["orchestration"] for run in listed} <= {"email_triage", "content_approval"}

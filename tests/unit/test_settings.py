@@ -28,6 +28,10 @@ from settings import (
 AZURE_OPENAI = {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}
 FOUNDRY = {"FOUNDRY_PROJECT_ENDPOINT": "https://r.services.ai.azure.com/api/projects/p", "FOUNDRY_MODEL": "chat"}
 OPENAI = {"OPENAI_API_KEY": "sk-secret", "OPENAI_MODEL": "chat"}
+WEBHOOKS = {
+    "COMPLETION_WEBHOOK_URLS": "https://h.example.com/",
+    "COMPLETION_WEBHOOK_SECRET": "whsec_" + "QUJD" * 8,
+}
 IN_AZURE = {"WEBSITE_SITE_NAME": "my-app", "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net"}
 
 
@@ -188,12 +192,36 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"SESSION_COMPACTION_BYTES": "2000000"}, "'SESSION_COMPACTION_BYTES' is '2000000'."),
         ({"SESSION_KEEP_TURNS": "0"}, "'SESSION_KEEP_TURNS' is '0'. Expected a whole number from 1 to 1000."),
         ({"TOOL_RESULT_BYTES": "10"}, "'TOOL_RESULT_BYTES' is '10'. Expected a whole number from 200"),
+        ({"RUN_RETENTION_DAYS": "0"}, "'RUN_RETENTION_DAYS' is '0'. Expected a number of days above 0"),
+        ({"RUN_SWEEP_SCHEDULE": "hourly"}, "'RUN_SWEEP_SCHEDULE' is 'hourly'. Expected a cron expression"),
+        ({"COMPLETION_WEBHOOK_URLS": "https://h.example.com/"}, "'COMPLETION_WEBHOOK_SECRET' is missing"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_SECRET": "whsec_c2hvcnQ="}, "'COMPLETION_WEBHOOK_SECRET' is missing or has"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_SECRET": "whsec_%"}, "'COMPLETION_WEBHOOK_SECRET' is missing or has another"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_SECRET": "sk_" + "QUJD" * 8}, "'COMPLETION_WEBHOOK_SECRET' is missing or"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_URLS": "https://"}, "'COMPLETION_WEBHOOK_URLS' does not list"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_URLS": "https://H.example.com"}, "host in lower case"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_URLS": "https://a@b.example.com"}, "'COMPLETION_WEBHOOK_URLS' does not"),
+        ({**WEBHOOKS, "COMPLETION_WEBHOOK_URLS": "https://a.example.com https://b"}, "'COMPLETION_WEBHOOK_URLS' does"),
         ({"OFFLINE_MODEL_LATENCY_SECONDS": "soon"}, "'OFFLINE_MODEL_LATENCY_SECONDS' is 'soon'."),
     ],
 )
 def test_a_broken_rule_names_the_setting_and_the_fix(environ: dict[str, str], problem: str) -> None:
     (found,) = problems_of(environ)
     assert problem in found
+
+
+def test_completion_webhooks_are_prefixes_that_end_with_a_slash_and_a_key() -> None:
+    urls = "https://a.example.com, http://localhost:9/hooks/"
+    webhooks = Settings.from_environ({**WEBHOOKS, "COMPLETION_WEBHOOK_URLS": urls}).completion_webhooks
+    assert webhooks.url_prefixes == ("https://a.example.com/", "http://localhost:9/hooks/")
+    assert webhooks.signing_key == b"ABC" * 8
+    assert "ABC" not in repr(webhooks)
+
+
+def test_runs_are_kept_for_30_days_unless_said_otherwise() -> None:
+    assert Settings.from_environ({}).runs.retention == timedelta(days=30)
+    assert Settings.from_environ({"RUN_RETENTION_DAYS": "never"}).runs.retention is None
+    assert Settings.from_environ({"RUN_RETENTION_DAYS": "0.5"}).runs.retention == timedelta(hours=12)
 
 
 def test_all_problems_come_in_one_message() -> None:

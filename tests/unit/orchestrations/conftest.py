@@ -60,8 +60,12 @@ class Replay:
     def fail(self, name: str) -> None:
         """Let the open activity of this name fail in all its attempts, with the timers between them."""
         number, action = self._close(name)
+        failure = {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
+        if "retryOptions" not in action:
+            self._turn(failure)
+            return
         for attempt in range(1, action["retryOptions"]["maxNumberOfAttempts"] + 1):
-            self._turn({"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"})
+            self._turn({**failure, "TaskScheduledId": number})
             timer = self._take_id()
             self.history[-1:-1] = [self._event({"EventType": 10, "EventId": timer})]
             self._turn({"EventType": 11, "TimerId": timer})

@@ -1,0 +1,74 @@
+"""`POST /runs/{instance_id}/events/{name}` raises an event that a run has declared to wait for."""
+
+import json
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+
+from hosting.approval_decisions import decide, read_approval_body
+from hosting.names import is_event_name
+from hosting.problems import ProblemError
+from hosting.registration import OrchestrationTable, register_route
+from hosting.requests import json_response, link, read_json_value
+from hosting.run_status import describe_run, find_run, is_over
+
+
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+    """Register the route of events."""
+    register_route(app, "POST", "runs/{instance_id}/events/{name}", raise_run_event, orchestrations=orchestrations)
+
+
+async def raise_run_event(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+) -> func.HttpResponse:
+    """Raise the event if the run waits for it now; the event of an approval is checked as any decision is."""
+    instance_id, name = req.route_params["instance_id"], req.route_params["name"]
+    waiting_for = await _find_wait(client, orchestrations, instance_id, name)
+    if waiting_for.get("kind") == "approval":
+        await decide(client, orchestrations, instance_id, read_approval_body(req))
+    else:
+        await _raise_event(client, orchestrations, instance_id, name, read_json_value(req) if req.get_body() else None)
+    location = link(req, "runs", instance_id)
+    accepted = {"instance_id": instance_id, "event_name": name, "status": "accepted", "links": {"self": location}}
+    return json_response(accepted, 202, {"Location": location, "Retry-After": "1"})
+
+
+async def _raise_event(
+    client: df.DurableOrchestrationClient,
+    orchestrations: OrchestrationTable,
+    instance_id: str,
+    name: str,
+    payload: Any,
+) -> None:
+    try:
+        await client.raise_event(instance_id, name, payload)
+    except Exception:
+        # The run may have ended since; the SDK tells that by the text of its exception only.
+        await _find_wait(client, orchestrations, instance_id, name)
+        raise
+
+
+async def _find_wait(
+    client: df.DurableOrchestrationClient, orchestrations: OrchestrationTable, instance_id: str, name: str
+) -> dict[str, Any]:
+    """Return what the run says in its custom status about the wait for this event.
+
+    Raises:
+        ProblemError: 400 for a name that no event has; 404 if there is no such run; 409 if it is over, or does not
+            wait for this event now.
+    """
+    if not is_event_name(name):
+        detail = f"The event name {json.dumps(name)} is not possible. Use the one in waiting_for.event_name of the run."
+        raise ProblemError(400, "invalid-event-name", detail)
+    status = await find_run(client, orchestrations, instance_id)
+    run = describe_run(status)
+    state, waiting_for = run["runtime_status"], run["waiting_for"]
+    if is_over(status):
+        detail = f"Run {instance_id!r} is over ({state}), so it takes no events."
+        raise ProblemError(409, "run-is-over", detail, runtime_status=state)
+    if not isinstance(waiting_for, dict) or waiting_for.get("event_name") != name:
+        detail = f"Run {instance_id!r} ({state}) does not wait for event {name!r} now; waiting_for says for which."
+        raise ProblemError(409, "event-not-awaited", detail, runtime_status=state, waiting_for=waiting_for)
+    return waiting_for

@@ -1,0 +1,186 @@
+"""Cancel, suspend, resume, rewind, restart and delete a run. Each is possible in some states only, else 409."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import azure.durable_functions as df
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import BaseModel, Field
+
+from hosting.problems import ProblemError
+from hosting.registration import OrchestrationTable, register_route
+from hosting.requests import json_response, link, read_body, read_idempotency_key, read_json_object, read_model
+from hosting.run_control import ask_for, purge, wait_for_state
+from hosting.run_starts import RunStarts, instance_id_for, new_instance_id
+from hosting.run_status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
+from hosting.run_view import names_of_agents, view_run
+
+_POLL_SECONDS = "1"
+
+
+class ReasonBody(BaseModel):
+    """Why a run is changed, for those who look at it later; the body may be left out."""
+
+    reason: str = Field(default="Asked for over HTTP.", min_length=1, max_length=500)
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """A change of a run's state.
+
+    Attributes:
+        operation: Its name at the task hub.
+        done: The participle, for people.
+        possible_in: The states in which it can be asked for.
+        pointless_in: The states in which there is nothing to do, so that a repeat is no mistake.
+    """
+
+    operation: str
+    done: str
+    possible_in: tuple[str, ...]
+    pointless_in: tuple[str, ...] = ()
+
+
+_CANCEL = _Change("terminate", "canceled", ("Pending", "Running", "Suspended"), ("Terminated",))
+_SUSPEND = _Change("suspend", "suspended", ("Pending", "Running"), ("Suspended",))
+_RESUME = _Change("resume", "resumed", ("Suspended",), ("Pending", "Running"))
+_REWIND = _Change("rewind", "rewound", ("Failed",))
+_OVER = ("Completed", "Failed", "Terminated")
+
+
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+    """Register the routes that change runs."""
+    one, agents = "runs/{instance_id}", names_of_agents(app.agents)
+    for handler, name in (
+        (cancel_run, "cancel"),
+        (suspend_run, "suspend"),
+        (resume_run, "resume"),
+        (rewind_run, "rewind"),
+    ):
+        register_route(app, "POST", f"{one}/{name}", handler, orchestrations=orchestrations, agents=agents)
+    register_route(app, "POST", f"{one}/restart", restart_run, orchestrations=orchestrations, starts=RunStarts())
+    register_route(app, "DELETE", one, delete_run, orchestrations=orchestrations)
+
+
+async def cancel_run(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    agents: Mapping[str, str],
+) -> func.HttpResponse:
+    """Terminate a run at once; an activity that is at work ends by itself, and nothing comes of its result."""
+    return await _change(_CANCEL, req, client, orchestrations, agents)
+
+
+async def suspend_run(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    agents: Mapping[str, str],
+) -> func.HttpResponse:
+    """Hold a run: it takes no further step until it is resumed; what arrives meanwhile is kept for it."""
+    return await _change(_SUSPEND, req, client, orchestrations, agents)
+
+
+async def resume_run(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    agents: Mapping[str, str],
+) -> func.HttpResponse:
+    """Let a suspended run go on."""
+    return await _change(_RESUME, req, client, orchestrations, agents)
+
+
+async def rewind_run(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    agents: Mapping[str, str],
+) -> func.HttpResponse:
+    """Let a failed run try again what failed; what had succeeded is not repeated."""
+    status = await find_run(client, orchestrations, req.route_params["instance_id"])
+    if not can_be_rewound(status) and state_of(status) == "Failed":
+        detail = f"Run {status.instance_id!r} has told its webhook that it failed, so it cannot go on. Restart it."
+        raise ProblemError(409, "not-possible-now", detail, runtime_status="Failed")
+    return await _change(_REWIND, req, client, orchestrations, agents)
+
+
+async def restart_run(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    starts: RunStarts,
+) -> func.HttpResponse:
+    """Start a new run with the input of one that is over; with an `Idempotency-Key`, a repeat returns the same run."""
+    key = read_idempotency_key(req)
+    status = await find_run(client, orchestrations, req.route_params["instance_id"])
+    if not is_over(status):
+        raise _not_possible_now(status, "restarted", _OVER)
+    name, old_id = str(status.name), str(status.instance_id)
+    stored_input = {FINGERPRINT_FIELD: "", **read_input(status)}
+    if key is None:
+        new_id = new_instance_id(name)
+        await client.start_new(name, new_id, stored_input)
+    else:
+        # No key of a start has a space, so restarts under a key are not mistaken for starts.
+        new_id = instance_id_for(name, f"restart {old_id} {key}")
+        await starts.start_once(client, name, new_id, stored_input)
+    links = {"self": link(req, "runs", new_id), "restarted_from": link(req, "runs", old_id)}
+    accepted = {"instance_id": new_id, "orchestration": name, "status": "accepted", "links": links}
+    return json_response(accepted, 202, {"Location": links["self"], "Retry-After": _POLL_SECONDS})
+
+
+async def delete_run(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+) -> func.HttpResponse:
+    """Remove a run that is over, with its history; its idempotency key is free again."""
+    status = await find_run(client, orchestrations, req.route_params["instance_id"])
+    if is_over(status) and await purge(client, str(status.instance_id)):
+        return func.HttpResponse(status_code=204)
+    raise _not_possible_now(await find_run(client, orchestrations, str(status.instance_id)), "deleted", _OVER)
+
+
+async def _change(
+    change: _Change,
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    orchestrations: OrchestrationTable,
+    agents: Mapping[str, str],
+) -> func.HttpResponse:
+    """Ask for the change and answer with the run: 200 when the effect shows, else 202. A repeat changes nothing."""
+    reason = read_model(read_json_object(req) if read_body(req) else {}, ReasonBody).reason
+    before = await find_run(client, orchestrations, req.route_params["instance_id"])
+    if state_of(before) in change.pointless_in:
+        return json_response(await view_run(req, client, before, agents))
+    instance_id = str(before.instance_id)
+    possible = state_of(before) in change.possible_in
+    if not possible or not await ask_for(client, instance_id, change.operation, reason):
+        status = await find_run(client, orchestrations, instance_id)
+        raise _not_possible_now(status, change.done, change.possible_in)
+
+    def shows_effect(run: DurableOrchestrationStatus) -> bool:
+        return state_of(run) not in change.possible_in or run.last_updated_time != before.last_updated_time
+
+    after = await wait_for_state(client, orchestrations, instance_id, shows_effect)
+    if after is not None:
+        return json_response(await view_run(req, client, after, agents))
+    location = link(req, "runs", instance_id)
+    accepted: dict[str, Any] = {"instance_id": instance_id, "status": "accepted", "links": {"self": location}}
+    return json_response(accepted, 202, {"Location": location, "Retry-After": _POLL_SECONDS})
+
+
+def _not_possible_now(status: DurableOrchestrationStatus, done: str, possible_in: tuple[str, ...]) -> ProblemError:
+    """Return the 409 problem that tells the state of the run."""
+    state = state_of(status)
+    states = ", ".join(possible_in)
+    detail = f"Run {status.instance_id!r} is {state}, so it cannot be {done} now. It can be while it is: {states}."
+    return ProblemError(409, "not-possible-now", detail, runtime_status=state)
