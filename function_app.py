@@ -8,6 +8,7 @@ import os
 
 import azure.functions as func
 
+from activities.approval_links import LinkSigner
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
 from activities.notify_reviewer import notify_reviewer
@@ -28,9 +29,9 @@ from hosting.registration import (
 )
 from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
-from orchestrations.content_approval import ContentApprovalInput, content_approval
+from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agents, approvals, health, runs, sessions
+from routes import agents, approval_links, approvals, health, runs, sessions
 from settings import Settings
 
 # httpx logs the whole URL of every request, and the URL of a webhook is a credential.
@@ -39,6 +40,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
+link_signer = LinkSigner(settings.approval_links)
 
 # The agent and health endpoints the package would generate are replaced by truthful ones at the same URLs, see routes/.
 app = DurableAgentApp(
@@ -63,14 +65,7 @@ orchestrations = OrchestrationTable(
             EmailTriageInput,
             defaults={"spam_threshold": settings.triage.spam_threshold},
         ),
-        Orchestration(
-            content_approval,
-            ContentApprovalInput,
-            defaults={
-                "approval_timeout_hours": settings.review.approval_timeout_hours,
-                "max_revisions": settings.review.max_revisions,
-            },
-        ),
+        Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review)),
     ]
 )
 for orchestration in orchestrations:
@@ -78,13 +73,23 @@ for orchestration in orchestrations:
 
 register_activity(app, handle_spam_email, outbox_dir=settings.outbox_dir)
 register_activity(app, send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
-register_activity(app, notify_reviewer, review=settings.review, outbox_dir=settings.outbox_dir)
+register_activity(
+    app,
+    notify_reviewer,
+    review=settings.review,
+    outbox_dir=settings.outbox_dir,
+    drafts=settings.drafts,
+    signer=link_signer,
+)
 register_activity(app, escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 register_activity(app, publish_content, publishing=settings.publishing)
 
 agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 runs.register(app, orchestrations)
-approvals.register(app, orchestrations)
+approvals.register(app, orchestrations, trusts_app_service=settings.trusts_app_service)
+approval_links.register(
+    app, approval_links.Links(orchestrations, link_signer, settings.drafts, settings.trusts_app_service)
+)
 health.register(app, model_provider=settings.model.provider)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)

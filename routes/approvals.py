@@ -1,69 +1,98 @@
-"""`POST /approval/{instance_id}` decides on the draft a run waits with."""
+"""What waits for a human: `GET /approvals` lists it, `POST /approval/{instance_id}` decides on one of it."""
 
+import base64
+import binascii
+import re
 from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from pydantic import BaseModel, Field, StrictBool
 
-from hosting.approvals import ApprovalRequest, Decision, read_request
-from hosting.problems import ProblemError
+from hosting.approval_decisions import DecisionBody, Submission, decide, describe_decision
+from hosting.approval_requests import read_request
+from hosting.instance_query import query_instances
+from hosting.problems import ProblemError, invalid_parameter
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, link, read_json_object, read_model
-from hosting.run_status import find_run, is_over
+from hosting.reviewers import read_reviewer
+
+_PAGE = 50
+_LONGEST_PAGE = 200
+_HUB_TOKEN = re.compile(r"[\x21-\x7e]{1,4000}")
 
 
-class ApprovalBody(BaseModel):
-    """A reviewer's decision. `content_hash` is optional: with it, the decision also names the text that was read."""
-
-    approved: StrictBool
-    feedback: str | None = Field(default=None, max_length=10_000)
-    request_id: str
-    content_hash: str | None = None
-
-
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
     """Register the routes of approvals."""
-    register_route(app, "POST", "approval/{instance_id}", decide_approval, orchestrations=orchestrations)
+    register_route(app, "GET", "approvals", list_approvals, orchestrations=orchestrations)
+    register_route(
+        app,
+        "POST",
+        "approval/{instance_id}",
+        decide_approval,
+        orchestrations=orchestrations,
+        trusts_app_service=trusts_app_service,
+    )
+
+
+async def list_approvals(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+) -> func.HttpResponse:
+    """List what waits for a human, in no promised order.
+
+    One page is what is found among `limit` running instances, so it may be short, or empty, although there is a next
+    page: nothing is read that the page does not need.
+    """
+    running = [df.OrchestrationRuntimeStatus.Running]
+    limit, token = _read_limit(req), _read_page_token(req)
+    instances, following = await query_instances(client, statuses=running, prefix=None, top=limit, token=token)
+    found = [_describe(req, status) for status in instances if orchestrations.find(status.name) is not None]
+    next_token = None if following is None else base64.urlsafe_b64encode(following.encode()).decode()
+    approvals = [approval for approval in found if approval is not None]
+    return json_response({"approvals": approvals, "next_page_token": next_token})
 
 
 async def decide_approval(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    trusts_app_service: bool,
 ) -> func.HttpResponse:
-    """Pass a decision to the run, if the run waits for a decision on exactly this draft."""
+    """Decide on the draft a run waits with: 200 once it counts, 202 while that is not known yet."""
     instance_id = req.route_params["instance_id"]
     body = _read_decision(req)
-    status = await find_run(client, orchestrations, instance_id)
-    request = _match(status, body)
-    decision = Decision(
-        request_id=request.request_id,
-        content_hash=request.content_hash,
-        approved=body.approved,
-        feedback=body.feedback,
-    )
-    try:
-        await client.raise_event(instance_id, request.event_name, decision.model_dump(mode="json"))
-    except Exception:
-        # The run may have ended since; the SDK tells that by the text of its exception only.
-        _match(await find_run(client, orchestrations, instance_id), body)
-        raise
+    reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
+    submission = Submission(body, reviewer, "api")
+    decision = await decide(client, orchestrations, instance_id, submission)
     location = link(req, "runs", instance_id)
-    accepted = {
-        "instance_id": instance_id,
-        "request_id": request.request_id,
-        "approved": body.approved,
-        "status": "accepted",
-        "links": {"self": location},
+    answer = {**describe_decision(instance_id, submission, decision), "links": {"self": location}}
+    if decision is not None:
+        return json_response(answer)
+    return json_response(answer, 202, {"Location": location, "Retry-After": "1"})
+
+
+def _describe(req: func.HttpRequest, status: DurableOrchestrationStatus) -> dict[str, Any] | None:
+    """Return the approval that a run waits for, with links, or None if it waits for none."""
+    request = read_request(status.custom_status)
+    if request is None:
+        return None
+    return {
+        "instance_id": status.instance_id,
+        "orchestration": status.name,
+        **request.model_dump(mode="json", exclude={"kind", "event_name"}),
+        "links": {
+            "run": link(req, "runs", str(status.instance_id)),
+            "decide": link(req, "approval", str(status.instance_id)),
+        },
     }
-    return json_response(accepted, 202, {"Location": location, "Retry-After": "1"})
 
 
-def _read_decision(req: func.HttpRequest) -> ApprovalBody:
+def _read_decision(req: func.HttpRequest) -> DecisionBody:
     body = read_json_object(req)
     try:
-        return read_model(body, ApprovalBody)
+        return read_model(body, DecisionBody)
     except ProblemError as problem:
         if "request_id" not in body:
             problem.detail += (
@@ -73,28 +102,22 @@ def _read_decision(req: func.HttpRequest) -> ApprovalBody:
         raise
 
 
-def _match(status: DurableOrchestrationStatus, body: ApprovalBody) -> ApprovalRequest:
-    """Return the request the run waits with.
-
-    Raises:
-        ProblemError: 409, the run is over, waits for nothing, or waits for a decision on another draft.
-    """
-    state = status.runtime_status.name if status.runtime_status else "unknown"
-    if is_over(status):
-        raise _conflict("run-is-over", f"Run {status.instance_id!r} is over ({state}), so nothing can be decided.")
-    request = read_request(status.custom_status)
-    if request is None:
-        detail = f"Run {status.instance_id!r} ({state}) does not wait for an approval now."
-        raise _conflict("no-approval-pending", detail)
-    if body.request_id != request.request_id or body.content_hash not in (None, request.content_hash):
-        detail = (
-            f"Run {status.instance_id!r} waits for a decision on another draft. Read the one in waiting_for, then "
-            "decide with its request_id."
-        )
-        raise _conflict("other-draft-pending", detail, request)
-    return request
+def _read_limit(req: func.HttpRequest) -> int:
+    text = req.params.get("limit", str(_PAGE))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _LONGEST_PAGE:
+        raise invalid_parameter("limit", text, f"a whole number from 1 to {_LONGEST_PAGE}")
+    return int(text)
 
 
-def _conflict(kind: str, detail: str, request: ApprovalRequest | None = None) -> ProblemError:
-    waiting_for: dict[str, Any] | None = None if request is None else request.model_dump(mode="json")
-    return ProblemError(409, kind, detail, waiting_for=waiting_for)
+def _read_page_token(req: func.HttpRequest) -> str | None:
+    """Return the token of the task hub that is wrapped in the parameter; it goes into a header, so it is checked."""
+    text = req.params.get("page_token")
+    if text is None:
+        return None
+    try:
+        token = base64.b64decode(text, altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        token = ""
+    if _HUB_TOKEN.fullmatch(token) is None:
+        raise invalid_parameter("page_token", text, "the next_page_token of the page before")
+    return token

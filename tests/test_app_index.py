@@ -52,7 +52,7 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
     assert len(names_of(functions, "activityTrigger")) == 5
     assert names_of(functions, "timerTrigger") == {"sweep_sessions"}
-    assert len(names_of(functions, "httpTrigger")) == 11
+    assert len(names_of(functions, "httpTrigger")) == 14
 
 
 def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:
@@ -61,9 +61,10 @@ def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:
     assert [name for name in names if not re.fullmatch(r"[a-z][a-z0-9_-]{0,127}", name)] == []
 
 
-def test_only_health_is_anonymous(functions: list[dict[str, Any]]) -> None:
+def test_only_health_and_signed_links_are_anonymous(functions: list[dict[str, Any]]) -> None:
     levels = {f["name"]: f["authLevel"].upper() for f in functions if f["type"] == "httpTrigger"}
-    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == {"check_health"}
+    anonymous = {"check_health", "show_approval", "decide_by_link"}
+    assert {name for name, level in levels.items() if level == "ANONYMOUS"} == anonymous
     assert set(levels.values()) == {"ANONYMOUS", "FUNCTION"}
 
 

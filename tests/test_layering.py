@@ -32,6 +32,9 @@ FOUNDATIONS = {
         "conversation",
         "agent_calls",
         "run_status",
+        "reviewers",
+        "approval_requests",
+        "decision_trail",
         "run_budget",
         "polling",
         "sqlite_file",
@@ -47,7 +50,7 @@ FOUNDATIONS = {
         "agent_turn",
         "agent_entity",
     ],
-    "activities": ["keyed_files", "review_channel"],
+    "activities": ["keyed_files", "keyed_blobs", "kept_drafts", "approval_links", "review_channel"],
     "chat_clients": [
         "offline_pattern",
         "offline_schema",
