@@ -34,8 +34,8 @@ class ApprovalRequest(BaseModel):
 
     The custom status of a run is limited to 16 KB, so title, preview and names are cut; the whole draft is kept for the
     page behind the reviewers' links. Times are in UTC. `reviewers` are those who are asked, `required_approvals` is how
-    many different people must approve, and one rejection rejects. `escalated` says that an earlier request for the same
-    draft has expired. `note` tells that an event was ignored.
+    many different people must approve, `approvals` how many have, and one rejection rejects. `escalated` says that an
+    earlier request for the same draft has expired. `note` tells that an event was ignored.
     """
 
     kind: Literal["approval"] = "approval"
@@ -51,6 +51,7 @@ class ApprovalRequest(BaseModel):
     allowed: tuple[Literal["approve", "reject"], ...] = ALLOWED_DECISIONS
     reviewers: list[str] = []
     required_approvals: int = 1
+    approvals: int = 0
     escalated: bool = False
     note: str | None = None
 

@@ -87,6 +87,7 @@ def wait_for_decision(
             recorded = trail.add(read_decision(decision.result, request), request)
             if recorded.settled:
                 return recorded
+            request = request.model_copy(update={"approvals": request.approvals + 1})
         except IgnoredDecisionError as ignored:
             note = str(ignored)
         _show(trail, request.model_copy(update={"note": note}))

@@ -20,6 +20,7 @@ _STYLE = """
 * { box-sizing: border-box; }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 44rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; line-height: 1.25; }
+h2 { font-size: 1.2rem; line-height: 1.25; }
 h1, h2, p, dd, pre { overflow-wrap: anywhere; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: 0 1rem; }
 dt { font-weight: 600; }
@@ -30,7 +31,7 @@ mark { font: .8em monospace; }
 label { display: block; font-weight: 600; margin-top: 1rem; }
 textarea, button { font: inherit; width: 100%; padding: .6rem; }
 button { margin-top: .8rem; border: 2px solid; border-radius: .4rem; font-weight: 600; cursor: pointer; }
-:focus-visible { outline: 3px solid Highlight; outline-offset: 2px; }
+:focus-visible { outline: 3px solid; outline-offset: 3px; }
 @media (min-width: 30rem) { button { width: auto; min-width: 9rem; margin-right: .8rem; } }
 """
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
@@ -102,12 +103,10 @@ def message_page(title: str, message: str, status: int) -> func.HttpResponse:
     return page(title, f"<p>{escape(message)}</p>", status)
 
 
-def request_page(
-    run: str, request: ApprovalRequest, reviewer: str, approvals: int, title: str, content: str
-) -> func.HttpResponse:
+def request_page(run: str, request: ApprovalRequest, reviewer: str, title: str, content: str) -> func.HttpResponse:
     """Return the page that asks `reviewer` to decide: the whole draft, and a form that posts to the same address.
 
-    `run` says who asks; `approvals` is how many of those that are needed there are.
+    `run` says who asks.
     """
     again = "Nobody decided on this draft in time, so it comes to you. " if request.escalated else ""
     form = _FORM.substitute(
@@ -117,22 +116,26 @@ def request_page(
         attempt=request.attempt,
         expires_iso=escape(request.expires_at.isoformat()),
         expires=escape(_time(request.expires_at)),
-        approvals=approvals,
+        approvals=request.approvals,
         required=request.required_approvals,
         draft=_DRAFT.substitute(title=escape(title), content=escape(content)),
     )
     return page("A draft waits for your decision", form)
 
 
-def outcome_page(decision: RecordedDecision, required_approvals: int | None = None) -> func.HttpResponse:
-    """Return the page that says what was decided; `required_approvals` if more than this one are needed still."""
+def outcome_page(decision: RecordedDecision, request: ApprovalRequest | None) -> func.HttpResponse:
+    """Return the page that says what was decided; `request` is the one it is about while that waits for others."""
     verdict = "approved" if decision.approved else "rejected"
     who = f" by {decision.reviewer}" if decision.reviewer else ""
     when = f" on {_time(decision.decided_at)}" if decision.decided_at else ""
     text = f"This draft was {verdict}{who}{when}."
-    if not decision.settled and required_approvals is not None:
-        text += f" It needs {required_approvals} approvals; others have still to decide."
-    return message_page(f"The draft was {verdict}", text, 200)
+    if decision.settled:
+        return message_page(f"The draft was {verdict}", text, 200)
+    if request is None:
+        text += " That was not enough: not all who were needed decided in time."
+    else:
+        text += f" It needs {request.required_approvals} approvals; others have still to decide."
+    return message_page("Your approval was counted", text, 200)
 
 
 def escape(text: str) -> str:

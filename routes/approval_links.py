@@ -62,16 +62,14 @@ async def show_approval(
         state = await _find_state(client, links, claims)
         request, decision = state.request, state.decision_for(reviewer.identity)
         if decision is not None:
-            return outcome_page(decision, request.required_approvals if request else None)
+            return outcome_page(decision, request)
         if request is None or datetime.now(UTC) >= claims.expires_at:
             raise _gone("The time to decide on this draft is over, or the run no longer waits for it.")
         draft = await _read_draft(claims, links)
     except ProblemError as problem:
         return _problem_page(problem)
     run = f"{state.status.name} ({claims.instance_id})"
-    return request_page(
-        run, request, reviewer.name or claims.reviewer, len(state.decisions), draft.title, draft.content
-    )
+    return request_page(run, request, reviewer.name or claims.reviewer, draft.title, draft.content)
 
 
 async def decide_by_link(

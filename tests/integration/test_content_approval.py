@@ -10,15 +10,14 @@ def test_an_approved_draft_is_published(api: Any, host: Any) -> None:
     waiting_for = api.draft(instance_id)
     assert api.run(instance_id)["links"]["approval"] == f"{host.url}/api/approval/{instance_id}"
 
-    key = f"{instance_id}-{waiting_for['request_id']}"
-    asked = json.loads((host.outbox / "reviews" / f"{key}.json").read_text(encoding="utf-8"))
-    assert (asked["kind"], asked["content_hash"]) == ("review_requested", waiting_for["content_hash"])
-
     answer = api.decide(instance_id, waiting_for["request_id"], approved=True)
     assert (answer.status_code, answer.json()["status"]) == (200, "decided")
     assert answer.json()["links"]["self"] == f"{host.url}/api/runs/{instance_id}"
     output = api.finish(instance_id)
     assert output["outcome"] == "published"
+    key = f"{instance_id}-{waiting_for['request_id']}"
+    asked = json.loads((host.outbox / "reviews" / f"{key}.json").read_text(encoding="utf-8"))
+    assert (asked["kind"], asked["content_hash"]) == ("review_requested", waiting_for["content_hash"])
     path = Path(output["publication"]["location"])
     assert path == host.published / f"{key}.md"
     assert path.read_text(encoding="utf-8") == f"# {asked['title']}\n\n{asked['content']}\n"
