@@ -1,0 +1,29 @@
+"""The commands of docs/http-api.md, run in one shell against the real app, do what the document says."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "http-api.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+def test_the_commands_tell_the_story_of_an_approval(host: Any) -> None:
+    commands = re.findall(r"```sh\n(.*?)```", DOCUMENT, re.DOTALL)
+    # The link in the outbox begins with the address the host was told, not with the one it got.
+    script = "\nprintf '\\0'\n".join(commands).replace('"$LINK"', f'"$(echo $LINK | sed s,http://[^/]*,{host.url},)"')
+    script = script.replace("http://localhost:7071", host.url)
+    done = subprocess.run(["bash", "-eu", "-c", script], cwd=host.outbox.parent, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    started, listed, decided, again, by_link, _quorum, noted = done.stdout.split("\0")
+    assert '"stage": "waiting_for_approval"' in started
+    assert started.partition('"request_id": "')[2][:36] in listed
+    assert '"status": "decided"' in decided
+    assert again == decided
+    assert "<button" in by_link
+    assert "303 See Other" in by_link
+    assert "A decision was ignored: it names another draft." in noted
