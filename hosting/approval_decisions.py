@@ -102,27 +102,28 @@ async def decide(
     if datetime.now(UTC) >= state.request.expires_at:
         detail = f"The request for this draft expired at {state.request.expires_at.isoformat()}."
         raise _conflict("request-expired", detail, status)
-    event = submission.on(state.request).model_dump(mode="json")
-    try:
-        await client.raise_event(instance_id, state.request.event_name, event)
-    except Exception:
-        # The run may have ended since; the SDK tells that by the text of its exception only.
-        ended = await find_run(client, orchestrations, instance_id)
-        answer = _find_answer(RequestState.of(ended, submission.body.request_id), submission)
-        if answer is None:
-            raise
-        return answer
 
     async def look() -> RecordedDecision | None:
         now = await find_run(client, orchestrations, instance_id)
         return _find_answer(RequestState.of(now, submission.body.request_id), submission)
 
+    event = submission.on(state.request).model_dump(mode="json")
+    try:
+        await client.raise_event(instance_id, state.request.event_name, event)
+    except Exception:
+        # The run may have ended since; the SDK tells that by the text of its exception only.
+        answer = await look()
+        if answer is None:
+            raise
+        return answer
     return await poll(look, _EFFECT_SECONDS)
 
 
 def describe_decision(instance_id: str, submission: Submission, decision: RecordedDecision | None) -> dict[str, Any]:
-    """Return what the caller is told, as plain JSON: `status` is `decided`, `counted` if more approvals are needed, or
-    `accepted` if it is not known yet."""
+    """Return what the caller is told, as plain JSON.
+
+    `status` is `decided`, `counted` for an approval of which more are needed, or `accepted` if it is not known yet.
+    """
     return {
         "instance_id": instance_id,
         "request_id": submission.body.request_id,

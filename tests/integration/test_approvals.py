@@ -238,3 +238,21 @@ def test_a_kill_between_a_decision_and_its_effect_loses_nothing(start_host: Any,
     assert output["outcome"] == "published"
     assert [decision["decision_id"] for decision in output["decisions"]] == [again.json()["decision"]["decision_id"]]
     assert len(list(host.published.glob("*.md"))) == 1
+
+
+def test_an_approval_that_counted_is_told_so_although_a_rejection_settled_the_request(api: Any) -> None:
+    body = {**ENDLESS, "reviewers": ["ada", "bob"], "required_approvals": 2}
+    instance_id = api.start("content_approval", body)
+    request_id = api.draft(instance_id)["request_id"]
+    api.http.post(f"{WEBHOOK}/{instance_id}/suspend", params={"reason": "test"})
+    api.wait(instance_id, lambda run: run["runtime_status"] == "Suspended")
+    with ThreadPoolExecutor(2) as pool:
+        approval = pool.submit(api.decide, instance_id, request_id, approved=True, reviewer="ada")
+        # Both wait in the hub, in this order, until the run goes on.
+        time.sleep(0.5)
+        rejection = pool.submit(api.decide, instance_id, request_id, approved=False, reviewer="bob")
+        time.sleep(0.5)
+        api.http.post(f"{WEBHOOK}/{instance_id}/resume", params={"reason": "test"})
+    assert (approval.result().status_code, approval.result().json()["status"]) == (200, "counted")
+    assert (rejection.result().status_code, rejection.result().json()["status"]) == (200, "decided")
+    assert api.finish(instance_id)["outcome"] == "rejected"
