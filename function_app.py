@@ -9,6 +9,7 @@ from functools import partial
 
 import azure.functions as func
 
+from activities.approval_links import LinkSigner
 from activities.deliver_webhook import deliver_webhook
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
@@ -16,13 +17,7 @@ from activities.issue_refund import issue_refund
 from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
-from agents.editor import create_editor
-from agents.email_assistant import create_email_assistant
-from agents.librarian import create_librarian
-from agents.researcher import create_researcher
-from agents.shop_assistant import create_shop_assistant
-from agents.spam_detector import create_spam_detector
-from agents.writer import create_writer
+from agents import editor, email_assistant, librarian, researcher, shop_assistant, spam_detector, writer
 from chat_clients.factory import create_chat_client
 from hosting.durable_app import DurableAgentApp
 from hosting.registration import (
@@ -38,9 +33,21 @@ from hosting.session_indexes import create_session_index
 from hosting.session_sweep import sweep_sessions
 from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
-from orchestrations.content_approval import ContentApprovalInput, content_approval
+from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from routes import agent_tools, agents, approvals, events, health, run_control, runs, sessions, streams, tool_approvals
+from routes import (
+    agent_tools,
+    agents,
+    approval_links,
+    approvals,
+    events,
+    health,
+    run_control,
+    runs,
+    sessions,
+    streams,
+    tool_approvals,
+)
 from settings import Settings
 
 for library in ("httpx", "httpx2"):
@@ -51,11 +58,11 @@ settings = Settings.from_environ(os.environ)
 chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
+link_signer = LinkSigner(settings.approval_links)
+outbox, trusts = settings.outbox_dir, settings.trusts_app_service
 
-review = settings.review
-limits = {"approval_timeout_hours": review.approval_timeout_hours, "max_revisions": review.max_revisions}
-content_approvals = Orchestration(content_approval, ContentApprovalInput, defaults=limits)
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
+content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
 orchestrations = OrchestrationTable([triage, content_approvals])
 
 app = DurableAgentApp(
@@ -63,14 +70,14 @@ app = DurableAgentApp(
     session_ttl=settings.sessions.ttl,
     session_index=session_index,
     agents=[
-        create_writer(chat_client),
-        create_spam_detector(chat_client),
-        create_email_assistant(chat_client),
-        create_researcher(chat_client),
-        create_shop_assistant(chat_client, partial(issue_refund, folder=settings.outbox_dir / "refunds")),
-        create_editor(chat_client, create_run_tools(content_approvals)),
+        writer.create_writer(chat_client),
+        spam_detector.create_spam_detector(chat_client),
+        email_assistant.create_email_assistant(chat_client),
+        researcher.create_researcher(chat_client),
+        shop_assistant.create_shop_assistant(chat_client, partial(issue_refund, folder=outbox / "refunds")),
+        editor.create_editor(chat_client, create_run_tools(content_approvals)),
         # Only where there is a server for it: without its tools it could not do anything.
-        *([] if settings.mcp_server is None else [create_librarian(chat_client, settings.mcp_server)]),
+        *([] if settings.mcp_server is None else [librarian.create_librarian(chat_client, settings.mcp_server)]),
     ],
     http_auth_level=func.AuthLevel.FUNCTION,
     default_callback=None if stream_store is None else StreamCallback(stream_store),
@@ -79,10 +86,17 @@ app = DurableAgentApp(
 for orchestration in orchestrations:
     register_orchestration(app, orchestration)
 
-register_activity(app, handle_spam_email, outbox_dir=settings.outbox_dir)
-register_activity(app, send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
-register_activity(app, notify_reviewer, review=settings.review, outbox_dir=settings.outbox_dir)
-register_activity(app, escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
+register_activity(app, handle_spam_email, outbox_dir=outbox)
+register_activity(app, send_email, mail=settings.mail, outbox_dir=outbox)
+register_activity(
+    app,
+    notify_reviewer,
+    review=settings.review,
+    outbox_dir=outbox,
+    drafts=settings.drafts,
+    signer=link_signer,
+)
+register_activity(app, escalate_for_review, review=settings.review, outbox_dir=outbox)
 register_activity(app, publish_content, publishing=settings.publishing)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
@@ -92,8 +106,10 @@ streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
 runs.register(app, orchestrations, settings.completion_webhooks)
-for acting_on_runs in (run_control, events, approvals):
-    acting_on_runs.register(app, orchestrations)
+run_control.register(app, orchestrations)
+events.register(app, orchestrations, trusts_app_service=trusts)
+approvals.register(app, orchestrations, trusts_app_service=trusts)
+approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, model_provider=settings.model.provider)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

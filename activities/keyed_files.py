@@ -15,7 +15,7 @@ def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
     The file appears whole or not at all, whenever the process dies: it is written under a temporary name that starts
     with a dot, flushed to disk, then renamed. The first content of a key stays.
     """
-    target = folder / f"{_stem(key)}{suffix}"
+    target = keyed_path(folder, key, suffix)
     if target.exists():
         return target
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,6 +25,11 @@ def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
         os.fsync(temporary.fileno())
     os.replace(temporary.name, target)
     return target
+
+
+def keyed_path(folder: Path, key: str, suffix: str) -> Path:
+    """Return where the file of this key is, or would be."""
+    return folder / f"{_stem(key)}{suffix}"
 
 
 def _stem(key: str) -> str:

@@ -1,16 +1,22 @@
-"""Ask a reviewer to decide on a draft."""
+"""Ask reviewers to decide on a draft."""
 
 from datetime import datetime
 from pathlib import Path
 
+from pydantic import BaseModel
+
+from activities.approval_links import LinkClaims, LinkSigner
+from activities.kept_drafts import KeptDraft, draft_key, keep_draft
+from activities.keyed_blobs import BlobCredential
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from settings import ReviewSettings
+from settings import DraftSettings, ReviewSettings
 
 
 class ReviewRequest(ReviewMessage):
     """The whole draft and what a decision on it must name: `request_id`, and `content_hash` to be sure.
 
-    Decide with `POST /api/approval/{instance_id}` before `expires_at` (UTC).
+    Decide with `POST /api/approval/{instance_id}`, or by one's own link, before `expires_at` (UTC). `escalated` says
+    that the reviewers who were asked first have not decided in time.
     """
 
     instance_id: str
@@ -20,13 +26,53 @@ class ReviewRequest(ReviewMessage):
     content: str
     content_hash: str
     expires_at: datetime
+    reviewers: tuple[str, ...] = ("reviewer",)
+    required_approvals: int = 1
+    escalated: bool = False
 
 
-def notify_reviewer(request: ReviewRequest, *, review: ReviewSettings, outbox_dir: Path) -> ReviewReceipt:
-    """Deliver the request to the reviewers and return the receipt. Safe to run twice, see `deliver`.
+class ReviewLink(BaseModel):
+    """The link of one reviewer. Whoever has it can decide in the reviewer's name."""
+
+    reviewer: str
+    url: str
+
+
+class ReviewNotification(ReviewRequest):
+    """What reviewers get: the request, and a link for each of them."""
+
+    links: list[ReviewLink]
+
+
+def notify_reviewer(
+    request: ReviewRequest,
+    *,
+    review: ReviewSettings,
+    outbox_dir: Path,
+    drafts: DraftSettings,
+    signer: LinkSigner,
+    credential: BlobCredential | None = None,
+) -> ReviewReceipt:
+    """Keep the draft for the page behind the links, deliver the request, and return the receipt.
+
+    Safe to run twice: the first draft kept for a request stays, the links come out the same, and see `deliver`.
 
     Raises:
         ReviewWebhookError: The webhook cannot be reached or answered with an error.
-        OSError: The outbox cannot be written.
+        OSError: The outbox, the folder of the drafts or the file with the key of the links cannot be written.
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the draft.
     """
-    return deliver("review_requested", request, review, outbox_dir)
+    draft = KeptDraft(title=request.title, content=request.content)
+    keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
+    links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers]
+    return deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
+
+
+def _claims(request: ReviewRequest, reviewer: str) -> LinkClaims:
+    return LinkClaims(
+        instance_id=request.instance_id,
+        request_id=request.request_id,
+        content_hash=request.content_hash,
+        expires_at=request.expires_at,
+        reviewer=reviewer,
+    )

@@ -1,16 +1,12 @@
 """Publish an approved article: to Blob Storage when an account is configured, else into a folder."""
 
-from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
 from pydantic import BaseModel
 
+from activities.keyed_blobs import BlobCredential, open_blob, upload_once
 from activities.keyed_files import write_once
 from settings import PublishingSettings
-
-if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
 
 
 class Article(BaseModel):
@@ -29,10 +25,7 @@ class PublicationReceipt(BaseModel):
 
 
 def publish_content(
-    article: Article,
-    *,
-    publishing: PublishingSettings,
-    credential: TokenCredential | AzureNamedKeyCredential | None = None,
+    article: Article, *, publishing: PublishingSettings, credential: BlobCredential | None = None
 ) -> PublicationReceipt:
     """Publish the article as Markdown and return its receipt.
 
@@ -48,24 +41,8 @@ def publish_content(
     if publishing.blob_account_url is None:
         path = write_once(publishing.directory, article.key, ".md", markdown)
         return PublicationReceipt(store="folder", location=str(path))
-    # The Azure libraries are imported late: most apps start without them, and they slow a cold start.
-    from azure.identity import DefaultAzureCredential
-    from azure.storage.blob import BlobClient
-
-    if credential is None:
-        credential = DefaultAzureCredential(managed_identity_client_id=publishing.managed_identity_client_id)
-    account_url, container = publishing.blob_account_url, publishing.container
-    with BlobClient(account_url, container, f"{article.key}.md", credential=credential) as blob:
-        return PublicationReceipt(store="blob", location=_upload_once(blob, markdown))
-
-
-def _upload_once(blob: "BlobClient", markdown: bytes) -> str:
-    """Upload under `If-None-Match: *` and return the URL of the blob, new or already there."""
-    from azure.core.exceptions import ResourceExistsError
-    from azure.storage.blob import ContentSettings
-
-    settings = ContentSettings(content_type="text/markdown; charset=utf-8")
-    # An earlier run published it already: that publication stands.
-    with suppress(ResourceExistsError):
-        blob.upload_blob(markdown, overwrite=False, content_settings=settings)
-    return str(blob.url)
+    account_url, container, name = publishing.blob_account_url, publishing.container, f"{article.key}.md"
+    client_id = publishing.managed_identity_client_id
+    with open_blob(account_url, container, name, client_id=client_id, credential=credential) as blob:
+        location = upload_once(blob, markdown, "text/markdown; charset=utf-8")
+    return PublicationReceipt(store="blob", location=location)

@@ -78,7 +78,7 @@ def register_activity(app: AgentFunctionApp, function: Callable[..., BaseModel],
 
 def register_route(
     app: AgentFunctionApp,
-    method: str,
+    method: str | tuple[str, ...],
     template: str,
     handler: Callable[..., Any],
     *,
@@ -87,7 +87,8 @@ def register_route(
 ) -> None:
     """Register an async HTTP function under its own name; `dependencies` fill its keyword-only parameters.
 
-    The handler takes `req`, and `client` where it needs the durable client. What it raises is answered with a problem.
+    It answers one method, or each of several. The handler takes `req`, and `client` where it needs the durable client.
+    What it raises is answered with a problem.
     Without `auth_level` the level of the app applies.
 
     Raises:
@@ -98,7 +99,8 @@ def register_route(
     if "client" in bound.__annotations__:
         function = app.durable_client_input(client_name="client")(function)
     # AgentFunctionApp declares only a part of the signatures it inherits.
-    cast(df.DFApp, app).route(route=template, methods=[method], auth_level=auth_level)(function)
+    methods = [method] if isinstance(method, str) else list(method)
+    cast(df.DFApp, app).route(route=template, methods=methods, auth_level=auth_level)(function)
 
 
 def register_timer(app: AgentFunctionApp, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:

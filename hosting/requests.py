@@ -15,7 +15,7 @@ from hosting.problems import ProblemError, invalid_body
 MAX_BODY_BYTES = 262_144
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approval)(?:/|$)", re.IGNORECASE)
+_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approvals?)(?:/|$)", re.IGNORECASE)
 
 
 def read_body(req: func.HttpRequest) -> bytes:

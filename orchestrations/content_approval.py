@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 import azure.durable_functions as df
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from activities.escalate_for_review import Escalation, escalate_for_review
 from activities.notify_reviewer import ReviewRequest, notify_reviewer
@@ -13,20 +13,37 @@ from activities.review_channel import ReviewReceipt
 from agents import writer
 from agents.writer import Draft
 from hosting.agent_calls import GetAgent, Steps, ask
-from hosting.approvals import ApprovalRequest, Decision, open_request, wait_for_decision
+from hosting.approval_requests import ApprovalRequest, RecordedDecision, ReviewerName
+from hosting.approvals import open_request, wait_for_decision
+from hosting.decision_trail import DecisionTrail
 from hosting.retries import SIDE_EFFECT_RETRY
+from settings import MAX_REVIEWERS, ReviewSettings
 
 
 class ContentApprovalInput(BaseModel):
     """What `content_approval` starts with.
 
-    A draft that nobody decides on within `approval_timeout_hours` is escalated; at most `max_revisions` drafts follow
-    the first one.
+    A draft goes to all `reviewers` and is approved by `required_approvals` of them. When it is not settled within
+    `approval_timeout_hours`, it goes to the `second_reviewer`, whose decision alone counts, for
+    `escalation_timeout_hours`; with neither, it is escalated. At most `max_revisions` drafts follow the first one.
     """
 
     topic: str = Field(min_length=1, max_length=4_000, pattern=r"\S")
     approval_timeout_hours: float = Field(gt=0, le=24 * 365)
     max_revisions: int = Field(ge=0, le=100)
+    reviewers: list[ReviewerName] = Field(default=["reviewer"], min_length=1, max_length=MAX_REVIEWERS)
+    required_approvals: int = Field(default=1, ge=1, le=MAX_REVIEWERS)
+    # Runs that were started without these two have none in their input, and end as they would have then.
+    second_reviewer: ReviewerName | None = None
+    escalation_timeout_hours: float = Field(default=0, ge=0, le=24 * 365)
+
+    @field_validator("required_approvals")
+    @classmethod
+    def _can_be_reached(cls, required: int, info: ValidationInfo) -> int:
+        reviewers = set(info.data.get("reviewers", []))
+        if reviewers and required > len(reviewers):
+            raise ValueError(f"only {len(reviewers)} different reviewers are asked")
+        return required
 
 
 class ContentApprovalOutput(BaseModel):
@@ -34,14 +51,25 @@ class ContentApprovalOutput(BaseModel):
 
     outcome: Literal["published", "rejected", "escalated"]
     draft: Draft | None = None
-    decisions: list[Decision] = []
+    decisions: list[RecordedDecision] = []
     notifications: list[ReviewReceipt] = []
     publication: PublicationReceipt | None = None
     escalation: ReviewReceipt | None = None
 
 
+def approval_defaults(review: ReviewSettings) -> dict[str, Any]:
+    """Return the values of the input that a caller may leave out, as this deployment is set up."""
+    return {
+        "approval_timeout_hours": review.approval_timeout_hours,
+        "max_revisions": review.max_revisions,
+        "reviewers": review.reviewers,
+        "second_reviewer": review.second_reviewer,
+        "escalation_timeout_hours": review.escalation_timeout_hours,
+    }
+
+
 def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
-    """Draft, ask a reviewer, then publish, revise with the feedback, reject, or escalate when nobody decides in time.
+    """Draft, ask reviewers, then publish, revise with the feedback, reject, or escalate when nobody decides in time.
 
     A rejection with feedback is revised as long as revisions are left; one without feedback is final.
 
@@ -52,23 +80,23 @@ def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetA
     request = ContentApprovalInput.model_validate(context.get_input())
     agent = get_agent(context, writer.NAME)
     session = agent.create_session()
+    trail = DecisionTrail(context)
     output = ContentApprovalOutput(outcome="rejected")
     message = f"Write an article about: {request.topic}"
 
     for attempt in range(1, request.max_revisions + 2):
-        context.set_custom_status({"stage": "drafting", "attempt": attempt})
+        trail.show({"stage": "drafting", "attempt": attempt})
         output.draft = yield from ask(agent, message, Draft, session)
-        approval = _open_request(context, output.draft, attempt, request.approval_timeout_hours)
-        notification = _notify(context, output.draft, approval)
-        decision = yield from wait_for_decision(context, approval, notification)
-        context.set_custom_status({"stage": "decided" if decision else "expired", "attempt": attempt})
-        output.notifications.append(ReviewReceipt.model_validate((yield notification)))
+        approval = _open_request(context, request, output.draft, attempt)
+        decision = yield from _review(context, output.draft, approval, trail, output.notifications)
+        if decision is None and request.second_reviewer and request.escalation_timeout_hours:
+            approval = _open_request(context, request, output.draft, attempt, escalated=True)
+            decision = yield from _review(context, output.draft, approval, trail, output.notifications)
 
         if decision is None:
             output.outcome = "escalated"
             output.escalation = yield from _escalate(context, output.draft, approval)
             break
-        output.decisions.append(decision)
         if decision.approved:
             output.outcome = "published"
             output.publication = yield from _publish(context, output.draft, approval)
@@ -77,18 +105,49 @@ def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetA
             break
         message = f"Revise your article. The reviewer's feedback: {decision.feedback}"
 
+    output.decisions = trail.decisions
     return output.model_dump(mode="json")
 
 
 def _open_request(
-    context: df.DurableOrchestrationContext, draft: Draft, attempt: int, timeout_hours: float
+    context: df.DurableOrchestrationContext,
+    request: ContentApprovalInput,
+    draft: Draft,
+    attempt: int,
+    *,
+    escalated: bool = False,
 ) -> ApprovalRequest:
-    expires_at = context.current_utc_datetime + timedelta(hours=timeout_hours)
-    return open_request(context, title=draft.title, content=draft.content, attempt=attempt, expires_at=expires_at)
+    second = request.second_reviewer if escalated else None
+    hours = request.escalation_timeout_hours if escalated else request.approval_timeout_hours
+    return open_request(
+        context,
+        title=draft.title,
+        content=draft.content,
+        attempt=attempt,
+        expires_at=context.current_utc_datetime + timedelta(hours=hours),
+        reviewers=[second] if second else request.reviewers,
+        required_approvals=1 if second else request.required_approvals,
+        escalated=escalated,
+    )
+
+
+def _review(
+    context: df.DurableOrchestrationContext,
+    draft: Draft,
+    approval: ApprovalRequest,
+    trail: DecisionTrail,
+    receipts: list[ReviewReceipt],
+) -> Steps[RecordedDecision | None]:
+    """Put the draft to the reviewers of this request and return what they decide, or None if they do not in time."""
+    notification = _notify(context, draft, approval)
+    decision = yield from wait_for_decision(context, approval, notification, trail)
+    trail.show({"stage": "decided" if decision else "expired", "attempt": approval.attempt})
+    receipts.append(ReviewReceipt.model_validate((yield notification)))
+    return decision
 
 
 def _notify(context: df.DurableOrchestrationContext, draft: Draft, approval: ApprovalRequest) -> Any:
-    """Return the task that sends the whole draft to its reviewer; it is scheduled together with the wait."""
+    """Return the task that sends the whole draft to its reviewers; it is scheduled together with the wait."""
     request = ReviewRequest(
         key=f"{context.instance_id}-{approval.request_id}",
         instance_id=context.instance_id,
@@ -98,6 +157,9 @@ def _notify(context: df.DurableOrchestrationContext, draft: Draft, approval: App
         content=draft.content,
         content_hash=approval.content_hash,
         expires_at=approval.expires_at,
+        reviewers=tuple(approval.reviewers),
+        required_approvals=approval.required_approvals,
+        escalated=approval.escalated,
     )
     return context.call_activity_with_retry(
         notify_reviewer.__name__, SIDE_EFFECT_RETRY, request.model_dump(mode="json")

@@ -1,31 +1,103 @@
-"""`POST /approval/{instance_id}` decides on the draft a run waits with."""
+"""What waits for a human: `GET /approvals` lists it, `POST /approval/{instance_id}` decides on one of it."""
+
+import re
+from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from hosting.approval_decisions import decide, read_approval_body
+from hosting.approval_decisions import Submission, decide, describe_decision, read_decision_body
+from hosting.approval_requests import read_request
+from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
+from hosting.problems import invalid_parameter
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, link
+from hosting.reviewers import read_reviewer
+
+_PAGE = 50
+_LONGEST_PAGE = 200
+_RUNNING = RunQuery(statuses=["Running"])
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
     """Register the routes of approvals."""
-    register_route(app, "POST", "approval/{instance_id}", decide_approval, orchestrations=orchestrations)
+    register_route(app, "GET", "approvals", list_approvals, orchestrations=orchestrations)
+    register_route(
+        app,
+        "POST",
+        "approval/{instance_id}",
+        decide_approval,
+        orchestrations=orchestrations,
+        trusts_app_service=trusts_app_service,
+    )
+
+
+async def list_approvals(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+) -> func.HttpResponse:
+    """List what waits for a human, in no promised order.
+
+    One page is what is found among `limit` running runs, so it may be short, or empty, although there is a next page:
+    nothing is read that the page does not need.
+    """
+    limit, token = _read_limit(req), _read_page_token(req)
+    page = await query_runs(client, orchestrations, _RUNNING, limit, token)
+    found = [_describe(req, status) for status in page.runs]
+    next_token = None if page.next_token is None else seal_token(page.next_token, _RUNNING)
+    approvals = [approval for approval in found if approval is not None]
+    return json_response({"approvals": approvals, "next_page_token": next_token})
 
 
 async def decide_approval(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    trusts_app_service: bool,
 ) -> func.HttpResponse:
-    """Pass a decision to the run, if the run waits for a decision on exactly this draft."""
+    """Decide on the draft a run waits with: 200 once it counts, 202 while that is not known yet."""
     instance_id = req.route_params["instance_id"]
-    decision = await decide(client, orchestrations, instance_id, read_approval_body(req))
+    body = read_decision_body(req)
+    reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
+    submission = Submission(body, reviewer, "api")
+    decision = await decide(client, orchestrations, instance_id, submission)
     location = link(req, "runs", instance_id)
-    accepted = {
-        "instance_id": instance_id,
-        "request_id": decision.request_id,
-        "approved": decision.approved,
-        "status": "accepted",
-        "links": {"self": location},
+    answer = {**describe_decision(instance_id, submission, decision), "links": {"self": location}}
+    if decision is not None:
+        return json_response(answer)
+    return json_response(answer, 202, {"Location": location, "Retry-After": "1"})
+
+
+def _describe(req: func.HttpRequest, status: DurableOrchestrationStatus) -> dict[str, Any] | None:
+    """Return the approval that a run waits for, with links, or None if it waits for none."""
+    request = read_request(status.custom_status)
+    if request is None:
+        return None
+    return {
+        "instance_id": status.instance_id,
+        "orchestration": status.name,
+        **request.model_dump(mode="json", exclude={"kind", "event_name"}),
+        "links": {
+            "run": link(req, "runs", str(status.instance_id)),
+            "decide": link(req, "approval", str(status.instance_id)),
+        },
     }
-    return json_response(accepted, 202, {"Location": location, "Retry-After": "1"})
+
+
+def _read_limit(req: func.HttpRequest) -> int:
+    text = req.params.get("limit", str(_PAGE))
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= _LONGEST_PAGE:
+        raise invalid_parameter("limit", text, f"a whole number from 1 to {_LONGEST_PAGE}")
+    return int(text)
+
+
+def _read_page_token(req: func.HttpRequest) -> str | None:
+    text = req.params.get("page_token")
+    if text is None:
+        return None
+    token = open_token(text, _RUNNING)
+    if token is None:
+        raise invalid_parameter("page_token", text, "the next_page_token of the page before")
+    return token

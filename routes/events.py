@@ -7,27 +7,35 @@ import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from hosting.approval_decisions import decide, read_approval_body
+from hosting.approval_decisions import Submission, decide, read_decision_body
 from hosting.names import is_event_name
 from hosting.problems import ProblemError
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, link, read_json_value
+from hosting.reviewers import read_reviewer
 from hosting.run_status import describe_run, find_run, is_over
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
     """Register the route of events."""
-    register_route(app, "POST", "runs/{instance_id}/events/{name}", raise_run_event, orchestrations=orchestrations)
+    route, trusts = "runs/{instance_id}/events/{name}", trusts_app_service
+    register_route(app, "POST", route, raise_run_event, orchestrations=orchestrations, trusts_app_service=trusts)
 
 
 async def raise_run_event(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    trusts_app_service: bool,
 ) -> func.HttpResponse:
     """Raise the event if the run waits for it now; the event of an approval is checked as any decision is."""
     instance_id, name = req.route_params["instance_id"], req.route_params["name"]
     waiting_for = await _find_wait(client, orchestrations, instance_id, name)
     if waiting_for.get("kind") == "approval":
-        await decide(client, orchestrations, instance_id, read_approval_body(req))
+        body = read_decision_body(req)
+        reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
+        await decide(client, orchestrations, instance_id, Submission(body, reviewer, "event"))
     else:
         await _raise_event(client, orchestrations, instance_id, name, read_json_value(req) if req.get_body() else None)
     location = link(req, "runs", instance_id)

@@ -10,15 +10,14 @@ def test_an_approved_draft_is_published(api: Any, host: Any) -> None:
     waiting_for = api.draft(instance_id)
     assert api.run(instance_id)["links"]["approval"] == f"{host.url}/api/approval/{instance_id}"
 
+    answer = api.decide(instance_id, waiting_for["request_id"], approved=True)
+    assert (answer.status_code, answer.json()["status"]) == (200, "decided")
+    assert answer.json()["links"]["self"] == f"{host.url}/api/runs/{instance_id}"
+    output = api.finish(instance_id)
+    assert output["outcome"] == "published"
     key = f"{instance_id}-{waiting_for['request_id']}"
     asked = json.loads((host.outbox / "reviews" / f"{key}.json").read_text(encoding="utf-8"))
     assert (asked["kind"], asked["content_hash"]) == ("review_requested", waiting_for["content_hash"])
-
-    answer = api.decide(instance_id, waiting_for["request_id"], approved=True)
-    assert answer.status_code == 202
-    assert answer.headers["Location"] == f"{host.url}/api/runs/{instance_id}"
-    output = api.finish(instance_id)
-    assert output["outcome"] == "published"
     path = Path(output["publication"]["location"])
     assert path == host.published / f"{key}.md"
     assert path.read_text(encoding="utf-8") == f"# {asked['title']}\n\n{asked['content']}\n"
@@ -29,7 +28,7 @@ def test_a_rejected_draft_is_revised_and_the_revision_published(api: Any, host: 
     instance_id = api.start("content_approval", {"topic": "black tea"})
     first = api.draft(instance_id)
     feedback = "Mention the samovar."
-    assert api.decide(instance_id, first["request_id"], approved=False, feedback=feedback).status_code == 202
+    assert api.decide(instance_id, first["request_id"], approved=False, feedback=feedback).status_code == 200
     second = api.draft(instance_id, attempt=2)
     assert second["request_id"] != first["request_id"]
     assert second["content_hash"] != first["content_hash"]
@@ -37,10 +36,11 @@ def test_a_rejected_draft_is_revised_and_the_revision_published(api: Any, host: 
     assert "black tea" in second["preview"], "the writer has forgotten the first turn of its session"
 
     late = api.decide(instance_id, first["request_id"], approved=True)
-    assert (late.status_code, late.json()["type"]) == (409, "urn:problem:other-draft-pending")
+    assert (late.status_code, late.json()["type"]) == (409, "urn:problem:already-decided")
     assert late.json()["waiting_for"]["request_id"] == second["request_id"]
+    assert late.json()["decision"]["approved"] is False
 
-    assert api.decide(instance_id, second["request_id"], approved=True).status_code == 202
+    assert api.decide(instance_id, second["request_id"], approved=True).status_code == 200
     output = api.finish(instance_id)
     assert [decision["approved"] for decision in output["decisions"]] == [False, True]
     assert [path.name for path in host.published.glob(f"{instance_id}-*")] == [
@@ -56,7 +56,9 @@ def test_a_rejection_without_feedback_is_final(api: Any, host: Any) -> None:
 
 
 def test_nobody_decides_in_time(api: Any, host: Any) -> None:
-    instance_id = api.start("content_approval", {"topic": "tea", "approval_timeout_hours": 0.3 / 3600})
+    instance_id = api.start(
+        "content_approval", {"topic": "tea", "approval_timeout_hours": 0.3 / 3600, "second_reviewer": None}
+    )
     output = api.finish(instance_id)
     assert output["outcome"] == "escalated"
     escalation = json.loads(Path(output["escalation"]["location"]).read_text(encoding="utf-8"))
@@ -64,13 +66,17 @@ def test_nobody_decides_in_time(api: Any, host: Any) -> None:
     assert list(host.published.glob(f"{instance_id}-*")) == []
 
 
-def test_a_run_that_is_over_takes_no_decision(api: Any) -> None:
+def test_a_run_that_is_over_takes_no_other_decision(api: Any) -> None:
     instance_id = api.start("content_approval", {"topic": "tea"})
     request_id = api.draft(instance_id)["request_id"]
-    api.decide(instance_id, request_id, approved=True)
+    first = api.decide(instance_id, request_id, approved=True)
     api.finish(instance_id)
-    again = api.decide(instance_id, request_id, approved=True)
-    assert (again.status_code, again.json()["type"]) == (409, "urn:problem:run-is-over")
+    assert api.decide(instance_id, request_id, approved=True).json() == first.json()
+    other = api.decide(instance_id, request_id, approved=False)
+    assert (other.status_code, other.json()["type"]) == (409, "urn:problem:already-decided")
+    assert other.json()["decision"] == first.json()["decision"]
+    unknown = api.decide(instance_id, "another", approved=True)
+    assert (unknown.status_code, unknown.json()["type"]) == (409, "urn:problem:run-is-over")
 
 
 def test_a_run_that_waits_for_nothing_takes_no_decision(start_host: Any, api_of: Any) -> None:

@@ -18,7 +18,7 @@ def test_an_approval_outlives_the_host(start_host: Any, api_of: Any) -> None:
     host.start()
     api = api_of(host)
     assert api.draft(instance_id)["request_id"] == request_id
-    assert api.decide(instance_id, request_id, approved=True).status_code == 202
+    assert api.decide(instance_id, request_id, approved=True).status_code == 200
     output = api.finish(instance_id)
     assert output["outcome"] == "published"
     assert [str(path) for path in host.published.iterdir()] == [output["publication"]["location"]]
@@ -29,7 +29,7 @@ def test_a_decision_that_was_accepted_is_not_lost(start_host: Any, api_of: Any) 
     host = start_host()
     instance_id = api_of(host).start("content_approval", {"topic": "tea"})
     request_id = api_of(host).draft(instance_id)["request_id"]
-    assert api_of(host).decide(instance_id, request_id, approved=True).status_code == 202
+    assert api_of(host).decide(instance_id, request_id, approved=True).status_code == 200
     host.restart()
     assert api_of(host).finish(instance_id)["outcome"] == "published"
     assert len(list(host.published.glob("*.md"))) == 1

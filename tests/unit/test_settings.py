@@ -7,7 +7,9 @@ import pytest
 
 from settings import (
     AgentSettings,
+    ApprovalLinkSettings,
     AzureOpenAISettings,
+    DraftSettings,
     FoundrySettings,
     MailSettings,
     McpServerSettings,
@@ -33,6 +35,13 @@ WEBHOOKS = {
     "COMPLETION_WEBHOOK_SECRET": "whsec_" + "QUJD" * 8,
 }
 IN_AZURE = {"WEBSITE_SITE_NAME": "my-app", "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net"}
+LINK_KEY, OLD_LINK_KEY = "k" * 32, "o" * 32
+IN_AZURE = {
+    "WEBSITE_SITE_NAME": "my-app",
+    "SESSION_TABLE_ACCOUNT_URL": "https://a.table.core.windows.net",
+    "PUBLISH_BLOB_ACCOUNT_URL": "https://a.blob.core.windows.net",
+    "APPROVAL_LINK_KEY": LINK_KEY,
+}
 
 
 def problems_of(environ: dict[str, str]) -> tuple[str, ...]:
@@ -47,6 +56,11 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.model == OfflineSettings(latency_seconds=0)
     assert settings.mail == MailSettings(smtp_host=None, smtp_port=587, use_starttls=True)
     assert settings.review == ReviewSettings(webhook_url=None, approval_timeout_hours=24, max_revisions=3)
+    assert settings.review == ReviewSettings(None, 24, 3, ("reviewer",), "second-reviewer", 24)
+    key_file = tmp_path / ".agents" / "approval-link.key"
+    assert settings.approval_links == ApprovalLinkSettings("http://localhost:7071", key_file)
+    assert settings.drafts == DraftSettings(None, "drafts", tmp_path / ".agents" / "drafts")
+    assert not settings.trusts_app_service
     assert settings.publishing.blob_account_url is None
     assert settings.publishing.container == "published"
     assert settings.publishing.directory == tmp_path / "published"
@@ -82,6 +96,15 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "PUBLISH_CONTAINER": "my-posts",
             "PUBLISH_DIR": str(tmp_path / "pub"),
             "SPAM_CONFIDENCE_THRESHOLD": "0.9",
+            "REVIEWERS": "ada, bob",
+            "SECOND_REVIEWER": "eve",
+            "ESCALATION_TIMEOUT_HOURS": "2",
+            "PUBLIC_BASE_URL": "https://app.example.com/",
+            "APPROVAL_LINK_KEY": LINK_KEY,
+            "APPROVAL_LINK_PREVIOUS_KEY": OLD_LINK_KEY,
+            "DRAFT_CONTAINER": "my-drafts",
+            "STATE_DIR": str(tmp_path / "state"),
+            "APP_SERVICE_AUTHENTICATION": "true",
             "AGENT_WAIT_SECONDS": "0",
             "OFFLINE_MODEL_LATENCY_SECONDS": "1.5",
             "AGENT_RETRY_ATTEMPTS": "1",
@@ -102,7 +125,15 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.sessions == SessionSettings(index, None, "0 0 3 * * *")
     assert settings.model == OfflineSettings(latency_seconds=1.5)
     assert settings.mail == MailSettings("mail.example.com", 25, "mailer", "pw", "bot@example.com", use_starttls=False)
-    assert settings.review == ReviewSettings("https://hooks.example.com/x", 0.5, 0)
+    assert settings.review == ReviewSettings("https://hooks.example.com/x", 0.5, 0, ("ada", "bob"), "eve", 2)
+    key_file = tmp_path / "state" / "approval-link.key"
+    links = ApprovalLinkSettings("https://app.example.com", key_file, LINK_KEY, OLD_LINK_KEY)
+    assert settings.approval_links == links
+    assert LINK_KEY not in repr(settings)
+    assert OLD_LINK_KEY not in repr(settings)
+    drafts = DraftSettings("https://a.blob.core.windows.net", "my-drafts", tmp_path / "state" / "drafts", "id")
+    assert settings.drafts == drafts
+    assert settings.trusts_app_service
     assert settings.publishing.blob_account_url == "https://a.blob.core.windows.net"
     assert settings.publishing.container == "my-posts"
     assert settings.publishing.directory == tmp_path / "pub"
@@ -153,7 +184,7 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         (IN_AZURE, "'MODEL_PROVIDER' is missing. In Azure, expected one of azure_openai, foundry, openai."),
         ({**IN_AZURE, "WEBSITE_INSTANCE_ID": "0"}, "'MODEL_PROVIDER' is missing. In Azure"),
         (
-            {**OPENAI, "WEBSITE_SITE_NAME": "my-app"},
+            {**OPENAI, **IN_AZURE, "SESSION_TABLE_ACCOUNT_URL": ""},
             "'SESSION_TABLE_ACCOUNT_URL' is missing. In Azure, set it to the table",
         ),
         ({"SESSION_TABLE_ACCOUNT_URL": "account"}, "'SESSION_TABLE_ACCOUNT_URL' is not a URL."),
@@ -172,6 +203,19 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({**AZURE_OPENAI, "AZURE_OPENAI_ENDPOINT": "https://"}, "'AZURE_OPENAI_ENDPOINT' is not a URL."),
         ({"REVIEW_WEBHOOK_URL": "ftp://x"}, "'REVIEW_WEBHOOK_URL' is not a URL."),
         ({"PUBLISH_BLOB_ACCOUNT_URL": "account"}, "'PUBLISH_BLOB_ACCOUNT_URL' is not a URL."),
+        ({"REVIEWERS": "ada,,bob"}, "'REVIEWERS' is 'ada,,bob'. Expected 1 to 10 different names, with commas."),
+        ({"REVIEWERS": "ada,ada"}, "'REVIEWERS' is 'ada,ada'."),
+        ({"APPROVAL_LINK_KEY": "short"}, "'APPROVAL_LINK_KEY' has 5 characters. Expected 32 or more, at random."),
+        ({"APPROVAL_LINK_PREVIOUS_KEY": "x"}, "'APPROVAL_LINK_PREVIOUS_KEY' has 1 characters."),
+        ({"DRAFT_CONTAINER": "D"}, "'DRAFT_CONTAINER' is 'D'. Expected 3 to 63"),
+        (
+            {**OPENAI, **IN_AZURE, "APPROVAL_LINK_KEY": ""},
+            "'APPROVAL_LINK_KEY' is missing. In Azure, set it to 32 random",
+        ),
+        (
+            {**OPENAI, **IN_AZURE, "PUBLISH_BLOB_ACCOUNT_URL": ""},
+            "'PUBLISH_BLOB_ACCOUNT_URL' is missing. In Azure, set it to",
+        ),
         ({"PUBLISH_CONTAINER": "My_Posts"}, "'PUBLISH_CONTAINER' is 'My_Posts'. Expected 3 to 63"),
         ({"SMTP_PORT": "smtp"}, "'SMTP_PORT' is 'smtp'. Expected a whole number from 1 to 65535."),
         ({"SMTP_PORT": "0"}, "'SMTP_PORT' is '0'."),

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from activities.approval_links import LinkSigner
 from activities.escalate_for_review import Escalation, escalate_for_review
+from activities.kept_drafts import KeptDraft, draft_key, read_draft
 from activities.notify_reviewer import ReviewRequest, notify_reviewer
-from activities.review_channel import ReviewWebhookError
-from settings import ReviewSettings
+from activities.review_channel import ReviewReceipt, ReviewWebhookError
+from settings import ApprovalLinkSettings, DraftSettings, ReviewSettings
+
+KEY = "0123456789abcdef0123456789abcdef"
 
 REQUEST = ReviewRequest(
     key="run-1-r1",
@@ -22,6 +26,7 @@ REQUEST = ReviewRequest(
     content="Tea is wärm.",
     content_hash="0" * 64,
     expires_at=datetime(2026, 1, 2, tzinfo=UTC),
+    reviewers=("ada", "bob"),
 )
 ESCALATION = Escalation(
     key="run-1-r1-escalation",
@@ -31,6 +36,21 @@ ESCALATION = Escalation(
     content="Tea is warm.",
     expired_at=datetime(2026, 1, 2, tzinfo=UTC),
 )
+
+
+def notify(tmp_path: Path, review: ReviewSettings, request: ReviewRequest = REQUEST) -> ReviewReceipt:
+    """Notify the reviewers, with everything the app writes under `tmp_path`."""
+    return notify_reviewer(
+        request, review=review, outbox_dir=tmp_path / "outbox", drafts=drafts_in(tmp_path), signer=signer_in(tmp_path)
+    )
+
+
+def drafts_in(folder: Path) -> DraftSettings:
+    return DraftSettings(blob_account_url=None, container="drafts", directory=folder / "drafts")
+
+
+def signer_in(folder: Path) -> LinkSigner:
+    return LinkSigner(ApprovalLinkSettings("https://app.example.com", folder / "key", KEY))
 
 
 class Receiver(ThreadingHTTPServer):
@@ -72,22 +92,46 @@ def receiver() -> Iterator[Receiver]:
 
 def test_without_a_webhook_each_message_is_one_file(tmp_path: Path) -> None:
     for _ in range(2):
-        notified = notify_reviewer(REQUEST, review=ReviewSettings(), outbox_dir=tmp_path)
-        escalated = escalate_for_review(ESCALATION, review=ReviewSettings(), outbox_dir=tmp_path)
-    files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (tmp_path / "reviews").iterdir()}
+        notified = notify(tmp_path, ReviewSettings())
+        escalated = escalate_for_review(ESCALATION, review=ReviewSettings(), outbox_dir=tmp_path / "outbox")
+    folder = tmp_path / "outbox" / "reviews"
+    files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
+    links = files["run-1-r1.json"].pop("links")
     assert files == {
         "run-1-r1.json": {"kind": "review_requested", **REQUEST.model_dump(mode="json")},
         "run-1-r1-escalation.json": {"kind": "review_escalated", **ESCALATION.model_dump(mode="json")},
     }
-    assert notified.location == str(tmp_path / "reviews" / "run-1-r1.json")
+    assert notified.location == str(folder / "run-1-r1.json")
+    assert [link["reviewer"] for link in links] == ["ada", "bob"]
     assert (escalated.channel, notified.channel) == ("outbox", "outbox")
 
 
+def test_each_reviewer_gets_a_link_of_their_own(receiver: Receiver, tmp_path: Path) -> None:
+    notify(tmp_path, receiver.review)
+    ((_, body),) = receiver.received
+    for link in body["links"]:
+        base, _, token = link["url"].rpartition("/")
+        claims = signer_in(tmp_path).read(token)
+        assert base == "https://app.example.com/api/approvals"
+        assert claims.reviewer == link["reviewer"]
+        assert claims.model_dump(exclude={"reviewer"}) == REQUEST.model_dump(include=set(claims.model_dump()))
+
+
+def test_the_draft_is_kept_whole_and_the_first_one_stays(tmp_path: Path) -> None:
+    notify(tmp_path, ReviewSettings())
+    notify(tmp_path, ReviewSettings(), REQUEST.model_copy(update={"content": "Something else."}))
+    key = draft_key(REQUEST.instance_id, REQUEST.request_id)
+    kept = read_draft(key, drafts_in(tmp_path))
+    assert kept == KeptDraft(title=REQUEST.title, content=REQUEST.content)
+    assert read_draft("another", drafts_in(tmp_path)) is None
+
+
 def test_a_webhook_can_tell_a_repeat_by_its_key(receiver: Receiver, tmp_path: Path) -> None:
-    receipts = [notify_reviewer(REQUEST, review=receiver.review, outbox_dir=tmp_path) for _ in range(2)]
+    receipts = [notify(tmp_path, receiver.review) for _ in range(2)]
     assert receipts[0] == receipts[1]
-    assert receiver.received == [("run-1-r1", {"kind": "review_requested", **REQUEST.model_dump(mode="json")})] * 2
-    assert list(tmp_path.iterdir()) == []
+    assert [key for key, _ in receiver.received] == ["run-1-r1"] * 2
+    assert receiver.received[0] == receiver.received[1]
+    assert not (tmp_path / "outbox").exists()
 
 
 def test_a_refusal_fails_without_showing_the_url(receiver: Receiver, tmp_path: Path) -> None:
@@ -100,5 +144,5 @@ def test_a_refusal_fails_without_showing_the_url(receiver: Receiver, tmp_path: P
 def test_a_webhook_that_is_down_fails_without_showing_the_url(tmp_path: Path, unused_tcp_port: int) -> None:
     review = ReviewSettings(webhook_url=f"http://127.0.0.1:{unused_tcp_port}/hook?token=secret")
     with pytest.raises(ReviewWebhookError, match="cannot be reached") as failure:
-        notify_reviewer(REQUEST, review=review, outbox_dir=tmp_path)
+        notify(tmp_path, review)
     assert "secret" not in str(failure.value)
