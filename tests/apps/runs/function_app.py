@@ -18,7 +18,7 @@ from hosting.registration import (
     register_timer,
 )
 from hosting.run_sweep import sweep_runs
-from routes import approvals, run_control, run_events, runs
+from routes import approvals, events, run_control, runs
 from settings import Settings
 
 FOLDER = Path(os.environ["OUTBOX_DIR"])
@@ -102,6 +102,6 @@ register_activity(app, weigh)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 runs.register(app, orchestrations, settings.completion_webhooks)
 run_control.register(app, orchestrations)
-run_events.register(app, orchestrations)
-approvals.register(app, orchestrations)
+events.register(app, orchestrations, trusts_app_service=False)
+approvals.register(app, orchestrations, trusts_app_service=False)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)
