@@ -85,7 +85,9 @@ def start(flags: list[str]) -> int:
 
 
 def test(flags: list[str]) -> int:
-    return become([ensure_venv(), "-m", "pytest", *flags])
+    # Most tests wait for processes: one more worker than processors. Later flags win: `-n 0` runs them in this process.
+    parallel = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal")
+    return become([ensure_venv(), "-m", "pytest", *parallel, *flags])
 
 
 def lint(_flags: list[str]) -> int:

@@ -34,6 +34,9 @@ async def raise_run_event(
     waiting_for = await _find_wait(client, orchestrations, instance_id, name)
     if waiting_for.get("kind") == "approval":
         body = read_decision_body(req)
+        if body.request_id != waiting_for.get("request_id"):
+            detail = f"The decision names another request than event {name!r} is for. Decide on the one in waiting_for."
+            raise ProblemError(409, "other-draft-pending", detail, waiting_for=waiting_for)
         reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
         await decide(client, orchestrations, instance_id, Submission(body, reviewer, "event"))
     else:

@@ -292,8 +292,11 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
 ) -> None:
     model.script(Slow(Answer("At last."), seconds=1))
     # Nobody listens there: the list of sessions must not cost an answer either.
-    azure = {"WEBSITE_SITE_NAME": "my-app", "SESSION_TABLE_ACCOUNT_URL": "https://127.0.0.1:9"}
-    host = await asyncio.to_thread(start_host, STREAM_WAIT_SECONDS="0.3", **azure, **provider(model))
+    nowhere = "https://127.0.0.1:9"
+    azure = {"SESSION_TABLE_ACCOUNT_URL": nowhere, "PUBLISH_BLOB_ACCOUNT_URL": nowhere, "APPROVAL_LINK_KEY": "k" * 32}
+    host = await asyncio.to_thread(
+        start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **provider(model)
+    )
     reader = EventSource((await asyncio.to_thread(accept, host))["stream"])
     pages = await asyncio.to_thread(lambda: list(reader.pages()))
     assert pages[0] == []

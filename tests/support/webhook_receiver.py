@@ -34,7 +34,10 @@ class WebhookReceiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                length = int(self.headers["Content-Length"])
+                body = self.rfile.read(length)
+                if len(body) < length:  # the sender was killed: it has sent nothing
+                    return
                 receiver.calls.append(Call(self.path, dict(self.headers), body))
                 self.send_response(statuses[min(len(receiver.calls), len(statuses)) - 1])
                 for name, value in headers.items():

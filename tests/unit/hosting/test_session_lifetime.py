@@ -19,7 +19,7 @@ from settings import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub
 
-SHORT = timedelta(milliseconds=100)
+SHORT = timedelta(milliseconds=700)
 
 
 class BrokenIndex(SqliteSessionIndex):
@@ -78,7 +78,7 @@ async def test_an_expired_session_begins_anew_also_before_it_is_swept(index: Sql
     client = ScriptedChatClient(["One."], ["Two."])
     sessions = Sessions(client, SHORT, index)
     sessions.run("a", "1")
-    time.sleep(0.15)
+    time.sleep(0.8)
     sessions.run("a", "2")
     assert [message.text for message in client.seen[-1]] == ["2"]
 
@@ -88,7 +88,7 @@ async def test_the_sweep_ends_a_session_whose_time_is_over_and_no_other(index: S
     sessions.run("a", "1")
     assert sessions.ask("a", "expire") == {"status": "in use"}
     assert (list(sessions.states), await listed(index)) == (["a"], ["a"])
-    time.sleep(0.15)
+    time.sleep(0.8)
     assert sessions.ask("a", "expire") == {"status": "expired"}
     assert (list(sessions.states), await listed(index)) == ([], [])
     # Once more, as after a crash: it must not come into being.
