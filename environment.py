@@ -19,6 +19,11 @@ class Environment:
     def problem(self, name: str, what: str) -> None:
         self.problems.append(f"Setting {name!r} {what}")
 
+    @property
+    def is_in_azure(self) -> bool:
+        """Whether the app runs in Azure."""
+        return self.text("WEBSITE_INSTANCE_ID") is not None or self.text("WEBSITE_SITE_NAME") is not None
+
     def text(self, name: str) -> str | None:
         return self._variables.get(name, "").strip() or None
 
@@ -70,6 +75,15 @@ class Environment:
             self.problem(name, f"is {value!r}. Expected a number of days above 0, at most {most:g}, or never.")
             return default
         return timedelta(days=days)
+
+    def schedule(self, name: str, *, default: str) -> str:
+        """Return a cron expression with seconds."""
+        schedule = self.text(name) or default
+        if len(schedule.split()) != 6:
+            self.problem(
+                name, f"is {schedule!r}. Expected a cron expression of six fields, seconds first: {default!r}."
+            )
+        return schedule
 
     def integer(self, name: str, *, default: int, least: int, most: int) -> int:
         value = self.text(name)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from settings import ApprovalLinkSettings
+from setting_groups.review import ApprovalLinkSettings
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
 _PURPOSE = b"approval-link:"

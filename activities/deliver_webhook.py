@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import httpx
 from pydantic import BaseModel
 
-from settings import CompletionWebhookSettings
+from setting_groups.runs import CompletionWebhookSettings
 
 _TIMEOUT_SECONDS = 30
 _PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!$&'()*+,;=:@%/?A-Za-z0-9._~-]*)?")

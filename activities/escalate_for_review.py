@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from settings import ReviewSettings
+from setting_groups.review import ReviewSettings
 
 
 class Escalation(ReviewMessage):

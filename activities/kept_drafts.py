@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from activities.keyed_blobs import BlobCredential, download, open_blob, upload_once
 from activities.keyed_files import keyed_path, write_once
-from settings import DraftSettings
+from setting_groups.review import DraftSettings
 
 
 class KeptDraft(BaseModel):

@@ -9,7 +9,7 @@ from activities.approval_links import LinkClaims, LinkSigner
 from activities.kept_drafts import KeptDraft, draft_key, keep_draft
 from activities.keyed_blobs import BlobCredential
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from settings import DraftSettings, ReviewSettings
+from setting_groups.review import DraftSettings, ReviewSettings
 
 
 class ReviewRequest(ReviewMessage):

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from activities.keyed_blobs import BlobCredential, open_blob, upload_once
 from activities.keyed_files import write_once
-from settings import PublishingSettings
+from setting_groups.review import PublishingSettings
 
 
 class Article(BaseModel):

@@ -9,7 +9,7 @@ import httpx
 from pydantic import BaseModel
 
 from activities.keyed_files import write_once
-from settings import ReviewSettings
+from setting_groups.review import ReviewSettings
 
 REVIEWS_FOLDER = "reviews"
 _TIMEOUT_SECONDS = 30

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from activities.keyed_files import write_once
-from settings import MailSettings
+from setting_groups.mail import MailSettings
 
 _TIMEOUT_SECONDS = 30
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agent_framework import SupportsChatGetResponse
 
-from settings import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
+from setting_groups.model import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
 
 logger = logging.getLogger(__name__)
 

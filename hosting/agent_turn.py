@@ -50,7 +50,7 @@ from hosting.run_budget import RunBudget
 from hosting.tool_results import trim_text
 from hosting.turn_meter import ModelCallMeter, ToolCallMeter, TurnMeter
 from hosting.turn_part import TurnPart
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from hosting.run_budget import RunBudget
 from hosting.session_index import SessionIndex
 from hosting.session_lifetime import SessionLifetime, ttl_of_agent
 from hosting.tool_retries import ToolRetry
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 
 
 class DurableAgentApp(AgentFunctionApp):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from hosting.model_failures import Failure, TurnFailedError
-from settings import McpServerSettings
+from setting_groups.agents import McpServerSettings
 
 if TYPE_CHECKING:
     import httpx2

@@ -20,7 +20,7 @@ from hosting.names import MCP_TOOL_NAME
 from hosting.tool_results import trim_text
 from hosting.tool_retries import TOOL_RETRY, ToolRetry
 from hosting.turn_meter import IDEMPOTENCY_KEY
-from settings import McpServerSettings
+from setting_groups.agents import McpServerSettings
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult, ContentBlock, Tool

@@ -9,7 +9,7 @@ import azure.functions as func
 from hosting.instance_query import RunQuery, query_runs
 from hosting.registration import OrchestrationTable
 from hosting.run_control import purge
-from settings import RunSettings
+from setting_groups.runs import RunSettings
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hosting.session_index import SessionIndex
-from settings import SessionIndexSettings, SqliteIndexSettings, TableIndexSettings
+from setting_groups.sessions import SessionIndexSettings, SqliteIndexSettings, TableIndexSettings
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient

@@ -3,7 +3,7 @@
 import logging
 
 from hosting.streams import StreamStore
-from settings import RedisStreamSettings, SqliteStreamSettings, StreamStoreSettings
+from setting_groups.sessions import RedisStreamSettings, SqliteStreamSettings, StreamStoreSettings
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from hosting.approval_requests import ApprovalRequest, RecordedDecision, Reviewe
 from hosting.approvals import open_request, wait_for_decision
 from hosting.decision_trail import DecisionTrail
 from hosting.retries import SIDE_EFFECT_RETRY
-from settings import MAX_REVIEWERS, ReviewSettings
+from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 
 
 class ContentApprovalInput(BaseModel):

@@ -20,7 +20,7 @@ from hosting.requests import json_response, read_body, read_json_object, read_mo
 from hosting.reviewer_page import HEADERS, message_page, outcome_page, request_page
 from hosting.reviewers import read_reviewer
 from hosting.run_status import find_run
-from settings import DraftSettings
+from setting_groups.review import DraftSettings
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _JSON_TYPE = "application/json"

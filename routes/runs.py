@@ -20,7 +20,7 @@ from hosting.run_history import Step, read_steps
 from hosting.run_starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from hosting.run_status import describe_run, find_run, is_over, state_of
 from hosting.run_view import names_of_agents, view_run
-from settings import CompletionWebhookSettings
+from setting_groups.runs import CompletionWebhookSettings
 
 _POLL_SECONDS = "1"
 # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.

@@ -14,6 +14,7 @@ LAYERS = [
     {"hosting"},
     {"activities", "agents", "chat_clients"},
     {"settings"},
+    {"setting_groups"},
     {"environment"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}

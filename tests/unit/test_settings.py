@@ -5,27 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from settings import (
-    AgentSettings,
-    ApprovalLinkSettings,
-    AzureOpenAISettings,
-    DraftSettings,
-    FoundrySettings,
-    MailSettings,
-    McpServerSettings,
-    ModelSettings,
-    OfflineSettings,
-    OpenAISettings,
+from setting_groups.agents import AgentSettings, McpServerSettings
+from setting_groups.mail import MailSettings
+from setting_groups.model import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
+from setting_groups.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
+from setting_groups.runs import TriageSettings
+from setting_groups.sessions import (
     RedisStreamSettings,
-    ReviewSettings,
     SessionSettings,
-    Settings,
-    SettingsError,
     SqliteIndexSettings,
     SqliteStreamSettings,
     TableIndexSettings,
-    TriageSettings,
 )
+from settings import Settings, SettingsError
 
 AZURE_OPENAI = {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}
 FOUNDRY = {"FOUNDRY_PROJECT_ENDPOINT": "https://r.services.ai.azure.com/api/projects/p", "FOUNDRY_MODEL": "chat"}

@@ -13,7 +13,7 @@ from agent_framework.exceptions import ChatClientException
 from agents.spam_detector import SpamVerdict, create_spam_detector
 from agents.writer import INSTRUCTIONS, create_writer
 from chat_clients.factory import create_chat_client
-from settings import OpenAISettings
+from setting_groups.model import OpenAISettings
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from activities.approval_links import ForgedLinkError, LinkClaims, LinkSigner
-from settings import ApprovalLinkSettings
+from setting_groups.review import ApprovalLinkSettings
 
 KEY, NEW_KEY = "k" * 32, "n" * 32
 CLAIMS = LinkClaims(

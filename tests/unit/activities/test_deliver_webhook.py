@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from activities.deliver_webhook import WebhookDelivery, WebhookDeliveryError, deliver_webhook, is_allowed_url, sign
-from settings import CompletionWebhookSettings
+from setting_groups.runs import CompletionWebhookSettings
 from tests.support.webhook_receiver import WebhookReceiver
 
 PREFIXES = ("https://hooks.example.com/", "https://other.example.com:8443/runs/")

@@ -5,7 +5,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 
 from activities.kept_drafts import KeptDraft, draft_key, keep_draft, read_draft
-from settings import DraftSettings
+from setting_groups.review import DraftSettings
 
 DRAFT = KeptDraft(title="Tea", content="Tea is wärm.\r\n\x00\u202e")
 OTHER = KeptDraft(title="Tea", content="Something else.")

@@ -4,7 +4,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 
 from activities.publish_content import Article, publish_content
-from settings import PublishingSettings
+from setting_groups.review import PublishingSettings
 
 ARTICLE = Article(key="run-1-r1", title="Tea", content="Tea is wärm.")
 

@@ -13,7 +13,7 @@ from activities.escalate_for_review import Escalation, escalate_for_review
 from activities.kept_drafts import KeptDraft, draft_key, read_draft
 from activities.notify_reviewer import ReviewRequest, notify_reviewer
 from activities.review_channel import ReviewReceipt, ReviewWebhookError
-from settings import ApprovalLinkSettings, DraftSettings, ReviewSettings
+from setting_groups.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
 
 KEY = "0123456789abcdef0123456789abcdef"
 

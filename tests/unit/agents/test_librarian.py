@@ -1,7 +1,7 @@
 from agents.librarian import NAME, create_librarian
 from chat_clients.offline import OfflineChatClient
 from hosting.mcp_tools import McpTools
-from settings import McpServerSettings
+from setting_groups.agents import McpServerSettings
 
 SERVER = McpServerSettings("https://example.com/mcp", token="s3cret")
 

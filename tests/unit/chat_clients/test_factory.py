@@ -12,7 +12,7 @@ from openai import AsyncAzureOpenAI
 
 from chat_clients.factory import create_chat_client
 from chat_clients.offline import OfflineChatClient
-from settings import AzureOpenAISettings, FoundrySettings, OfflineSettings, OpenAISettings
+from setting_groups.model import AzureOpenAISettings, FoundrySettings, OfflineSettings, OpenAISettings
 
 ENDPOINT = "https://resource.openai.azure.com"
 PROJECT = "https://resource.services.ai.azure.com/api/projects/project"

@@ -11,7 +11,7 @@ from hosting.agent_entity import create_agent_entity
 from hosting.agent_turn import Turns
 from hosting.conversation import load_state
 from hosting.session_lifetime import SessionLifetime
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub
 

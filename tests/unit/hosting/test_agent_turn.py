@@ -13,7 +13,7 @@ from hosting.conversation import find_failure, session_usage, stored_bytes
 from hosting.model_failures import Failure
 from hosting.run_budget import RunBudget
 from hosting.turn_meter import IDEMPOTENCY_KEY
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 
 SETTINGS = AgentSettings(retry_seconds=30, stall_seconds=5)

@@ -19,7 +19,7 @@ from hosting.conversation import (
     was_compacted,
 )
 from hosting.model_failures import Failure
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 
 USAGE = UsageDetails(input_token_count=10, output_token_count=5, total_token_count=15)

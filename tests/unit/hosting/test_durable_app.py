@@ -12,7 +12,7 @@ from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.offline import OfflineChatClient
 from hosting.durable_app import DurableAgentApp
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 
 
 def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:

@@ -13,7 +13,7 @@ from hosting.mcp_tools import McpServer, McpTools
 from hosting.model_failures import TurnFailedError
 from hosting.tool_retries import ToolRetry, call_with_retries
 from hosting.turn_meter import IDEMPOTENCY_KEY
-from settings import McpServerSettings
+from setting_groups.agents import McpServerSettings
 from tests.support.mcp_server_process import McpServerProcess
 
 NOWHERE = McpServerSettings("http://127.0.0.1:9/mcp", connect_seconds=2)

@@ -16,7 +16,7 @@ from hosting.pending_turn import MOST_PARTS, allow_approvals, decide, find_free_
 from hosting.run_budget import RunBudget
 from hosting.tool_requests import ToolDecision, ToolRequest, record_requests, recorded_requests, requests_of_run
 from hosting.turn_meter import IDEMPOTENCY_KEY
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import USAGE, ScriptedChatClient, agent_with, call
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)

@@ -15,7 +15,7 @@ from hosting.agent_turn import Turns
 from hosting.session_index import SessionIndex
 from hosting.session_index_sqlite import SqliteSessionIndex
 from hosting.session_lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub
 

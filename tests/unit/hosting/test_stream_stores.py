@@ -18,7 +18,7 @@ from hosting.stream_redis import RedisStreamStore
 from hosting.stream_sqlite import SqliteStreamStore
 from hosting.stream_stores import create_stream_store
 from hosting.streams import END, PAGE_EVENTS, Cursor, StoredEvent, StreamEvent, StreamId, StreamStore, StreamTakenError
-from settings import RedisStreamSettings, SqliteStreamSettings
+from setting_groups.sessions import RedisStreamSettings, SqliteStreamSettings
 from tests.support.redis_server import PASSWORD, RedisServer
 
 STREAM = StreamId("Writer", "s1", "a" * 40)

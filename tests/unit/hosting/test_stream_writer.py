@@ -15,7 +15,7 @@ from hosting.conversation import find_failure
 from hosting.stream_sqlite import SqliteStreamStore
 from hosting.stream_writer import StreamCallback
 from hosting.streams import Cursor, StoredEvent, StreamEvent, StreamId
-from settings import AgentSettings
+from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 
 STREAM = StreamId("Test", "s1", "r1")

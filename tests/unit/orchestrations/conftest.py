@@ -20,7 +20,7 @@ from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
 from hosting.registration import Orchestration, register_orchestration
-from settings import OfflineSettings
+from setting_groups.model import OfflineSettings
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
 TIMER = 5
