@@ -80,9 +80,8 @@ class Environment:
         """Return a cron expression with seconds."""
         schedule = self.text(name) or default
         if len(schedule.split()) != 6:
-            self.problem(
-                name, f"is {schedule!r}. Expected a cron expression of six fields, seconds first: {default!r}."
-            )
+            expected = f"a cron expression of six fields, seconds first: {default!r}"
+            self.problem(name, f"is {schedule!r}. Expected {expected}.")
         return schedule
 
     def integer(self, name: str, *, default: int, least: int, most: int) -> int:
