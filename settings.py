@@ -1,7 +1,8 @@
 """Read every setting of the app once, at start-up, into frozen typed groups.
 
-`Settings.from_environ`, with `setting_groups/`, is all of the app that knows the names of environment variables. It reads
-all of them before it complains, so that one start shows everything there is to fix. An empty variable counts as not set.
+`Settings.from_environ`, with `setting_groups/`, is all of the app that knows the names of environment variables. It
+reads all of them before it complains, so that one start shows everything there is to fix. An empty variable counts as
+not set.
 """
 
 from collections.abc import Mapping, Sequence
