@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from tests.support.host_process import REPOSITORY
+from tests.support.ports import free_port, listens
 
 EXAMPLE = REPOSITORY / "examples" / "library_server.py"
 FAULTY = REPOSITORY / "tests" / "support" / "faulty_library.py"
-
-_START_SECONDS = 30
 
 
 class McpServerProcess:
     """Runs the example's server, or the one whose documents go wrong: `diary` is then the file of its calls."""
 
     def __init__(self, diary: Path | None = None, token: str | None = None) -> None:
-        self._port = _free_port()
+        self._port = free_port()
         self._command = [sys.executable, str(EXAMPLE), "--port", str(self._port)]
         if diary is not None:
             self._command = [sys.executable, str(FAULTY), str(self._port), str(diary), *([token] if token else [])]
@@ -38,13 +35,8 @@ class McpServerProcess:
             AssertionError: It ended, or did not listen in time; its output is that of the test.
         """
         self._process = subprocess.Popen(self._command)
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError(f"{self._command} did not start")
+        if not listens(self._process, self._port):
+            raise AssertionError(f"{self._command} did not start")
 
     def kill(self) -> None:
         """End the process at once."""
@@ -52,10 +44,3 @@ class McpServerProcess:
         if process is not None:
             process.kill()
             process.wait(timeout=20)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
-import time
 from pathlib import Path
 
-_START_SECONDS = 10
+from tests.support.ports import free_port, listens
+
 PASSWORD = "test-password"
 
 
@@ -17,7 +16,7 @@ class RedisServer:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _free_port()
+        self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,13 +34,8 @@ class RedisServer:
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self._port), "--requirepass", PASSWORD]
         command += ["--save", "", "--appendonly", "no", "--dir", str(self._folder), "--logfile", str(log)]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_SECONDS
-        while time.monotonic() < deadline and self._process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self._port)) == 0:
-                    return
-            time.sleep(0.02)
-        raise AssertionError(f"redis-server did not start:\n{log.read_text() if log.exists() else ''}")
+        if not listens(self._process, self._port):
+            raise AssertionError(f"redis-server did not start:\n{log.read_text() if log.exists() else ''}")
 
     def kill(self) -> None:
         """End the server at once."""
@@ -54,10 +48,3 @@ class RedisServer:
 def is_installed() -> bool:
     """Say whether this machine has a `redis-server`."""
     return shutil.which("redis-server") is not None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
