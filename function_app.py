@@ -42,6 +42,7 @@ from routes import (
     approvals,
     events,
     health,
+    openapi,
     run_control,
     runs,
     sessions,
@@ -111,5 +112,6 @@ events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, model_provider=settings.model.provider)
+openapi.register(app)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

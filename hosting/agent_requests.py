@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import azure.functions as func
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from hosting.contracts import IDEMPOTENCY, Parameter
 from hosting.names import is_session_id
 from hosting.problems import ProblemError, invalid_fields
 from hosting.requests import read_body, read_idempotency_key, read_json_object, read_model
@@ -24,11 +25,25 @@ def _read_flag(value: object) -> object:
     return _WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
-Flag = Annotated[bool, Field(strict=True), BeforeValidator(_read_flag)]
+Flag = Annotated[
+    bool, Field(strict=True), BeforeValidator(_read_flag), WithJsonSchema({"enum": [True, False, *_WORDS]})
+]
+"""True or false, in JSON or as a word."""
+
+
+RUN_PARAMETERS = (
+    Parameter("session_id", str, "The session, in the place of the field of the body."),
+    Parameter("wait_for_response", Flag, "Whether to wait for the answer, in the place of the field of the body."),
+    Parameter(WAIT_HEADER, Flag, "The same as `wait_for_response`, before it.", "header"),
+    IDEMPOTENCY,
+)
 
 
 class AgentRunBody(BaseModel):
-    """The JSON body of a request to run an agent. `thread_id` is the old name of `session_id`."""
+    """The JSON body of a request to run an agent. `thread_id` is the old name of `session_id`.
+
+    Each field may also be written in camelCase.
+    """
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
