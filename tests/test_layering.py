@@ -67,6 +67,7 @@ FOUNDATIONS = {
         "agent_turn",
         "agent_entity",
         "agent_directory",
+        "agent_requests",
         "agent_replies",
         "session_view",
         "streams",
