@@ -35,6 +35,8 @@ from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
+from orchestrations.multi_agent import MultiAgentInput, multi_agent
+from orchestrations.single_agent import SingleAgentInput, single_agent
 from routes import (
     agent_tools,
     agents,
@@ -42,8 +44,10 @@ from routes import (
     approvals,
     events,
     health,
+    openapi,
     run_control,
     runs,
+    samples,
     sessions,
     streams,
     tool_approvals,
@@ -63,7 +67,8 @@ outbox, trusts = settings.outbox_dir, settings.trusts_app_service
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
-orchestrations = OrchestrationTable([triage, content_approvals])
+patterns = [Orchestration(single_agent, SingleAgentInput), Orchestration(multi_agent, MultiAgentInput)]
+orchestrations = OrchestrationTable([triage, content_approvals, *patterns])
 
 app = DurableAgentApp(
     agent_settings=settings.agents,
@@ -111,5 +116,7 @@ events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, model_provider=settings.model.provider)
+samples.register(app, orchestrations, trusts_app_service=trusts)
+openapi.register(app)
 register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

@@ -3,9 +3,10 @@
 The durable agent of the framework reports a failed model call as an answer that has an `error` content and no text.
 """
 
-from collections.abc import Callable, Generator
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
+import azure.durable_functions as df
 from agent_framework import AgentResponse, AgentSession
 from agent_framework_durabletask import DurableAIAgent
 from pydantic import BaseModel
@@ -57,14 +58,50 @@ def ask(
     """
     task = agent.run(message, session=session, options={"response_format": answer_model})
     try:
-        response = yield task
-    except (TypeError, ValueError) as error:
-        # The package reads the answer before anybody can look for the error content, and trips over its absence.
-        (entity_call,) = task.children
-        raise_if_failed(agent.name, entity_call.result)
-        raise AnswerError(f"Agent {agent.name!r} did not answer with a {answer_model.__name__}.") from error
-    raise_if_failed(agent.name, response)
-    return answer_model.model_validate(response.value)
+        yield task
+    except (TypeError, ValueError):
+        _raise_why(agent, task, answer_model)
+    return _read_answer(agent, task, answer_model)
+
+
+def ask_together(
+    context: df.DurableOrchestrationContext,
+    agents: Sequence[DurableAIAgent[Any]],
+    message: str,
+    answer_model: type[AnswerT],
+) -> Steps[list[AnswerT]]:
+    """Have several agents answer the same message at the same time, each in a new session; use with `yield from`.
+
+    The answers come in the order of the agents. When one fails, the others' answers are not waited for.
+
+    Raises:
+        AgentError: A model call failed.
+        AnswerError: An answer does not fit the model.
+    """
+    tasks = [agent.run(message, options={"response_format": answer_model}) for agent in agents]
+    try:
+        yield context.task_all(tasks)
+    except (TypeError, ValueError):
+        for agent, task in zip(agents, tasks, strict=True):
+            if isinstance(task.result, Exception):
+                _raise_why(agent, task, answer_model)
+        raise
+    return [_read_answer(agent, task, answer_model) for agent, task in zip(agents, tasks, strict=True)]
+
+
+def _read_answer(agent: DurableAIAgent[Any], task: Any, answer_model: type[AnswerT]) -> AnswerT:
+    raise_if_failed(agent.name, task.result)
+    return answer_model.model_validate(task.result.value)
+
+
+def _raise_why(agent: DurableAIAgent[Any], task: Any, answer_model: type[BaseModel]) -> NoReturn:
+    """Raise what the exception in the task means.
+
+    The package reads an answer before anybody can look for the error content in it, and trips over its absence.
+    """
+    (entity_call,) = task.children
+    raise_if_failed(agent.name, entity_call.result)
+    raise AnswerError(f"Agent {agent.name!r} did not answer with a {answer_model.__name__}.") from task.result
 
 
 def raise_if_failed(agent: str, answer: AgentResponse | dict[str, Any]) -> None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import azure.functions as func
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from hosting.contracts import IDEMPOTENCY, Parameter
 from hosting.names import is_session_id
 from hosting.problems import ProblemError, invalid_fields
-from hosting.requests import read_body, read_idempotency_key, read_json_object, read_model
+from hosting.requests import read_idempotency_key, read_json_object, read_model, read_text
 from hosting.run_budget import RunBudget
 
 WAIT_HEADER = "x-ms-wait-for-response"
@@ -24,11 +25,25 @@ def _read_flag(value: object) -> object:
     return _WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
-Flag = Annotated[bool, Field(strict=True), BeforeValidator(_read_flag)]
+Flag = Annotated[
+    bool, Field(strict=True), BeforeValidator(_read_flag), WithJsonSchema({"enum": [True, False, *_WORDS]})
+]
+"""True or false, in JSON or as a word."""
+
+
+RUN_PARAMETERS = (
+    Parameter("session_id", str, "The session, in the place of the field of the body."),
+    Parameter("wait_for_response", Flag, "Whether to wait for the answer, in the place of the field of the body."),
+    Parameter(WAIT_HEADER, Flag, "The same as `wait_for_response`, before it.", "header"),
+    IDEMPOTENCY,
+)
 
 
 class AgentRunBody(BaseModel):
-    """The JSON body of a request to run an agent. `thread_id` is the old name of `session_id`."""
+    """The JSON body of a request to run an agent. `thread_id` is the old name of `session_id`.
+
+    Each field may also be written in camelCase.
+    """
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -85,7 +100,7 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = media_type == "application/json" or media_type.endswith("+json")
     key = read_idempotency_key(req)
-    body = read_model(_rename(read_json_object(req)) if is_json else {"message": _read_text(req)}, AgentRunBody)
+    body = read_model(_rename(read_json_object(req)) if is_json else {"message": read_text(req)}, AgentRunBody)
     return AgentRunRequest(
         message=body.message,
         session_id=_choose_session_id(body, req.params, key),
@@ -113,13 +128,6 @@ def _rename(body: Mapping[str, Any]) -> dict[str, Any]:
 def _camel_case(name: str) -> str:
     first, *others = name.split("_")
     return first + "".join(word.capitalize() for word in others)
-
-
-def _read_text(req: func.HttpRequest) -> str:
-    try:
-        return read_body(req).decode()
-    except UnicodeDecodeError as error:
-        raise ProblemError(400, "invalid-text", "The request body is not UTF-8 text.") from error
 
 
 def _accepted_types(req: func.HttpRequest) -> set[str]:
@@ -165,10 +173,12 @@ def _choose_wait(body: AgentRunBody, req: func.HttpRequest) -> bool:
         "query wait_for_response": req.params.get("wait_for_response"),
         "query waitForResponse": req.params.get("waitForResponse"),
     }
-    for place, text in places.items():
-        if text is not None:
-            wait = _read_flag(text)
-            if not isinstance(wait, bool):
-                raise invalid_fields([{"field": place, "message": f"{text!r} is not true or false"}])
-            return wait
-    return body.wait_for_response
+    wishes = [wish for place, text in places.items() if (wish := _read_wish(place, text)) is not None]
+    return wishes[0] if wishes else body.wait_for_response
+
+
+def _read_wish(place: str, text: str | None) -> bool | None:
+    wish = None if text is None else _read_flag(text)
+    if wish is not None and not isinstance(wish, bool):
+        raise invalid_fields([{"field": place, "message": f"{text!r} is not true or false"}])
+    return wish

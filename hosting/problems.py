@@ -13,9 +13,33 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import azure.functions as func
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 logger = logging.getLogger(__name__)
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field or parameter."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error as in RFC 9457; further members depend on its `type`.
+
+    `error` repeats `detail` for clients of the generated routes, `errors` lists every wrong field or parameter.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: str
+    errors: list[FieldError] = []
 
 
 class ProblemError(Exception):
@@ -36,17 +60,18 @@ class ProblemError(Exception):
         self.members = members
 
     def to_response(self, url: str) -> func.HttpResponse:
-        """Return the answer to the request for `url`. `error` repeats `detail` for clients of the generated routes."""
-        body = {
-            "type": f"urn:problem:{self.kind}",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-            "instance": urlsplit(url).path,
-            "error": self.detail,
+        """Return the answer to the request for `url`."""
+        problem = Problem(
+            type=f"urn:problem:{self.kind}",
+            title=HTTPStatus(self.status).phrase,
+            status=self.status,
+            detail=self.detail,
+            instance=urlsplit(url).path,
+            error=self.detail,
             **self.members,
-        }
-        return func.HttpResponse(json.dumps(body), status_code=self.status, mimetype="application/problem+json")
+        )
+        body = json.dumps(problem.model_dump(mode="json", exclude_unset=True))
+        return func.HttpResponse(body, status_code=self.status, mimetype="application/problem+json")
 
 
 def invalid_fields(errors: Sequence[Mapping[str, str]]) -> ProblemError:

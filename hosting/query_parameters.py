@@ -27,7 +27,7 @@ def read_time(req: func.HttpRequest, name: str) -> datetime | None:
         ProblemError: 400, it is no ISO 8601 time.
     """
     text = req.params.get(name)
-    if not text:
+    if text is None:
         return None
     try:
         time = datetime.fromisoformat(text)

@@ -4,9 +4,11 @@
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -15,7 +17,11 @@ from pydantic import BaseModel
 
 from hosting.binding import bind, bind_activity
 from hosting.completion_reports import reporting_end
+from hosting.contracts import Contracts, HttpRoute
 from hosting.problems import answer_problems
+
+# The app is a class of the package's own, which has no place for them.
+_routes: WeakKeyDictionary[AgentFunctionApp, list[HttpRoute]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +88,14 @@ def register_route(
     template: str,
     handler: Callable[..., Any],
     *,
+    contract: Contracts,
     auth_level: func.AuthLevel | None = None,
     **dependencies: Any,
 ) -> None:
     """Register an async HTTP function under its own name; `dependencies` fill its keyword-only parameters.
 
     It answers one method, or each of several. The handler takes `req`, and `client` where it needs the durable client.
-    What it raises is answered with a problem.
+    What it raises is answered with a problem. `contract` and the docstring of the handler go into the OpenAPI document.
     Without `auth_level` the level of the app applies.
 
     Raises:
@@ -99,8 +106,16 @@ def register_route(
     if "client" in bound.__annotations__:
         function = app.durable_client_input(client_name="client")(function)
     # AgentFunctionApp declares only a part of the signatures it inherits.
-    methods = [method] if isinstance(method, str) else list(method)
+    methods = (method,) if isinstance(method, str) else method
     cast(df.DFApp, app).route(route=template, methods=methods, auth_level=auth_level)(function)
+    description, is_anonymous = inspect.getdoc(handler) or "", auth_level is func.AuthLevel.ANONYMOUS
+    route = HttpRoute(methods, template, handler.__name__, description, contract, is_anonymous)
+    _routes.setdefault(app, []).append(route)
+
+
+def registered_routes(app: AgentFunctionApp) -> Sequence[HttpRoute]:
+    """Return what `register_route` has registered on the app, in order; later routes join the same list."""
+    return _routes.setdefault(app, [])
 
 
 def register_timer(app: AgentFunctionApp, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:

@@ -48,6 +48,18 @@ def read_json_value(req: func.HttpRequest) -> Any:
     return body
 
 
+def read_text(req: func.HttpRequest) -> str:
+    """Return the body of the request as text.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not UTF-8.
+    """
+    try:
+        return read_body(req).decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "invalid-text", "The request body is not UTF-8 text.") from error
+
+
 def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
     """Return the JSON object in the body of the request.
 

@@ -26,7 +26,7 @@ def _check_address(text: str) -> str:
 class Email(BaseModel):
     """An e-mail that came in. `message_id` is its Message-ID header, so that the reply joins the thread."""
 
-    sender: Annotated[str, Field(max_length=320), AfterValidator(_check_address)]
+    sender: Annotated[str, Field(max_length=320, pattern=r"[^@\s]@[^@\s]"), AfterValidator(_check_address)]
     subject: str = Field(default="", max_length=1_000)
     body: str = Field(default="", max_length=100_000)
     message_id: str | None = Field(default=None, max_length=998, pattern=r"^[\x21-\x7e]+$")

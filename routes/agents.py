@@ -11,9 +11,22 @@ from agent_framework_durabletask import RunRequest
 
 from hosting.agent_answers import check_same_run, describe_answer, describe_request, find_agent_run
 from hosting.agent_directory import AgentDescription, AgentDirectory
+from hosting.agent_models import (
+    AgentAccepted,
+    AgentAnswer,
+    AgentFailure,
+    AgentList,
+    AgentSummary,
+    AgentWaiting,
+    McpServerSummary,
+    OutputModel,
+    answer_of,
+    run_body_of,
+)
 from hosting.agent_replies import Reply, read_reply, wait_for_reply
-from hosting.agent_requests import AgentRunRequest, read_agent_request
+from hosting.agent_requests import RUN_PARAMETERS, AgentRunRequest, read_agent_request
 from hosting.agent_runs import send_message
+from hosting.contracts import Contract
 from hosting.correlation import correlation_id_for, new_correlation_id
 from hosting.model_failures import Failure
 from hosting.pending_turn import PendingTurn
@@ -32,42 +45,27 @@ _STATUS_OF_FAILURE = {
     "approval_expired": 410,
     "answer_compacted": 410,
 }
+_FAILURES = {status: (AgentFailure,) for status in (409, 410, 422, 502)}
+_TEXT = "text/plain"
 
 
 def register(app: AgentFunctionApp, wait_seconds: float) -> None:
     """Register the routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
     agents = AgentDirectory(app.agents)
-    register_route(app, "GET", "agents", list_agents, agents=agents)
-    register_route(app, "POST", "agents/{agent}/run", run_agent, agents=agents, wait_seconds=wait_seconds)
+    register_route(app, "GET", "agents", list_agents, contract=Contract({200: (AgentList,)}), agents=agents)
+    runs = {agent.name: _run_contract(agent) for agent in agents.describe()}
+    register_route(
+        app, "POST", "agents/{agent}/run", run_agent, contract=runs, agents=agents, wait_seconds=wait_seconds
+    )
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}"
-    register_route(app, "GET", template, get_agent_response, agents=agents)
+    later = Contract({200: (AgentAnswer,), 202: (AgentAccepted, AgentWaiting), **_FAILURES}, problems=(422,))
+    register_route(app, "GET", template, get_agent_response, contract=later, agents=agents)
 
 
 async def list_agents(req: func.HttpRequest, *, agents: AgentDirectory) -> func.HttpResponse:
     """List the agents with what they do, what they can be asked for, and where to reach them."""
-    listing = [
-        {
-            "name": agent.name,
-            "description": agent.description,
-            "tools": list(agent.tools),
-            "mcp_servers": [
-                {
-                    "name": server.name,
-                    "url": server.address,
-                    "allowed_tools": None if server.allowed_tools is None else sorted(server.allowed_tools),
-                }
-                for server in agent.mcp_servers
-            ],
-            "output_models": [
-                {"name": name, "default": name == agent.default_output, "schema": model.model_json_schema()}
-                for name, model in agent.output_models.items()
-            ],
-            "budget": agent.budget.model_dump(),
-            "links": {"run": link(req, "agents", agent.name, "run")},
-        }
-        for agent in agents.describe()
-    ]
-    return json_response({"agents": listing})
+    listing = AgentList(agents=[_summarize(req, agent) for agent in agents.describe()])
+    return json_response(listing.model_dump(mode="json", by_alias=True))
 
 
 async def run_agent(
@@ -108,6 +106,37 @@ async def get_agent_response(
     if reply.pending is not None:
         return _answer_waiting(req, found.agent, run, link(req, *path), reply.pending)
     return _answer(run, reply, found.agent, plain_text=False)
+
+
+def _run_contract(agent: AgentDescription) -> Contract:
+    return Contract(
+        {200: (answer_of(agent), _TEXT), 202: (AgentAccepted, AgentWaiting, _TEXT), **_FAILURES},
+        bodies=(run_body_of(agent), _TEXT),
+        parameters=RUN_PARAMETERS,
+        problems=(404, 422),
+    )
+
+
+def _summarize(req: func.HttpRequest, agent: AgentDescription) -> AgentSummary:
+    return AgentSummary(
+        name=agent.name,
+        description=agent.description,
+        tools=list(agent.tools),
+        mcp_servers=[
+            McpServerSummary(
+                name=server.name,
+                url=server.address,
+                allowed_tools=None if server.allowed_tools is None else sorted(server.allowed_tools),
+            )
+            for server in agent.mcp_servers
+        ],
+        output_models=[
+            OutputModel(name=name, default=name == agent.default_output, json_schema=model.model_json_schema())
+            for name, model in agent.output_models.items()
+        ],
+        budget=agent.budget,
+        links={"run": link(req, "agents", agent.name, "run")},
+    )
 
 
 def _to_run_request(request: AgentRunRequest, agent: AgentDescription) -> RunRequest:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 import azure.durable_functions as df
@@ -13,7 +14,9 @@ from pydantic import BaseModel, Field, StrictBool
 from activities.approval_links import ForgedLinkError, LinkClaims, LinkSigner
 from activities.kept_drafts import KeptDraft, draft_key, read_draft
 from hosting.approval_decisions import DecisionBody, RequestState, Submission, decide, describe_decision
+from hosting.approval_models import DecisionAnswer
 from hosting.approval_requests import RecordedDecision, hash_content
+from hosting.contracts import Contract, Form
 from hosting.problems import ProblemError, invalid_fields
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, read_body, read_json_object, read_model
@@ -24,6 +27,7 @@ from setting_groups.review import DraftSettings
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
 _JSON_TYPE = "application/json"
+_PAGE_TYPE = "text/html"
 _VERDICTS = {"approve": True, "reject": False}
 _TITLES = {403: "This link is not valid", 410: "This link is no longer valid"}
 
@@ -33,6 +37,13 @@ class LinkDecision(BaseModel):
 
     approved: StrictBool
     feedback: str | None = Field(default=None, max_length=10_000)
+
+
+class LinkForm(BaseModel):
+    """The form of the page, by which a decision is taken without JSON."""
+
+    decision: Literal["approve", "reject"]
+    feedback: str = Field(default="", max_length=10_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,20 @@ class Links:
 
 def register(app: AgentFunctionApp, links: Links) -> None:
     """Register the routes of signed links. They are anonymous: the token is the credential."""
-    anonymous = func.AuthLevel.ANONYMOUS
-    register_route(app, ("GET", "HEAD"), "approvals/{token}", show_approval, auth_level=anonymous, links=links)
-    register_route(app, "POST", "approvals/{token}", decide_by_link, auth_level=anonymous, links=links)
+    template, anonymous = "approvals/{token}", func.AuthLevel.ANONYMOUS
+    shown = Contract({status: (_PAGE_TYPE,) for status in (200, 403, 409, 410, 503)})
+    register_route(app, ("GET", "HEAD"), template, show_approval, contract=shown, auth_level=anonymous, links=links)
+    decided = Contract(
+        {
+            200: (DecisionAnswer,),
+            202: (DecisionAnswer, _PAGE_TYPE),
+            303: (),
+            **{status: (_PAGE_TYPE,) for status in (400, 403, 409, 410, 413, 415, 503)},
+        },
+        bodies=(LinkDecision, Form(LinkForm)),
+        problems=(403, 409, 410, 415),
+    )
+    register_route(app, "POST", template, decide_by_link, contract=decided, auth_level=anonymous, links=links)
 
 
 async def show_approval(

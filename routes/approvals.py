@@ -8,8 +8,10 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from hosting.approval_decisions import Submission, decide, describe_decision, read_decision_body
+from hosting.approval_decisions import DecisionBody, Submission, decide, describe_decision, read_decision_body
+from hosting.approval_models import ApprovalPage, DecisionAnswer
 from hosting.approval_requests import read_request
+from hosting.contracts import PAGE_TOKEN, Contract, page_size
 from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
 from hosting.problems import invalid_parameter
 from hosting.registration import OrchestrationTable, register_route
@@ -23,12 +25,14 @@ _RUNNING = RunQuery(statuses=["Running"])
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
     """Register the routes of approvals."""
-    register_route(app, "GET", "approvals", list_approvals, orchestrations=orchestrations)
+    listing = Contract({200: (ApprovalPage,)}, parameters=(page_size(_PAGE, _LONGEST_PAGE), PAGE_TOKEN))
+    register_route(app, "GET", "approvals", list_approvals, contract=listing, orchestrations=orchestrations)
     register_route(
         app,
         "POST",
         "approval/{instance_id}",
         decide_approval,
+        contract=Contract({200: (DecisionAnswer,), 202: (DecisionAnswer,)}, bodies=(DecisionBody,), problems=(409,)),
         orchestrations=orchestrations,
         trusts_app_service=trusts_app_service,
     )

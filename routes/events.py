@@ -8,18 +8,27 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
 from hosting.approval_decisions import Submission, decide, read_decision_body
+from hosting.contracts import Contract
 from hosting.names import is_event_name
 from hosting.problems import ProblemError
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, link, read_json_value
 from hosting.reviewers import read_reviewer
+from hosting.run_models import EventAccepted, EventPayload
 from hosting.run_status import describe_run, find_run, is_over
 
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
     """Register the route of events."""
-    route, trusts = "runs/{instance_id}/events/{name}", trusts_app_service
-    register_route(app, "POST", route, raise_run_event, orchestrations=orchestrations, trusts_app_service=trusts)
+    register_route(
+        app,
+        "POST",
+        "runs/{instance_id}/events/{name}",
+        raise_run_event,
+        contract=Contract({202: (EventAccepted,)}, bodies=(EventPayload,), body_required=False, problems=(409,)),
+        orchestrations=orchestrations,
+        trusts_app_service=trusts_app_service,
+    )
 
 
 async def raise_run_event(

@@ -10,10 +10,12 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, Field
 
+from hosting.contracts import IDEMPOTENCY, Contract
 from hosting.problems import ProblemError
 from hosting.registration import OrchestrationTable, register_route
 from hosting.requests import json_response, link, read_body, read_idempotency_key, read_json_object, read_model
 from hosting.run_control import ask_for, purge, wait_for_state
+from hosting.run_models import ChangeAccepted, Run, RunAccepted
 from hosting.run_starts import RunStarts, instance_id_for, new_instance_id
 from hosting.run_status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
 from hosting.run_view import names_of_agents, view_run
@@ -53,16 +55,23 @@ _OVER = ("Completed", "Failed", "Terminated")
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
     """Register the routes that change runs."""
-    one, agents = "runs/{instance_id}", names_of_agents(app.agents)
+    one = "runs/{instance_id}"
+    changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": names_of_agents(app.agents)}
+    change = Contract(
+        {200: (Run,), 202: (ChangeAccepted,)}, bodies=(ReasonBody,), body_required=False, problems=(409, 501)
+    )
     for handler, name in (
         (cancel_run, "cancel"),
         (suspend_run, "suspend"),
         (resume_run, "resume"),
         (rewind_run, "rewind"),
     ):
-        register_route(app, "POST", f"{one}/{name}", handler, orchestrations=orchestrations, agents=agents)
-    register_route(app, "POST", f"{one}/restart", restart_run, orchestrations=orchestrations, starts=RunStarts())
-    register_route(app, "DELETE", one, delete_run, orchestrations=orchestrations)
+        register_route(app, "POST", f"{one}/{name}", handler, contract=change, **changing)
+    restart = Contract({202: (RunAccepted,)}, parameters=(IDEMPOTENCY,), problems=(409, 422))
+    restarting: dict[str, Any] = {"orchestrations": orchestrations, "starts": RunStarts()}
+    register_route(app, "POST", f"{one}/restart", restart_run, contract=restart, **restarting)
+    deletion = Contract({204: ()}, problems=(409, 501))
+    register_route(app, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations)
 
 
 async def cancel_run(

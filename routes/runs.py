@@ -2,14 +2,17 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import Field
 
 from activities.deliver_webhook import is_allowed_url
+from hosting.contracts import IDEMPOTENCY, PAGE_TOKEN, Contract, Parameter, page_size
 from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
 from hosting.problems import ProblemError, invalid_parameter
 from hosting.query_parameters import read_time, read_whole_number, read_words
@@ -17,6 +20,7 @@ from hosting.registration import Orchestration, OrchestrationTable, register_rou
 from hosting.requests import json_response, link, read_idempotency_key, read_json_object
 from hosting.run_control import wait_for_state
 from hosting.run_history import Step, read_steps
+from hosting.run_models import Run, RunAccepted, RunHistory, RunPage, start_body_of
 from hosting.run_starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from hosting.run_status import describe_run, find_run, is_over, state_of
 from hosting.run_view import names_of_agents, view_run
@@ -30,6 +34,12 @@ _LARGEST_PAGE = 200
 _STATUSES = ("Pending", "Running", "Suspended", "Completed", "Failed", "Terminated")
 _NOT_LISTED = {"input", "output"}
 _OUTPUT_CHARACTERS = 2_000
+_OUTPUTS = Parameter("outputs", Annotated[int, Field(ge=0, le=1)], "1 to show what came out of each step.")
+_START_PARAMETERS = (
+    Parameter("wait", Annotated[int, Field(ge=0, le=_LONGEST_WAIT_SECONDS)], "How many seconds to wait for the end."),
+    Parameter("webhook", str, "The URL to tell when the run has ended; it must be one of those that are allowed."),
+    IDEMPOTENCY,
+)
 
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, webhooks: CompletionWebhookSettings) -> None:
@@ -37,10 +47,13 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, webhooks
     one, agents = "runs/{instance_id}", names_of_agents(app.agents)
     dependencies: dict[str, Any] = {"orchestrations": orchestrations, "agents": agents}
     starting = {**dependencies, "starts": RunStarts(), "webhooks": webhooks}
-    register_route(app, "POST", "runs/{orchestration}", start_run, **starting)
-    register_route(app, "GET", "runs", list_runs, orchestrations=orchestrations)
-    register_route(app, "GET", one, get_run_status, **dependencies)
-    register_route(app, "GET", f"{one}/history", get_run_history, **dependencies)
+    starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations}
+    register_route(app, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
+    listing = Contract({200: (RunPage,)}, parameters=_list_parameters(orchestrations))
+    register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations)
+    register_route(app, "GET", one, get_run_status, contract=Contract({200: (Run,)}), **dependencies)
+    history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,))
+    register_route(app, "GET", f"{one}/history", get_run_history, contract=history, **dependencies)
 
 
 async def start_run(
@@ -181,6 +194,22 @@ def _add_usage(steps: list[Step]) -> dict[str, int]:
         for name, count in step.usage.items():
             total[name] = total.get(name, 0) + count
     return total
+
+
+def _start_contract(orchestration: Orchestration) -> Contract:
+    body = start_body_of(orchestration)
+    return Contract({200: (Run,), 202: (RunAccepted,)}, bodies=(body,), parameters=_START_PARAMETERS, problems=(422,))
+
+
+def _list_parameters(orchestrations: OrchestrationTable) -> tuple[Parameter, ...]:
+    return (
+        Parameter("orchestration", Literal[tuple(orchestrations.names)], "Only runs of this orchestration."),
+        Parameter("status", str, f"Only runs in one of these states, separated by commas: {', '.join(_STATUSES)}."),
+        Parameter("created_from", datetime, "Only runs that were started then or later."),
+        Parameter("created_to", datetime, "Only runs that were started then or before."),
+        page_size(_PAGE, _LARGEST_PAGE),
+        PAGE_TOKEN,
+    )
 
 
 def _find_orchestration(orchestrations: OrchestrationTable, name: str) -> Orchestration:

@@ -9,6 +9,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentSessionId
 
 from hosting.agent_directory import AgentDirectory
+from hosting.contracts import PAGE_TOKEN, Contract, page_size
 from hosting.names import is_session_id
 from hosting.polling import poll
 from hosting.problems import ProblemError, invalid_parameter
@@ -16,6 +17,7 @@ from hosting.query_parameters import read_whole_number
 from hosting.registration import register_route
 from hosting.requests import json_response, link
 from hosting.session_index import PageStart, SessionIndex
+from hosting.session_models import Session, SessionChange, SessionPage
 from hosting.session_view import StoredSession, describe_session, find_session, has_turns, utc_text
 
 _PAGE = 50
@@ -28,10 +30,12 @@ _POLL_SECONDS = "1"
 def register(app: AgentFunctionApp, index: SessionIndex) -> None:
     """Register the routes of sessions."""
     agents, one = AgentDirectory(app.agents), "agents/{agent}/sessions/{session}"
-    register_route(app, "GET", "agents/{agent}/sessions", list_sessions, agents=agents, index=index)
-    register_route(app, "GET", one, get_session, agents=agents)
-    register_route(app, "DELETE", one, delete_session, agents=agents, index=index)
-    register_route(app, "POST", f"{one}/reset", reset_session, agents=agents, index=index)
+    listing = Contract({200: (SessionPage,)}, parameters=(page_size(_PAGE, _LARGEST_PAGE), PAGE_TOKEN))
+    deletion, reset = Contract({204: (), 202: (SessionChange,)}), Contract({200: (Session,), 202: (SessionChange,)})
+    register_route(app, "GET", "agents/{agent}/sessions", list_sessions, contract=listing, agents=agents, index=index)
+    register_route(app, "GET", one, get_session, contract=Contract({200: (Session,)}), agents=agents)
+    register_route(app, "DELETE", one, delete_session, contract=deletion, agents=agents, index=index)
+    register_route(app, "POST", f"{one}/reset", reset_session, contract=reset, agents=agents, index=index)
 
 
 async def list_sessions(req: func.HttpRequest, *, agents: AgentDirectory, index: SessionIndex) -> func.HttpResponse:

@@ -7,15 +7,18 @@ and the client comes back for more with the id of the last one, as every `EventS
 import json
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
+from pydantic import Field
 
 from hosting.agent_answers import AgentRun, describe_answer, find_agent_run
 from hosting.agent_directory import AgentDirectory
 from hosting.agent_replies import Reply, read_reply
+from hosting.contracts import Contract, Parameter
+from hosting.names import STREAM_CURSOR
 from hosting.problems import ProblemError
 from hosting.registration import register_route
 from hosting.stream_reader import Page, StreamReader
@@ -23,6 +26,15 @@ from hosting.streams import Cursor, StreamId, StreamStore
 
 # The id of the event that ends a stream, in the place of a cursor.
 _ENDED = "ended"
+_LAST_EVENT = Annotated[str, Field(pattern=f"^({STREAM_CURSOR.pattern}|{_ENDED}|)$")]
+_CONTRACT = Contract(
+    {200: ("text/event-stream",), 204: ()},
+    parameters=(
+        Parameter("Last-Event-ID", _LAST_EVENT, "The id of the last event you got; what follows is sent.", "header"),
+        Parameter("last_event_id", _LAST_EVENT, "The same for clients that cannot send the header."),
+    ),
+    problems=(422,),
+)
 # How soon an EventSource comes back: each page costs this, and a page without events was waited for.
 _RETRY_MILLISECONDS = 100
 
@@ -31,7 +43,8 @@ def register(app: AgentFunctionApp, store: StreamStore | None, wait_seconds: flo
     """Register the route; `wait_seconds` is how long a response waits for its first event."""
     agents = AgentDirectory(app.agents)
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
-    register_route(app, "GET", template, stream_agent_response, agents=agents, store=store, wait_seconds=wait_seconds)
+    dependencies: dict[str, Any] = {"agents": agents, "store": store, "wait_seconds": wait_seconds}
+    register_route(app, "GET", template, stream_agent_response, contract=_CONTRACT, **dependencies)
 
 
 async def stream_agent_response(

@@ -11,7 +11,9 @@ from pydantic import BaseModel, Field, StrictBool
 
 from hosting.agent_directory import AgentDirectory
 from hosting.agent_entity import DecisionMessage
+from hosting.agent_models import ToolDecisionAccepted
 from hosting.agent_replies import read_session
+from hosting.contracts import Contract
 from hosting.names import is_session_id, is_tool_request_id
 from hosting.pending_turn import find_pending, find_request
 from hosting.problems import ProblemError
@@ -34,7 +36,8 @@ class ToolDecisionBody(BaseModel):
 def register(app: AgentFunctionApp) -> None:
     """Register the route; each tool declares itself whether it needs an approval."""
     template = "agents/{agent}/sessions/{session}/approvals/{request_id}"
-    register_route(app, "POST", template, decide_tool_approval, agents=AgentDirectory(app.agents))
+    contract = Contract({202: (ToolDecisionAccepted,)}, bodies=(ToolDecisionBody,), problems=(409,))
+    register_route(app, "POST", template, decide_tool_approval, contract=contract, agents=AgentDirectory(app.agents))
 
 
 async def decide_tool_approval(

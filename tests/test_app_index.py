@@ -47,12 +47,13 @@ def names_of(functions: list[dict[str, Any]], trigger: str) -> set[str]:
 
 
 def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> None:
-    assert names_of(functions, "orchestrationTrigger") == {"email_triage", "content_approval"}
+    orchestrations = {"email_triage", "content_approval", "single_agent", "multi_agent"}
+    assert names_of(functions, "orchestrationTrigger") == orchestrations
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"}
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
     assert len(names_of(functions, "activityTrigger")) == 6
     assert names_of(functions, "timerTrigger") == {"sweep_sessions", "sweep_runs"}
-    assert len(names_of(functions, "httpTrigger")) == 25
+    assert len(names_of(functions, "httpTrigger")) == 35
     tools = {"Writer", "SpamDetector", "Researcher"}
     assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}
 
@@ -88,7 +89,7 @@ def may_both_match(first: str, second: str) -> bool:
 def test_no_request_matches_two_functions(functions: list[dict[str, Any]]) -> None:
     routes = [function for function in functions if function["type"] == "httpTrigger"]
     templates = [route["route"] for route in routes]
-    assert [t for t in templates if not re.fullmatch(r"(\{\w+\}|[\w-]+)(/(\{\w+\}|[\w-]+))*", t)] == []
+    assert [t for t in templates if not re.fullmatch(r"(\{\w+\}|[\w.-]+)(/(\{\w+\}|[\w-]+))*", t)] == []
     overlaps = [
         (first["name"], second["name"])
         for first, second in combinations(routes, 2)

@@ -15,7 +15,8 @@ from tests.support.host_process import HostProcess
 from tests.support.mcp_server_process import McpServerProcess
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", "docs/agents.md"]
+# test_http_api_docs.py runs the stories of docs/http-api.md, which come before.
+PAGES = ["README.md", "docs/agents.md", "docs/http-api.md#OpenAPI"]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PREFIXES = ("http://localhost:7071", "localhost:7071")
 # Each curl tells its status on stderr, where no pipe takes it.
@@ -35,8 +36,10 @@ def full_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]
 
 
 def commands_of(page: str) -> str:
-    """Return the blocks of a page that talk to the app, as one script."""
-    blocks = BLOCK.findall((ROOT / page).read_text(encoding="utf-8"))
+    """Return the blocks of a page that talk to the app, as one script; `page#Heading` begins at that section."""
+    file, _, heading = page.partition("#")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    blocks = BLOCK.findall(text[text.index(f"\n## {heading}\n") :] if heading else text)
     return "\n".join(block for block in blocks if "curl" in block)
 
 

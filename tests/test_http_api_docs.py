@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "http-api.md").read_text(encoding="utf-8")
-RUNS, APPROVALS = DOCUMENT.split("\n## Approvals\n")
+STORIES = DOCUMENT.partition("\n## OpenAPI\n")[0]
+RUNS, APPROVALS = STORIES.split("\n## Approvals\n")
 COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 

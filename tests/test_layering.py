@@ -24,6 +24,7 @@ RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 FOUNDATIONS = {
     "hosting": [
         "names",
+        "contracts",
         "problems",
         "requests",
         "binding",
@@ -66,6 +67,7 @@ FOUNDATIONS = {
         "agent_turn",
         "agent_entity",
         "agent_directory",
+        "agent_requests",
         "agent_replies",
         "session_view",
         "streams",

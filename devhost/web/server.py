@@ -56,7 +56,8 @@ class Server:
         self._management = management
         self._mcp = mcp
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_route("*", "/{path:.*}", self._handle)
+        # A line break in a path, as %0A, is no reason for aiohttp to answer by itself.
+        app.router.add_route("*", "/{path:(?s:.*)}", self._handle)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE_SECONDS)
 
     async def start(self, listener: socket.socket) -> None:

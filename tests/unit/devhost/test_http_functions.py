@@ -37,7 +37,17 @@ def test_another_method_is_404_and_not_405(http: httpx.Client, method: str) -> N
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/api", "/api/", "/api/no-such-function", "/only-get", "/api/mirror/a/b", "/api/only-get/x", "/favicon.ico"],
+    [
+        "/",
+        "/api",
+        "/api/",
+        "/api/no-such-function",
+        "/only-get",
+        "/api/mirror/a/b",
+        "/api/only-get/x",
+        "/favicon.ico",
+        "/api/a%0Ab",
+    ],
 )
 def test_no_function_is_404_with_an_empty_body(http: httpx.Client, path: str) -> None:
     response = http.get(path)

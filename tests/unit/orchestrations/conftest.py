@@ -16,6 +16,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel
 
 from agents.email_assistant import create_email_assistant
+from agents.researcher import create_researcher
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
@@ -75,15 +76,13 @@ class Replay:
 
     def asked(self, agent: str) -> dict[str, Any]:
         """Return the request the agent's entity was sent last."""
-        (action,) = [leaf for leaf in self.open.values() if leaf["actionType"] == ENTITY_CALL]
-        assert action["instanceId"].startswith(f"@dafx-{agent.lower()}@")
+        action = self.open[self._call_of(agent)]
         request: dict[str, Any] = {"entity": action["instanceId"], **json.loads(action["input"])}
         return request
 
     def answer(self, agent: str, answer: BaseModel | AgentResponse | dict[str, Any]) -> None:
         """Let the agent answer with a model, or its entity with this very response."""
-        self.asked(agent)
-        (number,) = [number for number, leaf in self.open.items() if leaf["actionType"] == ENTITY_CALL]
+        number = self._call_of(agent)
         del self.open[number]
         if isinstance(answer, BaseModel):
             answer = AgentResponse(messages=[Message("assistant", [answer.model_dump_json()])])
@@ -111,6 +110,12 @@ class Replay:
         """What the run waits for according to its custom status."""
         waiting_for: dict[str, Any] = self.state["customStatus"]["waiting_for"]
         return waiting_for
+
+    def _call_of(self, agent: str) -> int:
+        """Return the id of the one open call of the agent."""
+        calls = [number for number, leaf in self.open.items() if leaf["actionType"] == ENTITY_CALL]
+        (number,) = [n for n in calls if self.open[n]["instanceId"].startswith(f"@dafx-{agent.lower()}@")]
+        return number
 
     def _find(self, name: str) -> tuple[int, dict[str, Any]]:
         (found,) = [(n, leaf) for n, leaf in self.open.items() if leaf.get("functionName") == name]
@@ -183,8 +188,10 @@ def start() -> Callable[..., Replay]:
 
     def register_and_start(orchestration: Orchestration, run_input: dict[str, Any]) -> Replay:
         client = create_chat_client(OfflineSettings())
-        agents = [create_writer(client), create_spam_detector(client), create_email_assistant(client)]
-        app = AgentFunctionApp(agents=[*agents], enable_http_endpoints=False, enable_health_check=False)
+        creators = (create_writer, create_spam_detector, create_email_assistant, create_researcher)
+        app = AgentFunctionApp(
+            agents=[create(client) for create in creators], enable_http_endpoints=False, enable_health_check=False
+        )
         register_orchestration(app, orchestration)
         # AgentFunctionApp declares only a part of what it inherits.
         functions = cast(df.DFApp, app).get_functions()

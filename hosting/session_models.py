@@ -1,0 +1,70 @@
+"""The JSON that the routes of sessions answer with, as models for the OpenAPI document.
+
+A member with a default may be left out.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+
+class SessionSummary(BaseModel):
+    """A session in the list of an agent's sessions."""
+
+    session_id: str
+    used_at: datetime
+    expires_at: datetime | None
+    links: dict[str, str]
+
+
+class SessionPage(BaseModel):
+    """Sessions of an agent, the last used first. The token is for the next page, null at the end."""
+
+    sessions: list[SessionSummary]
+    next_page_token: str | None
+
+
+class ToolCall(BaseModel):
+    """A tool that the agent called in a turn."""
+
+    name: str
+    arguments: dict[str, Any] | None
+    result: Any
+
+
+class Turn(BaseModel):
+    """One message to the agent and its reply."""
+
+    correlation_id: str | None
+    message: str
+    started_at: datetime | None
+    ended_at: datetime | None
+    usage: dict[str, int]
+    response: str | None
+    tool_calls: list[ToolCall]
+    status: Literal["success", "failed", "unknown"]
+    error_code: str = ""
+    error: str = ""
+
+
+class Session(BaseModel):
+    """A conversation, turn by turn. `summary` stands for the turns before the first one that is shown."""
+
+    agent: str
+    session_id: str
+    used_at: datetime | None
+    expires_at: datetime | None
+    usage: dict[str, int]
+    summary: str | None
+    turns: list[Turn]
+    links: dict[str, str]
+
+
+class SessionChange(BaseModel):
+    """The session answers the messages that came before first; then it is cleared or ended."""
+
+    agent: str
+    session_id: str
+    status: Literal["deleting", "resetting"]
+    links: dict[str, str]
