@@ -133,19 +133,20 @@ def test_unknown_agents_and_sessions_are_404(api: Api) -> None:
 def test_sessions_end_by_time_also_over_a_kill(start_host: Any, api_of: Any) -> None:
     host = start_host(SESSION_TTL_DAYS=str(3 * SECONDS), SESSION_SWEEP_SCHEDULE=EVERY_SECOND)
     http = api_of(host).http
-    for session in ("a", "b", "kept"):
+    for session in ("a", "b"):
         run(http, session, "Hello")
     host.restart()
-    turns = 1
-    deadline = time.monotonic() + 6
-    while time.monotonic() < deadline:
-        turns += 1
-        assert run(http, "kept", "Still here")["message_count"] == 2 * turns
-        time.sleep(1)
-    assert listed(http) == ["kept"]
+    turns = []
+
+    def only_the_used_one_is_left() -> bool:
+        turns.append(run(http, "kept", "Still here")["message_count"])
+        return listed(http) == ["kept"] and len(turns) > 60
+
+    wait_until(only_the_used_one_is_left)
+    assert turns == [2 * (number + 1) for number in range(len(turns))]
     assert [http.get(f"/api/agents/Writer/sessions/{name}").status_code for name in ("a", "b")] == [404, 404]
     assert run(http, "a", "Hello again")["message_count"] == 2
-    assert "2 sessions have expired" in host.output()
+    assert host.output().count("have expired") >= 1
 
 
 def test_an_expired_session_is_not_shown_before_it_is_swept(start_host: Any, api_of: Any) -> None:
