@@ -35,8 +35,8 @@ from hosting.stream_stores import create_stream_store
 from hosting.stream_writer import StreamCallback
 from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from orchestrations.multi_agent import MultiAgentInput, multi_agent
-from orchestrations.single_agent import SingleAgentInput, single_agent
+from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
+from orchestrations.text_refinement import TextRefinementInput, text_refinement
 from routes import (
     agent_tools,
     agents,
@@ -67,7 +67,7 @@ outbox, trusts = settings.outbox_dir, settings.trusts_app_service
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
-patterns = [Orchestration(single_agent, SingleAgentInput), Orchestration(multi_agent, MultiAgentInput)]
+patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 orchestrations = OrchestrationTable([triage, content_approvals, *patterns])
 
 app = DurableAgentApp(

@@ -24,10 +24,11 @@ from hosting.run_starts import new_instance_id, stored_input_for
 from hosting.run_status import describe_run, find_run
 from orchestrations.content_approval import ContentApprovalOutput, content_approval
 from orchestrations.email_triage import EmailTriageOutput, email_triage
-from orchestrations.multi_agent import multi_agent
-from orchestrations.single_agent import SingleAgentOutput, single_agent
+from orchestrations.parallel_answers import parallel_answers
+from orchestrations.text_refinement import TextRefinementOutput, text_refinement
 
 _TOPIC = "learning"
+_TEXT = ("text/plain",)
 _EmailId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=64)]
 
 
@@ -111,8 +112,15 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trust
         ValueError: The app does not have an orchestration that they need.
     """
     for sample, orchestration, run, show, bodies, shown in (
-        ("singleagent", single_agent, run_single_agent_sample, show_single_agent_sample, (), SampleStatus),
-        ("multiagent", multi_agent, run_multi_agent_sample, show_multi_agent_sample, ("text/plain",), SampleStatus),
+        ("singleagent", text_refinement, run_single_agent_sample, show_single_agent_sample, (), SampleStatus),
+        (
+            "multiagent",
+            parallel_answers,
+            run_multi_agent_sample,
+            show_multi_agent_sample,
+            ("text/plain",),
+            SampleStatus,
+        ),
         ("spamdetection", email_triage, run_spam_sample, show_spam_sample, (SpamDetectionBody,), SampleStatus),
         ("hitl", content_approval, run_hitl_sample, show_hitl_sample, (HitlBody,), HitlStatus),
     ):
@@ -178,7 +186,7 @@ async def show_single_agent_sample(
     req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationTable
 ) -> func.HttpResponse:
     """Tell how the run is; `output` is the improved paragraph."""
-    return await _show(req, client, runs, lambda output: SingleAgentOutput.model_validate(output).improved.content)
+    return await _show(req, client, runs, lambda output: TextRefinementOutput.model_validate(output).improved.content)
 
 
 async def show_multi_agent_sample(

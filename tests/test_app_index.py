@@ -47,7 +47,7 @@ def names_of(functions: list[dict[str, Any]], trigger: str) -> set[str]:
 
 
 def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> None:
-    orchestrations = {"email_triage", "content_approval", "single_agent", "multi_agent"}
+    orchestrations = {"email_triage", "content_approval", "text_refinement", "parallel_answers"}
     assert names_of(functions, "orchestrationTrigger") == orchestrations
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"}
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}

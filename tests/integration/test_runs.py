@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-ORCHESTRATIONS = {"email_triage", "content_approval", "single_agent", "multi_agent"}
+ORCHESTRATIONS = {"email_triage", "content_approval", "text_refinement", "parallel_answers"}
 BODY = {"email": {"sender": "ada@example.com", "subject": "Hi", "body": "Hello"}}
 
 

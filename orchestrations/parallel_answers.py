@@ -9,8 +9,8 @@ from agents import researcher, writer
 from hosting.agent_calls import GetAgent, Steps, ask_together
 
 
-class MultiAgentInput(BaseModel):
-    """What `multi_agent` starts with."""
+class ParallelAnswersInput(BaseModel):
+    """What `parallel_answers` starts with."""
 
     question: str = Field(min_length=1, max_length=4_000, pattern=r"\S")
 
@@ -21,21 +21,21 @@ class Answer(BaseModel):
     text: str
 
 
-class MultiAgentOutput(BaseModel):
+class ParallelAnswersOutput(BaseModel):
     """The answer of each agent, by its role."""
 
     writer: str
     researcher: str
 
 
-def multi_agent(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
+def parallel_answers(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
     """Ask Writer and Researcher at the same time, each in a session of its own, and return both answers.
 
     Raises:
         AgentError: A model call failed.
         AnswerError: An answer does not have the form that was asked for.
     """
-    request = MultiAgentInput.model_validate(context.get_input())
+    request = ParallelAnswersInput.model_validate(context.get_input())
     agents = [get_agent(context, writer.NAME), get_agent(context, researcher.NAME)]
     written, researched = yield from ask_together(context, agents, request.question, Answer)
-    return MultiAgentOutput(writer=written.text, researcher=researched.text).model_dump(mode="json")
+    return ParallelAnswersOutput(writer=written.text, researcher=researched.text).model_dump(mode="json")

@@ -6,15 +6,15 @@ import pytest
 from agent_framework import AgentResponse, Content, Message
 
 from hosting.registration import Orchestration
-from orchestrations.multi_agent import Answer, MultiAgentInput, multi_agent
+from orchestrations.parallel_answers import Answer, ParallelAnswersInput, parallel_answers
 
-MULTI = Orchestration(multi_agent, MultiAgentInput)
+PARALLEL = Orchestration(parallel_answers, ParallelAnswersInput)
 ANSWERS = {"Writer": Answer(text="Once upon a time."), "Researcher": Answer(text="Nothing is known.")}
 
 
 @pytest.mark.parametrize("order", list(permutations(ANSWERS)))
 def test_both_are_asked_at_once_and_may_answer_in_any_order(start: Callable[..., Any], order: tuple[str, ...]) -> None:
-    run = start(MULTI, {"question": "What is tea?"})
+    run = start(PARALLEL, {"question": "What is tea?"})
     sessions = {run.asked(agent)["entity"] for agent in ANSWERS}
     for agent in order:
         assert not run.state["isDone"]
@@ -30,7 +30,7 @@ def test_both_are_asked_at_once_and_may_answer_in_any_order(start: Callable[...,
 def test_the_run_fails_with_the_agent_that_failed(
     start: Callable[..., Any], failing: str, answered_before: bool
 ) -> None:
-    run = start(MULTI, {"question": "What is tea?"})
+    run = start(PARALLEL, {"question": "What is tea?"})
     (other,) = ANSWERS.keys() - {failing}
     if answered_before:
         run.answer(other, ANSWERS[other])
@@ -40,6 +40,6 @@ def test_the_run_fails_with_the_agent_that_failed(
 
 
 def test_an_answer_of_another_form_names_its_agent(start: Callable[..., Any]) -> None:
-    run = start(MULTI, {"question": "What is tea?"})
+    run = start(PARALLEL, {"question": "What is tea?"})
     run.answer("Researcher", AgentResponse(messages=[Message("assistant", ["Nothing."])]))
     assert run.state["error"] == "Agent 'Researcher' did not answer with a Answer."

@@ -3,15 +3,15 @@ from typing import Any
 
 from agents.writer import Draft
 from hosting.registration import Orchestration
-from orchestrations.single_agent import SingleAgentInput, single_agent
+from orchestrations.text_refinement import TextRefinementInput, text_refinement
 
-SINGLE = Orchestration(single_agent, SingleAgentInput)
+REFINEMENT = Orchestration(text_refinement, TextRefinementInput)
 FIRST = Draft(title="Tea", content="Tea is a drink.")
 IMPROVED = Draft(title="Tea", content="Tea is a warm drink.")
 
 
 def test_the_draft_is_improved_in_the_session_that_knows_it(start: Callable[..., Any]) -> None:
-    run = start(SINGLE, {"topic": "tea"})
+    run = start(REFINEMENT, {"topic": "tea"})
     first = run.asked("Writer")
     run.answer("Writer", FIRST)
     second = run.asked("Writer")
@@ -24,7 +24,7 @@ def test_the_draft_is_improved_in_the_session_that_knows_it(start: Callable[...,
 
 
 def test_a_failed_model_call_fails_the_run(start: Callable[..., Any]) -> None:
-    run = start(SINGLE, {"topic": "tea"})
+    run = start(REFINEMENT, {"topic": "tea"})
     run.answer("Writer", FIRST)
     run.answer("Writer", {"error": "boom", "status": "error"})
     assert run.state["error"].startswith("Agent 'Writer' failed: EntityOperationFailed.")
