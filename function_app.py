@@ -27,12 +27,12 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
-from hosting.run_sweep import sweep_runs
-from hosting.run_tools import create_run_tools
-from hosting.session_indexes import create_session_index
-from hosting.session_sweep import sweep_sessions
-from hosting.stream_stores import create_stream_store
-from hosting.stream_writer import StreamCallback
+from hosting.runs.sweep import sweep_runs
+from hosting.sessions.indexes import create_session_index
+from hosting.sessions.sweep import sweep_sessions
+from hosting.streams.stores import create_stream_store
+from hosting.streams.writer import StreamCallback
+from hosting.tools.runs import create_run_tools
 from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers

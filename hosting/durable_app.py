@@ -11,21 +11,21 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
 from pydantic import BaseModel
 
-from hosting.agent_entity import create_agent_entity
-from hosting.agent_turn import StreamingAgent, Turns
-from hosting.compaction import summarize_with
-from hosting.entity_function import register_entity
-from hosting.mcp_tools import McpTools
-from hosting.pending_turn import allow_approvals, find_free_tools
-from hosting.run_budget import RunBudget
-from hosting.session_index import SessionIndex
-from hosting.session_lifetime import SessionLifetime, ttl_of_agent
-from hosting.tool_retries import ToolRetry
+from hosting.sessions.index import SessionIndex
+from hosting.sessions.lifetime import SessionLifetime, ttl_of_agent
+from hosting.tools.mcp import McpTools
+from hosting.tools.retries import ToolRetry
+from hosting.turns.budget import RunBudget
+from hosting.turns.compaction import summarize_with
+from hosting.turns.entity import create_agent_entity
+from hosting.turns.entity_function import register_entity
+from hosting.turns.pending import allow_approvals, find_free_tools
+from hosting.turns.turn import StreamingAgent, Turns
 from setting_groups.agents import AgentSettings
 
 
 class DurableAgentApp(AgentFunctionApp):
-    """An `AgentFunctionApp` whose agents take their turns as `hosting.agent_turn` says.
+    """An `AgentFunctionApp` whose agents take their turns as `hosting.turns.turn` says.
 
     It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for
     `session_ttl` after their last message, unless an agent says otherwise, and are listed in `session_index`.

@@ -16,9 +16,9 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel
 
 from hosting.binding import bind, bind_activity
-from hosting.completion_reports import reporting_end
-from hosting.contracts import Contracts, HttpRoute
-from hosting.problems import answer_problems
+from hosting.http.contracts import Contracts, HttpRoute
+from hosting.http.problems import answer_problems
+from hosting.runs.completion_reports import reporting_end
 
 # The app is a class of the package's own, which has no place for them.
 _routes: WeakKeyDictionary[AgentFunctionApp, list[HttpRoute]] = WeakKeyDictionary()

@@ -12,10 +12,10 @@ from activities.publish_content import Article, PublicationReceipt, publish_cont
 from activities.review_channel import ReviewReceipt
 from agents import writer
 from agents.writer import Draft
-from hosting.agent_calls import GetAgent, Steps, ask
-from hosting.approval_requests import ApprovalRequest, RecordedDecision, ReviewerName
-from hosting.approvals import open_request, wait_for_decision
-from hosting.decision_trail import DecisionTrail
+from hosting.agents.calls import GetAgent, Steps, ask
+from hosting.approvals.requests import ApprovalRequest, RecordedDecision, ReviewerName
+from hosting.approvals.trail import DecisionTrail
+from hosting.approvals.waiting import open_request, wait_for_decision
 from hosting.retries import SIDE_EFFECT_RETRY
 from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 

@@ -11,7 +11,7 @@ from activities.send_email import EmailReceipt, OutgoingEmail, send_email
 from agents import email_assistant, spam_detector
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
-from hosting.agent_calls import GetAgent, Steps, ask
+from hosting.agents.calls import GetAgent, Steps, ask
 from hosting.retries import SIDE_EFFECT_RETRY
 
 

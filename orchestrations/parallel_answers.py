@@ -6,7 +6,7 @@ import azure.durable_functions as df
 from pydantic import BaseModel, Field
 
 from agents import researcher, writer
-from hosting.agent_calls import GetAgent, Steps, ask_together
+from hosting.agents.calls import GetAgent, Steps, ask_together
 
 
 class ParallelAnswersInput(BaseModel):

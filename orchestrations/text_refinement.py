@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from agents import writer
 from agents.writer import Draft
-from hosting.agent_calls import GetAgent, Steps, ask
+from hosting.agents.calls import GetAgent, Steps, ask
 
 
 class TextRefinementInput(BaseModel):

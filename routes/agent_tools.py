@@ -17,16 +17,16 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import RunRequest
 from pydantic import BaseModel, ConfigDict, Field
 
-from hosting.agent_directory import AgentDescription, AgentDirectory
-from hosting.agent_replies import wait_for_reply
-from hosting.agent_requests import check_session_id
-from hosting.agent_runs import send_message
+from hosting.agents.directory import AgentDescription, AgentDirectory
+from hosting.agents.replies import wait_for_reply
+from hosting.agents.requests import check_session_id
+from hosting.agents.sending import send_message
 from hosting.binding import bind
-from hosting.correlation import new_correlation_id
-from hosting.model_failures import Failure
-from hosting.problems import ProblemError
-from hosting.requests import MAX_BODY_BYTES, read_model
-from hosting.run_budget import RunBudget
+from hosting.http.problems import ProblemError
+from hosting.http.requests import MAX_BODY_BYTES, read_model
+from hosting.turns.budget import RunBudget
+from hosting.turns.correlation import new_correlation_id
+from hosting.turns.failures import Failure
 
 _PROPERTIES = [
     {

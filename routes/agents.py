@@ -9,9 +9,9 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import RunRequest
 
-from hosting.agent_answers import check_same_run, describe_answer, describe_request, find_agent_run
-from hosting.agent_directory import AgentDescription, AgentDirectory
-from hosting.agent_models import (
+from hosting.agents.answers import check_same_run, describe_answer, describe_request, find_agent_run
+from hosting.agents.directory import AgentDescription, AgentDirectory
+from hosting.agents.models import (
     AgentAccepted,
     AgentAnswer,
     AgentFailure,
@@ -23,16 +23,16 @@ from hosting.agent_models import (
     answer_of,
     run_body_of,
 )
-from hosting.agent_replies import Reply, read_reply, wait_for_reply
-from hosting.agent_requests import RUN_PARAMETERS, AgentRunRequest, read_agent_request
-from hosting.agent_runs import send_message
-from hosting.contracts import Contract
-from hosting.correlation import correlation_id_for, new_correlation_id
-from hosting.model_failures import Failure
-from hosting.pending_turn import PendingTurn
-from hosting.problems import invalid_fields
+from hosting.agents.replies import Reply, read_reply, wait_for_reply
+from hosting.agents.requests import RUN_PARAMETERS, AgentRunRequest, read_agent_request
+from hosting.agents.sending import send_message
+from hosting.http.contracts import Contract
+from hosting.http.problems import invalid_fields
+from hosting.http.requests import json_response, link
 from hosting.registration import register_route
-from hosting.requests import json_response, link
+from hosting.turns.correlation import correlation_id_for, new_correlation_id
+from hosting.turns.failures import Failure
+from hosting.turns.pending import PendingTurn
 
 _SESSION_HEADER = "x-ms-session-id"
 _POLL_SECONDS = "1"

@@ -13,16 +13,16 @@ from pydantic import BaseModel, Field, StrictBool
 
 from activities.approval_links import ForgedLinkError, LinkClaims, LinkSigner
 from activities.kept_drafts import KeptDraft, draft_key, read_draft
-from hosting.approval_decisions import DecisionBody, RequestState, Submission, decide, describe_decision
-from hosting.approval_models import DecisionAnswer
-from hosting.approval_requests import RecordedDecision, hash_content
-from hosting.contracts import Contract, Form
-from hosting.problems import ProblemError, invalid_fields
+from hosting.approvals.decisions import DecisionBody, RequestState, Submission, decide, describe_decision
+from hosting.approvals.models import DecisionAnswer
+from hosting.approvals.page import HEADERS, message_page, outcome_page, request_page
+from hosting.approvals.requests import RecordedDecision, hash_content
+from hosting.approvals.reviewers import read_reviewer
+from hosting.http.contracts import Contract, Form
+from hosting.http.problems import ProblemError, invalid_fields
+from hosting.http.requests import json_response, read_body, read_json_object, read_model
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, read_body, read_json_object, read_model
-from hosting.reviewer_page import HEADERS, message_page, outcome_page, request_page
-from hosting.reviewers import read_reviewer
-from hosting.run_status import find_run
+from hosting.runs.status import find_run
 from setting_groups.review import DraftSettings
 
 _FORM_TYPE = "application/x-www-form-urlencoded"

@@ -8,15 +8,15 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from hosting.approval_decisions import DecisionBody, Submission, decide, describe_decision, read_decision_body
-from hosting.approval_models import ApprovalPage, DecisionAnswer
-from hosting.approval_requests import read_request
-from hosting.contracts import PAGE_TOKEN, Contract, page_size
-from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
-from hosting.problems import invalid_parameter
+from hosting.approvals.decisions import DecisionBody, Submission, decide, describe_decision, read_decision_body
+from hosting.approvals.models import ApprovalPage, DecisionAnswer
+from hosting.approvals.requests import read_request
+from hosting.approvals.reviewers import read_reviewer
+from hosting.http.contracts import PAGE_TOKEN, Contract, page_size
+from hosting.http.problems import invalid_parameter
+from hosting.http.requests import json_response, link
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, link
-from hosting.reviewers import read_reviewer
+from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
 
 _PAGE = 50
 _LONGEST_PAGE = 200

@@ -7,15 +7,15 @@ import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from hosting.approval_decisions import Submission, decide, read_decision_body
-from hosting.contracts import Contract
+from hosting.approvals.decisions import Submission, decide, read_decision_body
+from hosting.approvals.reviewers import read_reviewer
+from hosting.http.contracts import Contract
+from hosting.http.problems import ProblemError
+from hosting.http.requests import json_response, link, read_json_value
 from hosting.names import is_event_name
-from hosting.problems import ProblemError
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_json_value
-from hosting.reviewers import read_reviewer
-from hosting.run_models import EventAccepted, EventPayload
-from hosting.run_status import describe_run, find_run, is_over
+from hosting.runs.models import EventAccepted, EventPayload
+from hosting.runs.status import describe_run, find_run, is_over
 
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:

@@ -6,10 +6,10 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel
 
-from hosting.agent_directory import AgentDirectory
-from hosting.contracts import Contract
+from hosting.agents.directory import AgentDirectory
+from hosting.http.contracts import Contract
+from hosting.http.requests import json_response
 from hosting.registration import register_route
-from hosting.requests import json_response
 
 
 class AgentName(BaseModel):

@@ -9,9 +9,9 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel, ConfigDict
 
-from hosting.agent_directory import AgentDirectory
-from hosting.contracts import Contract
-from hosting.openapi import build_document
+from hosting.agents.directory import AgentDirectory
+from hosting.http.contracts import Contract
+from hosting.http.openapi import build_document
 from hosting.registration import register_route, registered_routes
 
 

@@ -10,15 +10,15 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, Field
 
-from hosting.contracts import IDEMPOTENCY, Contract
-from hosting.problems import ProblemError
+from hosting.http.contracts import IDEMPOTENCY, Contract
+from hosting.http.problems import ProblemError
+from hosting.http.requests import json_response, link, read_body, read_idempotency_key, read_json_object, read_model
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_body, read_idempotency_key, read_json_object, read_model
-from hosting.run_control import ask_for, purge, wait_for_state
-from hosting.run_models import ChangeAccepted, Run, RunAccepted
-from hosting.run_starts import RunStarts, instance_id_for, new_instance_id
-from hosting.run_status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
-from hosting.run_view import names_of_agents, view_run
+from hosting.runs.control import ask_for, purge, wait_for_state
+from hosting.runs.models import ChangeAccepted, Run, RunAccepted
+from hosting.runs.starts import RunStarts, instance_id_for, new_instance_id
+from hosting.runs.status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
+from hosting.runs.view import names_of_agents, view_run
 
 _POLL_SECONDS = "1"
 

@@ -12,18 +12,18 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from pydantic import Field
 
 from activities.deliver_webhook import is_allowed_url
-from hosting.contracts import IDEMPOTENCY, PAGE_TOKEN, Contract, Parameter, page_size
-from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
-from hosting.problems import ProblemError, invalid_parameter
-from hosting.query_parameters import read_time, read_whole_number, read_words
+from hosting.http.contracts import IDEMPOTENCY, PAGE_TOKEN, Contract, Parameter, page_size
+from hosting.http.problems import ProblemError, invalid_parameter
+from hosting.http.query import read_time, read_whole_number, read_words
+from hosting.http.requests import json_response, link, read_idempotency_key, read_json_object
 from hosting.registration import Orchestration, OrchestrationTable, register_route
-from hosting.requests import json_response, link, read_idempotency_key, read_json_object
-from hosting.run_control import wait_for_state
-from hosting.run_history import Step, read_steps
-from hosting.run_models import Run, RunAccepted, RunHistory, RunPage, start_body_of
-from hosting.run_starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
-from hosting.run_status import describe_run, find_run, is_over, state_of
-from hosting.run_view import names_of_agents, view_run
+from hosting.runs.control import wait_for_state
+from hosting.runs.history import Step, read_steps
+from hosting.runs.models import Run, RunAccepted, RunHistory, RunPage, start_body_of
+from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
+from hosting.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
+from hosting.runs.status import describe_run, find_run, is_over, state_of
+from hosting.runs.view import names_of_agents, view_run
 from setting_groups.runs import CompletionWebhookSettings
 
 _POLL_SECONDS = "1"

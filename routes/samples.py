@@ -14,14 +14,14 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
-from hosting.approval_decisions import DecisionBody, Submission, decide
-from hosting.approval_requests import ReviewerName
-from hosting.contracts import Contract
+from hosting.approvals.decisions import DecisionBody, Submission, decide
+from hosting.approvals.requests import ReviewerName
+from hosting.approvals.reviewers import read_reviewer
+from hosting.http.contracts import Contract
+from hosting.http.requests import json_response, read_json_object, read_model, read_text
 from hosting.registration import OrchestrationTable, register_route
-from hosting.requests import json_response, read_json_object, read_model, read_text
-from hosting.reviewers import read_reviewer
-from hosting.run_starts import new_instance_id, stored_input_for
-from hosting.run_status import describe_run, find_run
+from hosting.runs.starts import new_instance_id, stored_input_for
+from hosting.runs.status import describe_run, find_run
 from orchestrations.content_approval import ContentApprovalOutput, content_approval
 from orchestrations.email_triage import EmailTriageOutput, email_triage
 from orchestrations.parallel_answers import parallel_answers

@@ -8,17 +8,17 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentSessionId
 
-from hosting.agent_directory import AgentDirectory
-from hosting.contracts import PAGE_TOKEN, Contract, page_size
+from hosting.agents.directory import AgentDirectory
+from hosting.http.contracts import PAGE_TOKEN, Contract, page_size
+from hosting.http.problems import ProblemError, invalid_parameter
+from hosting.http.query import read_whole_number
+from hosting.http.requests import json_response, link
 from hosting.names import is_session_id
 from hosting.polling import poll
-from hosting.problems import ProblemError, invalid_parameter
-from hosting.query_parameters import read_whole_number
 from hosting.registration import register_route
-from hosting.requests import json_response, link
-from hosting.session_index import PageStart, SessionIndex
-from hosting.session_models import Session, SessionChange, SessionPage
-from hosting.session_view import StoredSession, describe_session, find_session, has_turns, utc_text
+from hosting.sessions.index import PageStart, SessionIndex
+from hosting.sessions.models import Session, SessionChange, SessionPage
+from hosting.sessions.view import StoredSession, describe_session, find_session, has_turns, utc_text
 
 _PAGE = 50
 _LARGEST_PAGE = 200

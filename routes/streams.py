@@ -14,15 +14,15 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import Field
 
-from hosting.agent_answers import AgentRun, describe_answer, find_agent_run
-from hosting.agent_directory import AgentDirectory
-from hosting.agent_replies import Reply, read_reply
-from hosting.contracts import Contract, Parameter
+from hosting.agents.answers import AgentRun, describe_answer, find_agent_run
+from hosting.agents.directory import AgentDirectory
+from hosting.agents.replies import Reply, read_reply
+from hosting.http.contracts import Contract, Parameter
+from hosting.http.problems import ProblemError
 from hosting.names import STREAM_CURSOR
-from hosting.problems import ProblemError
 from hosting.registration import register_route
-from hosting.stream_reader import Page, StreamReader
-from hosting.streams import Cursor, StreamId, StreamStore
+from hosting.streams.reader import Page, StreamReader
+from hosting.streams.store import Cursor, StreamId, StreamStore
 
 # The id of the event that ends a stream, in the place of a cursor.
 _ENDED = "ended"

@@ -9,17 +9,17 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentSessionId
 from pydantic import BaseModel, Field, StrictBool
 
-from hosting.agent_directory import AgentDirectory
-from hosting.agent_entity import DecisionMessage
-from hosting.agent_models import ToolDecisionAccepted
-from hosting.agent_replies import read_session
-from hosting.contracts import Contract
+from hosting.agents.directory import AgentDirectory
+from hosting.agents.models import ToolDecisionAccepted
+from hosting.agents.replies import read_session
+from hosting.http.contracts import Contract
+from hosting.http.problems import ProblemError
+from hosting.http.requests import json_response, link, read_json_object, read_model
 from hosting.names import is_session_id, is_tool_request_id
-from hosting.pending_turn import find_pending, find_request
-from hosting.problems import ProblemError
 from hosting.registration import register_route
-from hosting.requests import json_response, link, read_json_object, read_model
-from hosting.tool_requests import ToolRequest
+from hosting.tools.requests import ToolRequest
+from hosting.turns.entity import DecisionMessage
+from hosting.turns.pending import find_pending, find_request
 
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 10.0

@@ -101,7 +101,7 @@ def test_no_request_matches_two_functions(functions: list[dict[str, Any]]) -> No
 def called_names() -> dict[str, set[str]]:
     """Return what the orchestrations, and the parts of them in hosting/, call: {trigger type: names}."""
     called: dict[str, set[str]] = {"activityTrigger": set(), "orchestrationTrigger": set(), "entityTrigger": set()}
-    for file in [*(ROOT / "orchestrations").glob("*.py"), *(ROOT / "hosting").glob("*.py")]:
+    for file in [*(ROOT / "orchestrations").glob("*.py"), *(ROOT / "hosting").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 method = node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, CallToolResult, TextContent
 
-from hosting.mcp_connection import connect_to_server
+from hosting.tools.mcp_connection import connect_to_server
 from setting_groups.agents import McpServerSettings
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
 

@@ -17,7 +17,7 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
-from hosting.run_sweep import sweep_runs
+from hosting.runs.sweep import sweep_runs
 from routes import approvals, events, run_control, runs
 from settings import Settings
 

@@ -1,6 +1,6 @@
 from agents.librarian import NAME, create_librarian
 from chat_clients.offline import OfflineChatClient
-from hosting.mcp_tools import McpTools
+from hosting.tools.mcp import McpTools
 from setting_groups.agents import McpServerSettings
 
 SERVER = McpServerSettings("https://example.com/mcp", token="s3cret")

@@ -3,9 +3,9 @@ import json
 import pytest
 from agent_framework import AgentResponse, Message
 
-from hosting.agent_calls import AgentError, raise_if_failed
-from hosting.conversation import failed_response
-from hosting.model_failures import Failure
+from hosting.agents.calls import AgentError, raise_if_failed
+from hosting.turns.conversation import failed_response
+from hosting.turns.failures import Failure
 
 
 def test_an_orchestration_learns_whether_to_try_again() -> None:

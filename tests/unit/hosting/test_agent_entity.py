@@ -7,10 +7,10 @@ import pytest
 from agent_framework_durabletask import DurableAgentState, RunRequest
 from azure.durable_functions.entity import Entity
 
-from hosting.agent_entity import create_agent_entity
-from hosting.agent_turn import Turns
-from hosting.conversation import load_state
-from hosting.session_lifetime import SessionLifetime
+from hosting.sessions.lifetime import SessionLifetime
+from hosting.turns.conversation import load_state
+from hosting.turns.entity import create_agent_entity
+from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub

@@ -6,7 +6,7 @@ from agent_framework_durabletask import (
     RunRequest,
 )
 
-from hosting.agent_replies import find_reply
+from hosting.agents.replies import find_reply
 
 
 def state_with(response: AgentResponse) -> dict[str, object]:

@@ -4,10 +4,10 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from hosting.agent_requests import read_agent_request
-from hosting.problems import ProblemError
-from hosting.requests import MAX_BODY_BYTES
-from hosting.run_budget import RunBudget
+from hosting.agents.requests import read_agent_request
+from hosting.http.problems import ProblemError
+from hosting.http.requests import MAX_BODY_BYTES
+from hosting.turns.budget import RunBudget
 
 JSON = {"Content-Type": "application/json; charset=utf-8"}
 

@@ -8,11 +8,11 @@ from agent_framework import AgentResponse, AgentResponseUpdate, Content, Functio
 from agent_framework_durabletask import AgentCallbackContext, AgentEntity, DurableAgentState, RunRequest
 from pydantic import BaseModel
 
-from hosting.agent_turn import STATE_LIMIT_BYTES, Turns
-from hosting.conversation import find_failure, session_usage, stored_bytes
-from hosting.model_failures import Failure
-from hosting.run_budget import RunBudget
-from hosting.turn_meter import IDEMPOTENCY_KEY
+from hosting.turns.budget import RunBudget
+from hosting.turns.conversation import find_failure, session_usage, stored_bytes
+from hosting.turns.failures import Failure
+from hosting.turns.meter import IDEMPOTENCY_KEY
+from hosting.turns.turn import STATE_LIMIT_BYTES, Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 

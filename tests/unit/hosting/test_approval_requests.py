@@ -3,7 +3,7 @@ import json
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from hosting.approval_requests import Decision, ReviewerName, cut
+from hosting.approvals.requests import Decision, ReviewerName, cut
 
 NAMED = {"request_id": "r1", "content_hash": "0" * 64, "approved": True}
 

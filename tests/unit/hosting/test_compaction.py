@@ -6,10 +6,9 @@ from agent_framework import AgentResponse, Content, Message, UsageDetails
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from chat_clients.offline import OfflineChatClient
-from hosting.agent_replies import find_reply
-from hosting.agent_turn import Turns
-from hosting.compaction import SUMMARY_HEADING, compact, summarize_with
-from hosting.conversation import (
+from hosting.agents.replies import find_reply
+from hosting.turns.compaction import SUMMARY_HEADING, compact, summarize_with
+from hosting.turns.conversation import (
     add_turn,
     failed_response,
     is_summary,
@@ -18,7 +17,8 @@ from hosting.conversation import (
     stored_bytes,
     was_compacted,
 )
-from hosting.model_failures import Failure
+from hosting.turns.failures import Failure
+from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 

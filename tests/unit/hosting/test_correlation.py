@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hosting.correlation import correlation_id_for, has_same_body, issued_at, new_correlation_id, run_key
+from hosting.turns.correlation import correlation_id_for, has_same_body, issued_at, new_correlation_id, run_key
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
 

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from hosting.instance_query import RunQuery, open_token, query_runs, seal_token
 from hosting.registration import Orchestration, OrchestrationTable
-from hosting.task_hub import TaskHubError
+from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
+from hosting.runs.task_hub import TaskHubError
 from tests.unit.hosting.task_hub_server import TaskHubServer
 
 

@@ -8,11 +8,11 @@ from agent_framework import Agent, FunctionInvocationContext, FunctionTool, MCPS
 from pydantic import ValidationError
 
 from chat_clients.offline import OfflineChatClient
-from hosting.mcp_connection import connect_to_server
-from hosting.mcp_tools import McpServer, McpTools
-from hosting.model_failures import TurnFailedError
-from hosting.tool_retries import ToolRetry, call_with_retries
-from hosting.turn_meter import IDEMPOTENCY_KEY
+from hosting.tools.mcp import McpServer, McpTools
+from hosting.tools.mcp_connection import connect_to_server
+from hosting.tools.retries import ToolRetry, call_with_retries
+from hosting.turns.failures import TurnFailedError
+from hosting.turns.meter import IDEMPOTENCY_KEY
 from setting_groups.agents import McpServerSettings
 from tests.support.mcp_server_process import McpServerProcess
 

@@ -6,7 +6,7 @@ import pytest
 from agent_framework import Content
 from agent_framework.exceptions import ChatClientException
 
-from hosting.model_failures import MODEL_CALL_FAILED, Failure, TurnFailedError, describe_failure
+from hosting.turns.failures import MODEL_CALL_FAILED, Failure, TurnFailedError, describe_failure
 
 REQUEST = httpx.Request("POST", "https://model.example.com")
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from hosting.contracts import IDEMPOTENCY, Contract, Form, HttpRoute
-from hosting.openapi import build_document
+from hosting.http.contracts import IDEMPOTENCY, Contract, Form, HttpRoute
+from hosting.http.openapi import build_document
 from hosting.registration import Orchestration
-from hosting.run_models import start_body_of
+from hosting.runs.models import start_body_of
 
 
 class Item(BaseModel):

@@ -9,13 +9,13 @@ import pytest
 from agent_framework import AgentResponse, Content, FunctionInvocationContext, FunctionTool, tool
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
-from hosting.agent_replies import find_reply
-from hosting.agent_turn import STATE_LIMIT_BYTES, Turns
-from hosting.conversation import find_failure, session_usage, stored_bytes
-from hosting.pending_turn import MOST_PARTS, allow_approvals, decide, find_free_tools, find_request, read_pending
-from hosting.run_budget import RunBudget
-from hosting.tool_requests import ToolDecision, ToolRequest, record_requests, recorded_requests, requests_of_run
-from hosting.turn_meter import IDEMPOTENCY_KEY
+from hosting.agents.replies import find_reply
+from hosting.tools.requests import ToolDecision, ToolRequest, record_requests, recorded_requests, requests_of_run
+from hosting.turns.budget import RunBudget
+from hosting.turns.conversation import find_failure, session_usage, stored_bytes
+from hosting.turns.meter import IDEMPOTENCY_KEY
+from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, find_request, read_pending
+from hosting.turns.turn import STATE_LIMIT_BYTES, Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import USAGE, ScriptedChatClient, agent_with, call
 

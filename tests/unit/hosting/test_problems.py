@@ -6,7 +6,7 @@ import azure.functions as func
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from hosting.problems import ProblemError, answer_problems, invalid_body
+from hosting.http.problems import ProblemError, answer_problems, invalid_body
 
 REQUEST = func.HttpRequest("GET", "http://localhost/api/runs/r1?code=key", body=b"")
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 import azure.functions as func
 import pytest
 
-from hosting.problems import ProblemError
-from hosting.query_parameters import read_time, read_whole_number, read_words
+from hosting.http.problems import ProblemError
+from hosting.http.query import read_time, read_whole_number, read_words
 
 
 def request(**params: str) -> func.HttpRequest:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from hosting.redis_identity import SCOPE, EntraCredentialProvider
-from hosting.stream_redis import RedisStreamStore
-from hosting.streams import StreamId
+from hosting.streams.redis_identity import SCOPE, EntraCredentialProvider
+from hosting.streams.redis_store import RedisStreamStore
+from hosting.streams.store import StreamId
 from tests.support.redis_server import PASSWORD, RedisServer
 
 

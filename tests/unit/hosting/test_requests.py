@@ -1,7 +1,7 @@
 import azure.functions as func
 import pytest
 
-from hosting.requests import link
+from hosting.http.requests import link
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hosting.approval_requests import ApprovalRequest, RecordedDecision
-from hosting.reviewer_page import HEADERS, escape, message_page, outcome_page, request_page
+from hosting.approvals.page import HEADERS, escape, message_page, outcome_page, request_page
+from hosting.approvals.requests import ApprovalRequest, RecordedDecision
 
 REQUEST = ApprovalRequest(
     request_id="r1",

@@ -1,8 +1,8 @@
 import azure.functions as func
 import pytest
 
-from hosting.problems import ProblemError
-from hosting.reviewers import Reviewer, read_reviewer
+from hosting.approvals.reviewers import Reviewer, read_reviewer
+from hosting.http.problems import ProblemError
 
 SIGNED_IN = {"X-MS-CLIENT-PRINCIPAL-NAME": "ada@example.com", "X-MS-CLIENT-PRINCIPAL-ID": "7"}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from hosting.run_history import Step, find_failed_step, read_steps
+from hosting.runs.history import Step, find_failed_step, read_steps
 
 BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 AGENTS = {"dafx-writer": "Writer"}

@@ -1,6 +1,6 @@
 from pydantic import BaseModel
 
-from hosting.run_starts import fingerprint, instance_id_for, new_instance_id
+from hosting.runs.starts import fingerprint, instance_id_for, new_instance_id
 
 
 class Body(BaseModel):

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from hosting.run_status import describe_run
+from hosting.runs.status import describe_run
 
 
 def status(**fields: Any) -> DurableOrchestrationStatus:

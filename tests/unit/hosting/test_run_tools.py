@@ -4,7 +4,7 @@ from agent_framework import FunctionInvocationContext
 from pydantic import BaseModel, Field
 
 from hosting.registration import Orchestration
-from hosting.run_tools import create_run_tools
+from hosting.tools.runs import create_run_tools
 
 
 class Order(BaseModel):

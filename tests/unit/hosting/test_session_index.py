@@ -11,9 +11,9 @@ import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables import TableClient
 
-from hosting.session_index import PageStart, SessionEntry, SessionIndex
-from hosting.session_index_sqlite import SqliteSessionIndex
-from hosting.session_index_table import TableSessionIndex
+from hosting.sessions.index import PageStart, SessionEntry, SessionIndex
+from hosting.sessions.index_sqlite import SqliteSessionIndex
+from hosting.sessions.index_table import TableSessionIndex
 from tests.support.azurite import ACCOUNT, ACCOUNT_KEY, COMMAND, running_azurite
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

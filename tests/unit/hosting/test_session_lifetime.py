@@ -10,11 +10,11 @@ import pytest
 from agent_framework_durabletask import RunRequest
 from azure.durable_functions.entity import Entity
 
-from hosting.agent_entity import create_agent_entity
-from hosting.agent_turn import Turns
-from hosting.session_index import SessionIndex
-from hosting.session_index_sqlite import SqliteSessionIndex
-from hosting.session_lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
+from hosting.sessions.index import SessionIndex
+from hosting.sessions.index_sqlite import SqliteSessionIndex
+from hosting.sessions.lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
+from hosting.turns.entity import create_agent_entity
+from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub

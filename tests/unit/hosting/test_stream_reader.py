@@ -9,12 +9,12 @@ import pytest
 from agent_framework import AgentResponse, Message
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
-from hosting.agent_replies import Reply, find_reply
-from hosting.conversation import add_turn, failed_response
-from hosting.model_failures import Failure
-from hosting.stream_reader import Page, StreamReader
-from hosting.stream_sqlite import SqliteStreamStore
-from hosting.streams import END, Cursor, StoredEvent, StreamEvent, StreamId
+from hosting.agents.replies import Reply, find_reply
+from hosting.streams.reader import Page, StreamReader
+from hosting.streams.sqlite_store import SqliteStreamStore
+from hosting.streams.store import END, Cursor, StoredEvent, StreamEvent, StreamId
+from hosting.turns.conversation import add_turn, failed_response
+from hosting.turns.failures import Failure
 
 STREAM = StreamId("Writer", "s1", "r1")
 

@@ -14,10 +14,19 @@ import pytest
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from hosting.stream_redis import RedisStreamStore
-from hosting.stream_sqlite import SqliteStreamStore
-from hosting.stream_stores import create_stream_store
-from hosting.streams import END, PAGE_EVENTS, Cursor, StoredEvent, StreamEvent, StreamId, StreamStore, StreamTakenError
+from hosting.streams.redis_store import RedisStreamStore
+from hosting.streams.sqlite_store import SqliteStreamStore
+from hosting.streams.store import (
+    END,
+    PAGE_EVENTS,
+    Cursor,
+    StoredEvent,
+    StreamEvent,
+    StreamId,
+    StreamStore,
+    StreamTakenError,
+)
+from hosting.streams.stores import create_stream_store
 from setting_groups.sessions import RedisStreamSettings, SqliteStreamSettings
 from tests.support.redis_server import PASSWORD, RedisServer
 

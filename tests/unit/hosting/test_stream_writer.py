@@ -10,11 +10,11 @@ import pytest
 from agent_framework import AgentResponse, AgentResponseUpdate, Content, Message, tool
 from agent_framework_durabletask import AgentCallbackContext, DurableAgentState, RunRequest
 
-from hosting.agent_turn import RestartableCallback, Turns
-from hosting.conversation import find_failure
-from hosting.stream_sqlite import SqliteStreamStore
-from hosting.stream_writer import StreamCallback
-from hosting.streams import Cursor, StoredEvent, StreamEvent, StreamId
+from hosting.streams.sqlite_store import SqliteStreamStore
+from hosting.streams.store import Cursor, StoredEvent, StreamEvent, StreamId
+from hosting.streams.writer import StreamCallback
+from hosting.turns.conversation import find_failure
+from hosting.turns.turn import RestartableCallback, Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from hosting.problems import ProblemError
-from hosting.run_control import ask_for, purge
-from hosting.task_hub import TaskHubError, ask_task_hub
+from hosting.http.problems import ProblemError
+from hosting.runs.control import ask_for, purge
+from hosting.runs.task_hub import TaskHubError, ask_task_hub
 from tests.unit.hosting.task_hub_server import TaskHubServer
 
 

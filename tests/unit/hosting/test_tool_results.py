@@ -1,6 +1,6 @@
 from agent_framework import Content
 
-from hosting.tool_results import trim_result, trim_text
+from hosting.tools.results import trim_result, trim_text
 
 
 def test_a_short_result_stays_as_it_is() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import azure.durable_functions as df
 
 from devhost.protocol.client_binding import ClientBinding
-from hosting.entity_function import HubClient
+from hosting.turns.entity_function import HubClient
 
 
 def unreachable_hub() -> HubClient:

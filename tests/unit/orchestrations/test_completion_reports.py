@@ -8,8 +8,8 @@ import azure.durable_functions as df
 import pytest
 from pydantic import BaseModel
 
-from hosting.completion_reports import DELIVERY_PAUSES, WEBHOOK_FIELD
 from hosting.registration import Orchestration
+from hosting.runs.completion_reports import DELIVERY_PAUSES, WEBHOOK_FIELD
 
 URL = "https://hooks.example.com/runs"
 

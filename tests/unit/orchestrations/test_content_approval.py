@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from agents.writer import Draft
-from hosting.approval_requests import PREVIEW_CHARACTERS, hash_content
+from hosting.approvals.requests import PREVIEW_CHARACTERS, hash_content
 from hosting.registration import Orchestration
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 

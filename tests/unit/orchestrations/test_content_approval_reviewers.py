@@ -151,7 +151,7 @@ def test_a_draft_that_the_second_reviewer_leaves_undecided_is_escalated(start: A
 
 
 def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "hosting.decision_trail")
+    caplog.set_level(logging.INFO, "hosting.approvals.trail")
     run = wait(start, INPUT)
     request = run.waiting_for
     sent = {"reviewer": "ada", "reviewer_id": "7", "verified": True, "channel": "link", "decision_id": "a" * 32}
@@ -175,7 +175,7 @@ def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCapt
     }
     assert recorded["decided_at"].startswith("2026-01-01T09:00:00")
     assert shown == {name: value for name, value in recorded.items() if name != "feedback"}
-    lines = [record.getMessage() for record in caplog.records if record.name == "hosting.decision_trail"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "hosting.approvals.trail"]
     assert [line.partition(" approval decision ")[0] for line in lines] == ["run-1", "run-1"]
     assert json.loads(lines[0].partition(" approval decision ")[2]) == recorded
     assert "\n" not in lines[0]

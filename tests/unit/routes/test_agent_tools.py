@@ -6,7 +6,7 @@ from agent_framework import Agent
 from agent_framework_azurefunctions import AgentFunctionApp
 
 from chat_clients.offline import OfflineChatClient
-from hosting.problems import ProblemError
+from hosting.http.problems import ProblemError
 from routes import agent_tools
 
 

@@ -1,0 +1,1 @@
+"""What callers of agents send and get."""

@@ -1,0 +1,1 @@
+"""Decisions that humans take on drafts, each bound to what was shown."""

@@ -1,0 +1,41 @@
+"""The JSON that the routes of approvals answer with."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from hosting.approvals.requests import ApprovalRequest, RecordedDecision
+
+
+class PendingApproval(ApprovalRequest):
+    """What a human is asked to decide on. `links.decide` takes the decision."""
+
+    kind: Literal["approval"] = Field(default="approval", exclude=True)
+    event_name: str = Field(exclude=True)
+    instance_id: str
+    orchestration: str
+    links: dict[str, str]
+
+
+class ApprovalPage(BaseModel):
+    """What waits for a human; a page may be short, or empty, although there is a next one."""
+
+    approvals: list[PendingApproval]
+    next_page_token: str | None
+
+
+class CountedDecision(RecordedDecision):
+    """The decision that counts. Its feedback is in the output of the run."""
+
+    feedback: Any = Field(default=None, exclude=True)
+
+
+class DecisionAnswer(BaseModel):
+    """What came of a decision: it is `decided`, or `counted` if more approvals are needed, or `accepted` for now."""
+
+    instance_id: str
+    request_id: str
+    approved: bool
+    status: Literal["decided", "counted", "accepted"]
+    decision: CountedDecision | None
+    links: dict[str, str] = {}

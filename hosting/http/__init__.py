@@ -1,0 +1,1 @@
+"""How the HTTP API reads requests, answers, and describes itself."""

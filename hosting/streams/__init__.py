@@ -1,0 +1,1 @@
+"""Answers of agents while they are made."""

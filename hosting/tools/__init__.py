@@ -1,0 +1,1 @@
+"""What tools of agents may do, and where they come from."""

@@ -1,0 +1,91 @@
+"""Tools with which an agent starts an orchestration and asks how it is, for work that takes longer than a turn.
+
+A turn that a crash interrupts is repeated; the idempotency key of its tool call makes a repeated start find the run of
+the first time. A session sees only the runs that it has started itself.
+"""
+
+import json
+from typing import Any
+
+import azure.durable_functions as df
+from agent_framework import FunctionInvocationContext, FunctionTool
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+
+from hosting.http.problems import ProblemError
+from hosting.names import is_instance_id
+from hosting.registration import Orchestration
+from hosting.runs.starts import RunStarts, instance_id_for, stored_input_for
+from hosting.runs.status import STARTED_BY_FIELD, describe_run, read_input
+from hosting.turns.entity import DURABLE_CLIENT, SESSION
+from hosting.turns.entity_function import HubClient
+from hosting.turns.meter import IDEMPOTENCY_KEY
+
+_SHOWN = ("instance_id", "runtime_status", "stage", "waiting_for", "output", "error")
+_RUN_ID = {
+    "type": "object",
+    "properties": {"run_id": {"type": "string", "description": "The run_id that the start returned"}},
+    "required": ["run_id"],
+}
+
+
+def create_run_tools(orchestration: Orchestration) -> list[FunctionTool]:
+    """Return `start_<name>`, which takes the fields of the orchestration's input, and `check_<name>`.
+
+    Both answer with JSON. Input that does not fit is told to the model as the result of the call. They work only in a
+    session of the app, where a tool is given a durable client.
+    """
+    starts = RunStarts()
+
+    async def start(context: FunctionInvocationContext, **fields: Any) -> str:
+        try:
+            stored_input = stored_input_for(orchestration, fields)
+        except ProblemError as problem:
+            return json.dumps({"error": problem.detail})
+        stored_input[STARTED_BY_FIELD] = context.metadata[SESSION]
+        run_id = instance_id_for(orchestration.name, context.metadata[IDEMPOTENCY_KEY])
+        hub: HubClient = context.metadata[DURABLE_CLIENT]
+        await hub.call(lambda client: starts.start_once(client, orchestration.name, run_id, stored_input))
+        return json.dumps({"run_id": run_id, "status": "started"})
+
+    async def check(run_id: str, context: FunctionInvocationContext) -> str:
+        hub: HubClient = context.metadata[DURABLE_CLIENT]
+        status = await hub.call(lambda client: _find(client, orchestration, run_id, context.metadata[SESSION]))
+        if status is None:
+            return json.dumps({"error": f"This conversation has started no run {run_id!r} of {orchestration.name}."})
+        run = describe_run(status)
+        return json.dumps({name: run[name] for name in _SHOWN if run[name] is not None})
+
+    purpose = (orchestration.function.__doc__ or orchestration.name).partition("\n")[0]
+    return [
+        FunctionTool(
+            name=f"start_{orchestration.name}",
+            description=f"Start this and return at once, with the id of the run: {purpose}",
+            approval_mode="never_require",
+            func=start,
+            input_model=_schema(orchestration),
+        ),
+        FunctionTool(
+            name=f"check_{orchestration.name}",
+            description=f"Tell how a run is that start_{orchestration.name} has started, and what came out of it.",
+            approval_mode="never_require",
+            func=check,
+            input_model=_RUN_ID,
+        ),
+    ]
+
+
+async def _find(
+    client: df.DurableOrchestrationClient, orchestration: Orchestration, run_id: str, session: str
+) -> DurableOrchestrationStatus | None:
+    if not is_instance_id(run_id):
+        return None
+    status = await client.get_status(run_id, show_input=True)
+    is_own = bool(status) and status.name == orchestration.name and read_input(status).get(STARTED_BY_FIELD) == session
+    return status if is_own else None
+
+
+def _schema(orchestration: Orchestration) -> dict[str, Any]:
+    """Return the schema of the input, in which what the deployment has a default for may be left out."""
+    schema = orchestration.input_model.model_json_schema()
+    required = [name for name in schema.get("required", ()) if name not in orchestration.defaults]
+    return {**schema, "required": required, "additionalProperties": False}

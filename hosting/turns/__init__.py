@@ -1,0 +1,1 @@
+"""How a session of an agent takes its turns."""

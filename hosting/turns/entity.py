@@ -1,0 +1,183 @@
+"""The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
+
+It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
+that a session can pass from one to the other. `delete`, `expire`, `decide` and `continue` are added.
+"""
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import azure.durable_functions as df
+from agent_framework import AgentResponse
+from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
+from pydantic import BaseModel, StrictBool
+
+from hosting.sessions.lifetime import SessionLifetime, read_lifetime
+from hosting.tools.requests import ToolDecision
+from hosting.turns.budget import RunBudget
+from hosting.turns.conversation import read_times
+from hosting.turns.entity_function import EntityOperation, HubClient
+from hosting.turns.pending import decide, read_pending
+from hosting.turns.turn import Turns
+
+logger = logging.getLogger(__name__)
+
+BUDGET_FIELD = "budget"
+"""Where a run's own budget stands in the message to the entity; the package ignores it."""
+
+DURABLE_CLIENT = "durable_client"
+"""Where a tool finds the `HubClient` of its session: in `metadata` of its `FunctionInvocationContext` parameter."""
+
+SESSION = "session"
+"""Where a tool finds who calls it, as `agent/session id`."""
+
+
+class DecisionMessage(BaseModel):
+    """What `decide` is sent: a `ToolDecision` that has no time yet, and the request it is about."""
+
+    request_id: str
+    approved: StrictBool
+    feedback: str | None = None
+    reviewer: str | None = None
+
+
+def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperation:
+    """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
+
+    `decide` records the decision on a tool call; once all of a turn are in, the entity sends itself `continue`, so that
+    a decision is stored and visible before the turn goes on. `expire` ends the session if its time is over.
+
+    A run's result is its response, with an `error` content if it failed. A message that is none of these gets
+    `{"error": ..., "status": "error"}` and leaves the session as it is.
+    """
+
+    def agent_session(context: df.DurableEntityContext, hub: HubClient) -> None:
+        session = _Session(context, turns, lifetime, hub)
+        match context.operation_name:
+            case "run" | "run_agent":
+                session.run()
+            case "decide":
+                session.decide()
+            case "continue":
+                session.go_on()
+            case "reset":
+                session.clear()
+            case "delete":
+                session.end("deleted")
+            case "expire":
+                session.expire()
+            case operation:
+                session.refuse(f"Unknown operation: {operation}")
+
+    return agent_session
+
+
+class _Session(AgentEntityStateProviderMixin):
+    """A session while its entity handles one message. All agents of the process share one event loop."""
+
+    def __init__(
+        self, context: df.DurableEntityContext, turns: Turns, lifetime: SessionLifetime, hub: HubClient
+    ) -> None:
+        self._context = context
+        self._turns = turns
+        self._lifetime = lifetime
+        self._hub = hub
+
+    def run(self) -> None:
+        try:
+            message: Any = self._context.get_input()
+            request = RunRequest.from_dict(message)
+            budget = RunBudget.model_validate(message.get(BUDGET_FIELD) or {})
+        except (TypeError, ValueError, AttributeError):
+            # A signal with another body; the schema says what is missing, the body itself may be private.
+            self.refuse("The message is not a run request.", exc_info=True)
+            return
+        now = datetime.now(UTC)
+        if self._lifetime.is_over(self.state, now):
+            self.reset()
+        entry = self._lifetime.renew(self.state, self.session_id, now)
+
+        async def take() -> AgentResponse:
+            # Side by side with the model, but before the state is stored.
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lifetime.enter(entry))
+                turn = tasks.create_task(self._turns.take(self.state, self.session_id, request, budget, self._provided))
+            return turn.result()
+
+        response = run_agent_coroutine(take())
+        self._store_waiting()
+        self.persist_state()
+        self._context.set_result(response.to_dict())
+
+    def decide(self) -> None:
+        try:
+            message = DecisionMessage.model_validate(self._context.get_input())
+        except (TypeError, ValueError):
+            self.refuse("The message is not a decision.", exc_info=True)
+            return
+        fields = message.model_dump(exclude={"request_id"})
+        if decide(self.state, message.request_id, ToolDecision(**fields, decided_at=self._turns.now())):
+            entity = df.EntityId(self._context.entity_name, self._context.entity_key)
+            run_agent_coroutine(self._hub.call(lambda client: client.signal_entity(entity, "continue")))
+        if read_pending(self.state) is not None:
+            self.persist_state()
+
+    def go_on(self) -> None:
+        response = run_agent_coroutine(self._turns.go_on(self.state, self.session_id, self._provided))
+        # Without a turn to go on with, nothing is stored: a session that was deleted in between must not come back.
+        if response is not None:
+            self._renew()
+            self._store_waiting()
+            self.persist_state()
+
+    def clear(self) -> None:
+        self.reset()
+        self._renew()
+        self.persist_state()
+        self._context.set_result({"status": "reset"})
+
+    def expire(self) -> None:
+        """End the session, unless it was used since somebody found it in the index; then put the index right."""
+        entry = read_lifetime(self.state.data.extension_data, self.session_id)
+        if entry is None or entry.is_expired(datetime.now(UTC)):
+            self.end("expired")
+        else:
+            run_agent_coroutine(self._lifetime.enter(entry))
+            self._context.set_result({"status": "in use"})
+
+    def end(self, status: str) -> None:
+        run_agent_coroutine(self._lifetime.leave(self.session_id))
+        self._context.set_result({"status": status})
+        # Last, for a result makes the entity exist.
+        self._context.destruct_on_exit()
+
+    def refuse(self, problem: str, *, exc_info: bool = False) -> None:
+        logger.error("Session %s: %s", self.session_id, problem, exc_info=exc_info)
+        self._context.set_result({"error": problem, "status": "error"})
+
+    @property
+    def _provided(self) -> dict[str, Any]:
+        return {DURABLE_CLIENT: self._hub, SESSION: f"{self._turns.name}/{self.session_id}"}
+
+    def _renew(self) -> None:
+        entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC))
+        run_agent_coroutine(self._lifetime.enter(entry))
+
+    def _store_waiting(self) -> None:
+        """Let a session live at least as long as its turn waits for a human."""
+        pending = read_pending(self.state)
+        if pending is not None:
+            entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC), at_least=pending.expires_at)
+            run_agent_coroutine(self._lifetime.enter(entry))
+
+    def _get_state_dict(self) -> dict[str, Any]:
+        state = self._context.get_state()
+        return read_times(state) if isinstance(state, dict) else {}
+
+    def _set_state_dict(self, state: dict[str, Any]) -> None:
+        self._context.set_state(state)
+
+    def _get_session_id_from_entity(self) -> str:
+        return str(self._context.entity_key)
