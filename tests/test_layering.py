@@ -64,6 +64,7 @@ FOUNDATIONS = {
         "tools.mcp",
         "turns.compaction",
         "turns.entity_function",
+        "turns.shown",
         "turns.turn",
         "turns.entity",
         "agents.directory",

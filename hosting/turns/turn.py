@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 from agent_framework import AgentResponse, AgentResponseUpdate, Message, ResponseStream
 from agent_framework_durabletask import (
@@ -50,6 +50,7 @@ from hosting.turns.pending import (
     read_pending,
     suspend,
 )
+from hosting.turns.shown import Shown
 from setting_groups.agents import AgentSettings
 
 logger = logging.getLogger(__name__)
@@ -69,15 +70,6 @@ class StreamingAgent(Protocol):
         self, messages: list[Message], *, stream: Literal[True], options: Any, middleware: Sequence[Any]
     ) -> ResponseStream[AgentResponseUpdate, AgentResponse[Any]]:
         """Begin a run and return the stream of its updates."""
-        ...
-
-
-@runtime_checkable
-class RestartableCallback(Protocol):
-    """A response callback that can take back what it was shown of an answer."""
-
-    async def on_restart(self, context: AgentCallbackContext) -> None:
-        """Forget the updates of this run so far; the answer begins anew."""
         ...
 
 
@@ -187,8 +179,8 @@ class Turns:
         await self._shown(session_id, request).finish(response)
         return response
 
-    def _shown(self, session_id: str, request: RunRequest) -> "_Shown":
-        return _Shown(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
+    def _shown(self, session_id: str, request: RunRequest) -> Shown:
+        return Shown(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
 
     def _wait(
         self, state: DurableAgentState, part: TurnPart, response: AgentResponse, meter: TurnMeter
@@ -219,7 +211,7 @@ class Turns:
             raise TurnFailedError(Failure("session_too_large", message))
 
     async def _answer(
-        self, state: DurableAgentState, session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
+        self, state: DurableAgentState, session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
     ) -> AgentResponse:
         """Return what the agent answers within the budget; it may end with tool calls that need an approval."""
         messages = [*replayable_messages(state.data.conversation_history), *part.messages]
@@ -234,7 +226,7 @@ class Turns:
         return response
 
     async def _try(
-        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
+        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
     ) -> AgentResponse:
         """Run the agent, again after a passing failure as long as nothing has happened yet that must not happen twice.
 
@@ -255,7 +247,7 @@ class Turns:
             attempt += 1
 
     async def _attempt(
-        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: "_Shown"
+        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
     ) -> AgentResponse:
         key, limit = f"{self.name}/{session_id}/{part.key}", self.settings.tool_result_bytes
         middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, part.provided)]
@@ -270,7 +262,7 @@ class Turns:
                     await shown.show(update)
                 return await stream.get_final_response()
 
-    def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: "_Shown") -> float | None:
+    def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: Shown) -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         if not failure.retryable or attempt >= self.settings.retry_attempts or meter.has_run_tools or shown.for_good:
             return None
@@ -278,41 +270,6 @@ class Turns:
         if delay is None:
             delay = min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS) * random.uniform(0.5, 1)
         return delay if meter.elapsed_seconds + delay <= self.settings.retry_seconds else None
-
-
-class _Shown:
-    """Passes each update to the callback once, and knows whether any text was among them."""
-
-    def __init__(self, callback: AgentResponseCallbackProtocol | None, context: AgentCallbackContext) -> None:
-        self._text = False
-        self._callback = callback
-        self._context = context
-
-    @property
-    def for_good(self) -> bool:
-        """Whether a part of the answer was shown that cannot be taken back."""
-        return self._text and not isinstance(self._callback, RestartableCallback)
-
-    async def show(self, update: AgentResponseUpdate) -> None:
-        if self._callback is not None:
-            self._text = self._text or bool(update.contents)
-            await self._call(self._callback.on_streaming_response_update(update, self._context))
-
-    async def restart(self) -> None:
-        if self._text and isinstance(self._callback, RestartableCallback):
-            self._text = False
-            await self._call(self._callback.on_restart(self._context))
-
-    async def finish(self, response: AgentResponse) -> None:
-        if self._callback is not None:
-            await self._call(self._callback.on_agent_response(response, self._context))
-
-    async def _call(self, call: Any) -> None:
-        try:
-            await call
-        except Exception:
-            # A stream that cannot be written must not cost the answer, which is still stored with the session.
-            logger.warning("Run %s: the response callback failed", self._context.correlation_id, exc_info=True)
 
 
 def _add_failed_turn(state: DurableAgentState, request: RunRequest, response: AgentResponse) -> None:

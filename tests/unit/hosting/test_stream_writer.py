@@ -14,7 +14,8 @@ from hosting.streams.sqlite_store import SqliteStreamStore
 from hosting.streams.store import Cursor, StoredEvent, StreamEvent, StreamId
 from hosting.streams.writer import StreamCallback
 from hosting.turns.conversation import find_failure
-from hosting.turns.turn import RestartableCallback, Turns
+from hosting.turns.shown import RestartableCallback
+from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 

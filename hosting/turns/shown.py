@@ -1,0 +1,56 @@
+"""What is shown of an answer while it is made."""
+
+import logging
+from typing import Any, Protocol, runtime_checkable
+
+from agent_framework import AgentResponse, AgentResponseUpdate
+from agent_framework_durabletask import AgentCallbackContext, AgentResponseCallbackProtocol
+
+logger = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class RestartableCallback(Protocol):
+    """A response callback that can take back what it was shown of an answer."""
+
+    async def on_restart(self, context: AgentCallbackContext) -> None:
+        """Forget the updates of this run so far; the answer begins anew."""
+        ...
+
+
+class Shown:
+    """Passes each update to the callback once, and knows whether any text was among them."""
+
+    def __init__(self, callback: AgentResponseCallbackProtocol | None, context: AgentCallbackContext) -> None:
+        self._text = False
+        self._callback = callback
+        self._context = context
+
+    @property
+    def for_good(self) -> bool:
+        """Whether a part of the answer was shown that cannot be taken back."""
+        return self._text and not isinstance(self._callback, RestartableCallback)
+
+    async def show(self, update: AgentResponseUpdate) -> None:
+        """Pass on the next update."""
+        if self._callback is not None:
+            self._text = self._text or bool(update.contents)
+            await self._call(self._callback.on_streaming_response_update(update, self._context))
+
+    async def restart(self) -> None:
+        """Say that the answer begins anew, if anything of it was shown."""
+        if self._text and isinstance(self._callback, RestartableCallback):
+            self._text = False
+            await self._call(self._callback.on_restart(self._context))
+
+    async def finish(self, response: AgentResponse) -> None:
+        """Pass on the whole response."""
+        if self._callback is not None:
+            await self._call(self._callback.on_agent_response(response, self._context))
+
+    async def _call(self, call: Any) -> None:
+        try:
+            await call
+        except Exception:
+            # A stream that cannot be written must not cost the answer, which is still stored with the session.
+            logger.warning("Run %s: the response callback failed", self._context.correlation_id, exc_info=True)
