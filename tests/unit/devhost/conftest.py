@@ -16,6 +16,7 @@ from devhost.functions import Function, Refused
 from devhost.worker import Worker
 from tests.support.host_process import REPOSITORY, HostProcess
 from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.unit.devhost.one_run import OneRun
 
 SMALL_APP = REPOSITORY / "tests" / "apps" / "small"
 
@@ -75,3 +76,9 @@ def hub(http: httpx.Client) -> HubOverHttp:
 def prefix() -> str:
     """The beginning of the instance ids of one test, since all share a host."""
     return f"{uuid.uuid4().hex[:8]}-"
+
+
+@pytest.fixture
+def run() -> OneRun:
+    """An instance that is taken turn by turn."""
+    return OneRun()

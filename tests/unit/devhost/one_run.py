@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from devhost.engine.execution import Execution, Task
@@ -19,6 +20,8 @@ from tests.unit.devhost.commit import commit
 from tests.unit.devhost.fake_clock import FakeClock
 
 RUN = "run"
+LATER = datetime(2026, 1, 6, tzinfo=UTC)
+"""A time after all that the fake clock shows."""
 
 
 def function_table(
@@ -49,6 +52,11 @@ class OneRun:
         commit(self.hub, start_changes(RUN, name, json.dumps(value), self.clock.now(), parent))
         self._canceled: list[int] = []
         self._execution = self._replayed()
+
+    @property
+    def kinds(self) -> list[str]:
+        """The names of the events in the stored history."""
+        return [EventType(json.loads(row.event)["EventType"]).name for row in self.hub.history(RUN)]
 
     @property
     def instance(self) -> Instance:

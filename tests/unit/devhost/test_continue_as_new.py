@@ -1,16 +1,13 @@
 """Continue-as-new: a new execution in the old one's place, which loses no event."""
 
 import json
-from datetime import UTC, datetime
 
 import pytest
 
 from devhost.hub.rows import Parent, Status
 from devhost.protocol.history import EventType
 from tests.unit.devhost.actions import activity, answer, any_of, continue_as_new, event, timer
-from tests.unit.devhost.one_run import RUN, OneRun
-
-LATER = datetime(2026, 1, 6, tzinfo=UTC)
+from tests.unit.devhost.one_run import LATER, RUN, OneRun
 
 
 @pytest.fixture

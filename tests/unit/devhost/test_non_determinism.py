@@ -19,9 +19,8 @@ from tests.unit.devhost.actions import (
     event,
     timer,
 )
-from tests.unit.devhost.one_run import OneRun
+from tests.unit.devhost.one_run import LATER, OneRun
 
-LATER = datetime(2026, 1, 6, tzinfo=UTC)
 CHANGED = "Was a change made to the orchestrator code after this instance had already started running?"
 
 

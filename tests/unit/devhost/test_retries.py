@@ -20,11 +20,6 @@ from tests.unit.devhost.one_run import RUN, OneRun
 INTERVAL = 5
 
 
-@pytest.fixture
-def run() -> OneRun:
-    return OneRun()
-
-
 def scheduled(run: OneRun) -> list[tuple[str, int]]:
     """Return what was scheduled so far: kind of event and id."""
     stored = [json.loads(row.event) for row in run.hub.history(RUN)]

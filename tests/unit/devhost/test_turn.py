@@ -23,19 +23,7 @@ from tests.unit.devhost.actions import (
 )
 from tests.unit.devhost.commit import commit
 from tests.unit.devhost.fake_clock import FakeClock
-from tests.unit.devhost.one_run import RUN, OneRun
-
-LATER = datetime(2026, 1, 6, tzinfo=UTC)
-
-
-@pytest.fixture
-def run() -> OneRun:
-    return OneRun()
-
-
-def kinds(run: OneRun) -> list[str]:
-    return [EventType(json.loads(row.event)["EventType"]).name for row in run.hub.history(RUN)]
-
+from tests.unit.devhost.one_run import LATER, RUN, OneRun
 
 # Ids and work
 
@@ -68,7 +56,7 @@ def test_a_turn_is_recorded_as_the_extension_records_it(run: OneRun) -> None:
     run.turn(answer(activity("hello")))
     run.complete(0, "Hello")
     run.turn(answer(activity("hello"), output="Hello"))
-    assert kinds(run) == [
+    assert run.kinds == [
         *("ORCHESTRATOR_STARTED", "EXECUTION_STARTED", "TASK_SCHEDULED", "ORCHESTRATOR_COMPLETED"),
         *("ORCHESTRATOR_STARTED", "TASK_COMPLETED", "EXECUTION_COMPLETED", "ORCHESTRATOR_COMPLETED"),
     ]

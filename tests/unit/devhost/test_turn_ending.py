@@ -22,19 +22,7 @@ from tests.unit.devhost.actions import (
     timer,
 )
 from tests.unit.devhost.fake_clock import FakeClock
-from tests.unit.devhost.one_run import RUN, OneRun
-
-LATER = datetime(2026, 1, 6, tzinfo=UTC)
-
-
-@pytest.fixture
-def run() -> OneRun:
-    return OneRun()
-
-
-def kinds(run: OneRun) -> list[str]:
-    return [EventType(json.loads(row.event)["EventType"]).name for row in run.hub.history(RUN)]
-
+from tests.unit.devhost.one_run import LATER, OneRun
 
 # Ending
 
@@ -229,4 +217,4 @@ def test_result_of_a_canceled_timer_that_was_under_way_is_no_news(run: OneRun) -
     run.deliver(late)
     run.ignore()
     assert run.due() == []
-    assert kinds(run).count("TIMER_FIRED") == 0
+    assert run.kinds.count("TIMER_FIRED") == 0
