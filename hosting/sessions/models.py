@@ -34,7 +34,7 @@ class ToolCall(BaseModel):
 
 
 class Turn(BaseModel):
-    """One message to the agent and its reply."""
+    """One message to the agent and its reply, if that is there yet."""
 
     correlation_id: str | None
     message: str
@@ -43,7 +43,7 @@ class Turn(BaseModel):
     usage: dict[str, int]
     response: str | None
     tool_calls: list[ToolCall]
-    status: Literal["success", "failed", "unknown"]
+    status: Literal["success", "failed", "waiting_for_approval", "unknown"]
     error_code: str = ""
     error: str = ""
 

@@ -11,12 +11,14 @@ from agent_framework_durabletask import (
     DurableAgentStateEntry,
     DurableAgentStateRequest,
     DurableAgentStateResponse,
+    RunRequest,
 )
 
 from hosting.agents.replies import read_session
 from hosting.sessions.lifetime import read_lifetime
 from hosting.turns.conversation import add_usage, extension_data, find_failure, is_summary, load_state, session_usage
 from hosting.turns.failures import Failure
+from hosting.turns.pending import PendingTurn, find_pending
 
 StoredSession = Mapping[str, Any]
 """The state of a session's entity, as it is stored."""
@@ -32,14 +34,15 @@ async def find_session(
 
 
 def has_turns(session: StoredSession) -> bool:
-    """Say whether there is anything in the conversation."""
-    return bool(load_state(session).data.conversation_history)
+    """Say whether there is anything in the conversation, be it a turn that waits for a human."""
+    return bool(load_state(session).data.conversation_history) or find_pending(session) is not None
 
 
 def describe_session(session: StoredSession, session_id: str) -> dict[str, Any]:
     """Return what a caller sees of a session, as plain JSON; times are ISO 8601 in UTC.
 
-    `summary` stands for the turns before the first of `turns`; null if there are none. `usage` counts those too.
+    `summary` stands for the turns before the first of `turns`; null if there are none. `usage` counts those too, but
+    not a turn that still waits for a human.
     """
     history = load_state(session).data.conversation_history
     entry = read_lifetime(extension_data(session), session_id)
@@ -50,7 +53,7 @@ def describe_session(session: StoredSession, session_id: str) -> dict[str, Any]:
         "expires_at": None if entry is None else utc_text(entry.expires_at),
         "usage": session_usage(session),
         "summary": summary,
-        "turns": [_describe_turn(turn) for turn in _turns(history)],
+        "turns": [*map(_describe_turn, _turns(history)), *_describe_pending(find_pending(session))],
     }
 
 
@@ -82,6 +85,22 @@ def _describe_turn(turn: list[DurableAgentStateEntry]) -> dict[str, Any]:
     for entry in responses:
         described |= _describe_response(DurableAgentStateResponse.to_run_response(entry))
     return described
+
+
+def _describe_pending(pending: PendingTurn | None) -> Iterator[dict[str, Any]]:
+    """Yield the turn that waits, as far as it has come."""
+    if pending is not None:
+        request = RunRequest.from_dict(pending.request)
+        yield {
+            "correlation_id": pending.correlation_id,
+            "message": request.message,
+            "started_at": utc_text(request.created_at),
+            "ended_at": None,
+            "usage": add_usage([pending.spent.usage]),
+            "response": None,
+            "tool_calls": [],
+            "status": "waiting_for_approval",
+        }
 
 
 def _describe_response(response: AgentResponse) -> dict[str, Any]:

@@ -201,3 +201,17 @@ async def test_kills_around_a_decision_lose_and_repeat_nothing(start: Any, model
         assert (answer["status"], answer["message_count"]) == ("success", 2 * number + 2)
         model.forget()
     assert sorted(receipt["order_id"] for receipt in shop.receipts) == [f"K-{number}" for number in range(5)]
+
+
+async def test_a_session_shows_the_turn_that_waits_until_it_is_reset(start: Any, model: ChatCompletionsServer) -> None:
+    shop = await start()
+    model.script(Answer(tool_calls=(refund("A-17"),)), Answer("Hello again."))
+    _, approvals = await shop.ask("Refund it.")
+    (turn,) = (await shop.http.get(f"{AGENT}/sessions/s1")).json()["turns"]
+    assert (turn["message"], turn["status"], turn["response"]) == ("Refund it.", "waiting_for_approval", None)
+    assert turn["usage"]["total_token_count"] > 0
+    reset = await shop.http.post(f"{AGENT}/sessions/s1/reset")
+    assert (reset.status_code, reset.json()["turns"]) == (200, [])
+    assert (await shop.decide(approvals[0], approved=True)).status_code in (404, 409)
+    assert (await shop.say("Hello")).json()["response"] == "Hello again."
+    assert shop.receipts == []
