@@ -35,7 +35,8 @@ class Function:
     """One function of the app.
 
     `trigger_type` is the binding type as the app declares it; `parameter` and `client_parameters` name the function's
-    parameters for its trigger and its durable clients; `trigger` holds the trigger's other properties.
+    parameters for its trigger and its durable clients; `trigger` holds the trigger's other properties. `is_plain` says
+    that it is not a coroutine function.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Function:
     parameter: str
     trigger: dict[str, Any]
     client_parameters: tuple[str, ...] = ()
+    is_plain: bool = True
 
     @property
     def registered_name(self) -> str:

@@ -9,10 +9,10 @@ The only module that reaches into the SDK's executor (azure-functions-durable 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Self
+from typing import Any
 
 from azure.durable_functions.models import DurableOrchestrationContext
 from azure.durable_functions.models.actions.CompoundAction import CompoundAction
@@ -48,40 +48,23 @@ class Begin(str):
     __slots__ = ()
 
 
-class Continue(str):
-    """The continuation of a session with the events it has not seen; as a text, empty."""
-
-    __slots__ = ("events", "session")
-
-    session: Session
-    events: Sequence[Event]
-
-    def __new__(cls, session: Session, events: Sequence[Event]) -> Self:
-        """Make the request."""
-        request = super().__new__(cls)
-        request.session, request.events = session, events
-        return request
-
-
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """A session after a turn, and what it answered."""
+class Begun:
+    """A session after its first turn, and what it answered."""
 
     session: Session
     answer: Answer
 
 
-def keep_alive(handle: Callable[[Any], str]) -> Callable[[Any], str | Turned]:
-    """Return an orchestrator's function that, beside the SDK's requests, takes `Begin` and `Continue`."""
+def keep_alive(handle: Callable[[Any], str]) -> Callable[[Any], str | Begun]:
+    """Return an orchestrator's function that, beside the SDK's requests, takes `Begin`."""
 
-    def run(context: Any) -> str | Turned:
+    def run(context: Any) -> str | Begun:
         request = context.body
-        if isinstance(request, Continue):
-            return Turned(request.session, request.session.go_on(request.events))
-        if isinstance(request, Begin):
-            session = Session(handle, request)
-            return Turned(session, session.begin())
-        return handle(context)
+        if not isinstance(request, Begin):
+            return handle(context)
+        session = Session(handle, request)
+        return Begun(session, session.begin())
 
     return run
 
@@ -115,19 +98,19 @@ class Session:
             event = HistoryEvent(**fields, IsPlayed=False)
             self._context._histories.append(event)
             self._executor.process_event(event)
-        actions = self._context._action_payload_v2
-        self._context._action_payload_v2 = actions[self._answered :]
-        try:
-            answer = parse_answer(self._executor.get_orchestrator_state_str())
-        except Exception as ex:  # how the SDK reports the failure of an orchestrator
-            answer = parse_failure(f"{type(ex).__name__}: {ex}")
-        finally:
-            self._context._action_payload_v2 = actions
         canceled = frozenset(n for n, timer in self._timers.items() if timer.is_cancelled)
         for n in canceled:
             del self._timers[n]
+        actions = self._context._action_payload_v2
+        self._context._action_payload_v2 = actions[self._answered :]
+        try:
+            answer = parse_answer(self._executor.get_orchestrator_state_str(), canceled)
+        except Exception as ex:  # how the SDK reports the failure of an orchestrator
+            answer = parse_failure(f"{type(ex).__name__}: {ex}", canceled)
+        finally:
+            self._context._action_payload_v2 = actions
         self._note_answered()
-        return replace(answer, is_tail=True, canceled=canceled)
+        return answer
 
     def _note_answered(self) -> None:
         """Remember how far the actions are answered, and the timers not canceled, by the places of their tasks."""

@@ -1,8 +1,9 @@
 """The app's functions, indexed and run by Azure's own Python worker library.
 
-The only module that imports `azure_functions_runtime`. That library answers a failure with `repr(exception)`, which the
-Durable Functions protocol cannot be read from, so an invocation is put together here from the library's own steps and
-its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py` fails when these steps change shape.
+Beside `http_messages` the only module that imports `azure_functions_runtime`. That library answers a failure with
+`repr(exception)`, which the Durable Functions protocol cannot be read from, so an invocation is put together here from
+the library's own steps and its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py` fails when
+these steps change shape.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ import logging
 import sys
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from azure_functions_runtime import handle_event, native_invocation
 from azure_functions_runtime.bindings.datumdef import Datum
@@ -31,13 +32,18 @@ from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
 from devhost.functions import Function, Refused, TriggerType
-from devhost.sessions import Begin, Continue, Turned, keep_alive
+from devhost.http_messages import HttpRequest, HttpResponse, http_datum, http_response
+from devhost.protocol.answer import Answer
+from devhost.protocol.history import Event
+from devhost.sessions import Begin, Begun, Session, keep_alive
 from devhost.threads import LimitExceededError, Threads
 
 logger = logging.getLogger("devhost.worker")
 
 # The numbers of the host's BindingInfo message, which the library compares directions and data types with.
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
+
+ResultT = TypeVar("ResultT")
 
 
 class AppLoadError(Exception):
@@ -57,33 +63,11 @@ class FunctionTimedOutError(FunctionFailedError):
     """A function did not end within the time-out of host.json."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
-    """A request for an HTTP function. Header and query values of one name are joined, as the host joins them."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    route_values: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """An HTTP function's answer; `cookies` are values for `Set-Cookie`."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    cookies: tuple[str, ...] = ()
-
-
 class Worker:
     """Runs one app's functions as Azure's worker does: plain ones on its thread pool, coroutines on the loop.
 
-    There is one app a process: the library keeps its registry in a module. With `live_orchestrators`, orchestrators
-    take the requests of `devhost.sessions` too.
+    There is one app a process: the library keeps its registry in a module. With `live_orchestrators`, orchestrators can
+    be kept alive.
 
     A coroutine that exceeds the `timeout` is canceled. A plain function cannot be stopped: its thread goes on, where
     Azure would restart the worker, and its result is dropped. Orchestrators have no time-out, as a turn is short.
@@ -95,7 +79,13 @@ class Worker:
         load_binding_registry()
         threadpool.start_threadpool_executor()
         self._threads = Threads(threadpool.get_threadpool_executor())
-        self._invocation_ids = _invocation_ids()
+        self._process_id = str(uuid.uuid4())[:-12]
+        self._numbers = count()
+
+    @property
+    def threads(self) -> int:
+        """How many plain functions run at a time."""
+        return self._threads.count
 
     def index(self, app_root: Path) -> tuple[list[Function], list[Refused]]:
         """Import `function_app.py` under the root and return its functions, and those the worker cannot load.
@@ -138,20 +128,61 @@ class Worker:
             FunctionFailedError: The function raised, or its answer is no JSON.
             FunctionTimedOutError: It did not end in time.
         """
-        kind = "json" if function.trigger_type in (TriggerType.ACTIVITY, TriggerType.TIMER) else "string"
-        datum = await self._invoke(function, Datum(payload, kind), client)
-        return None if datum is None else datum.value
+        return _value(await self._invoke(function, _text_datum(function, payload), client))
 
-    async def run_live(self, function: Function, request: Begin | Continue) -> Turned:
-        """Run a turn of an orchestrator that is kept alive.
+    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
+        """Run a plain function as `run` does, and `then` with its answer on the same thread; return what that returns.
+
+        `then` is not called when the function failed or did not end in time. It may use `call`.
+
+        Raises:
+            FunctionFailedError: The function raised, or its answer is no JSON.
+            FunctionTimedOutError: It did not end in time.
+        """
+
+        def go_on(datum: Datum | None) -> ResultT:
+            return then(_value(datum))
+
+        result: ResultT = await self._invoke(function, _text_datum(function, payload), "", go_on)
+        return result
+
+    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        """Run what uses `call` on a thread of the pool."""
+        result: ResultT = await self._threads.run(work)
+        return result
+
+    def call(self, function: Function, payload: str) -> Any:
+        """Run a plain function as `run` does, but on this thread and without a time-out.
+
+        Raises:
+            FunctionFailedError: The function raised, or its answer is no JSON.
+        """
+        return _value(self._call(function, _text_datum(function, payload), "", self._next_id()))
+
+    def begin(self, function: Function, request: str) -> Begun:
+        """Run an orchestrator's turn on this thread and keep the orchestrator alive.
 
         Raises:
             FunctionFailedError: The SDK could not begin the session.
         """
-        turned = await self.run(function, request)
-        if not isinstance(turned, Turned):
-            raise TypeError(f"'{function.name}' takes no live requests: the worker was not told to keep it alive")
-        return turned
+        begun = self.call(function, Begin(request))
+        if not isinstance(begun, Begun):
+            raise TypeError(f"'{function.name}' cannot be kept alive: the worker was not told to")
+        return begun
+
+    def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
+        """Run the next turn of an orchestrator that was kept alive, on this thread, as a call of its function.
+
+        Raises:
+            FunctionFailedError: The orchestrator raised what no orchestrator may, such as `SystemExit`.
+        """
+        invocation_id = self._next_id()
+        context = native_invocation._prepare_context(_info(function), invocation_id, {})
+        try:
+            answer: Answer = run_sync_func(invocation_id, context, session.go_on, {"events": events})
+        except BaseException as ex:
+            raise _failed(ex) from ex
+        return answer
 
     async def run_http(self, function: Function, request: HttpRequest, client: str) -> HttpResponse:
         """Run an HTTP function. `client` is the JSON of its durable client bindings.
@@ -160,69 +191,91 @@ class Worker:
             FunctionFailedError: The function raised, or answered with something that is no HTTP response.
             FunctionTimedOutError: It did not end in time.
         """
-        datum = await self._invoke(function, _http_datum(request), client)
-        return _http_response(datum)
+        datum = await self._invoke(function, http_datum(request), client)
+        return http_response(datum)
 
     def close(self) -> None:
         """Start nothing more on the thread pool; what runs there goes on until the process ends."""
         self._threads.close()
 
-    async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
-        info: FunctionInfo = handle_event._functions.get_function(function.worker_id)
-        invocation_id = next(self._invocation_ids)
-        inputs = [(function.parameter, trigger)]
-        inputs += [(name, Datum(client, "string")) for name in function.client_parameters]
+    async def _invoke(
+        self, function: Function, trigger: Datum, client: str, then: Callable[[Datum | None], Any] | None = None
+    ) -> Any:
+        invocation_id = self._next_id()
         limit = None if function.trigger_type == TriggerType.ORCHESTRATION else self._timeout
+        seconds = None if limit is None else limit.total_seconds()
         try:
-            arguments = native_invocation._decode_inputs(info, inputs, {})
-            context = native_invocation._prepare_context(info, invocation_id, arguments)
-            run = self._run_coroutine if info.is_async else self._run_plain
-            result = await run(
-                info, invocation_id, context, arguments, None if limit is None else limit.total_seconds()
-            )
-            native_invocation._check_return(info, result)
-            datum: Datum | None = native_invocation._encode_return(info, result)
-            return datum
-        except FunctionFailedError:
-            raise
+            if function.is_plain:
+                call = partial(self._call, function, trigger, client, invocation_id)
+                return await self._threads.run(call, seconds, then)
+            return await self._await(function, trigger, client, invocation_id, seconds)
         except LimitExceededError as ex:
-            raise _timed_out(limit or timedelta(), function.name, invocation_id, is_plain=not info.is_async) from ex
+            raise _timed_out(limit or timedelta(), function.name, invocation_id, is_plain=function.is_plain) from ex
+
+    def _call(self, function: Function, trigger: Datum, client: str, invocation_id: str) -> Datum | None:
+        """Run a plain function on this thread."""
+        try:
+            info, context, arguments = _prepare(function, trigger, client, invocation_id)
+            return _answer(info, run_sync_func(invocation_id, context, info.func, arguments))
+        except BaseException as ex:  # a future cannot carry all of them from thread to thread
+            raise _failed(ex) from ex
+
+    async def _await(
+        self, function: Function, trigger: Datum, client: str, invocation_id: str, limit: float | None
+    ) -> Datum | None:
+        """Run a coroutine function on the loop."""
+        timer = asyncio.timeout(limit)
+        token = invocation_id_cv.set(invocation_id)
+        try:
+            info, context, arguments = _prepare(function, trigger, client, invocation_id)
+            context.thread_local_storage.invocation_id = invocation_id
+            async with timer:
+                result = await info.func(**arguments)
+            return _answer(info, result)
         except asyncio.CancelledError as ex:
             if (caller := asyncio.current_task()) is not None and caller.cancelling():
                 raise
             raise _failed(ex) from ex
-        except Exception as ex:
-            raise _failed(ex) from ex
-
-    async def _run_plain(
-        self, info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any], limit: float | None
-    ) -> Any:
-        return await self._threads.run(_call_plain, info, invocation_id, context, arguments, limit=limit)
-
-    async def _run_coroutine(
-        self, info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any], limit: float | None
-    ) -> Any:
-        context.thread_local_storage.invocation_id = invocation_id
-        token = invocation_id_cv.set(invocation_id)
-        timer = asyncio.timeout(limit)
-        try:
-            async with timer:
-                return await info.func(**arguments)
-        except (SystemExit, KeyboardInterrupt) as ex:
-            raise _failed(ex) from ex
-        except TimeoutError as ex:
-            if timer.expired():
+        except (Exception, SystemExit, KeyboardInterrupt) as ex:
+            if isinstance(ex, TimeoutError) and timer.expired():
                 raise LimitExceededError from ex
-            raise
+            raise _failed(ex) from ex
         finally:
             invocation_id_cv.reset(token)
 
+    def _next_id(self) -> str:
+        """Return a GUID that is unique to this process and to each invocation in it; may be called on any thread."""
+        return f"{self._process_id}{next(self._numbers):012x}"
 
-def _invocation_ids() -> Iterator[str]:
-    """Yield GUIDs that are unique to this process and to each invocation in it."""
-    of_process = str(uuid.uuid4())[:-12]
-    for number in count():
-        yield f"{of_process}{number:012x}"
+
+def _prepare(
+    function: Function, trigger: Datum, client: str, invocation_id: str
+) -> tuple[FunctionInfo, Any, dict[str, Any]]:
+    info = _info(function)
+    inputs = [(function.parameter, trigger)]
+    inputs += [(name, Datum(client, "string")) for name in function.client_parameters]
+    arguments = native_invocation._decode_inputs(info, inputs, {})
+    context = native_invocation._prepare_context(info, invocation_id, arguments)
+    return info, context, arguments
+
+
+def _info(function: Function) -> FunctionInfo:
+    info: FunctionInfo = handle_event._functions.get_function(function.worker_id)
+    return info
+
+
+def _answer(info: FunctionInfo, result: Any) -> Datum | None:
+    native_invocation._check_return(info, result)
+    datum: Datum | None = native_invocation._encode_return(info, result)
+    return datum
+
+
+def _text_datum(function: Function, payload: str) -> Datum:
+    return Datum(payload, "json" if function.trigger_type in (TriggerType.ACTIVITY, TriggerType.TIMER) else "string")
+
+
+def _value(datum: Datum | None) -> Any:
+    return None if datum is None else datum.value
 
 
 def _failed(ex: BaseException) -> FunctionFailedError:
@@ -245,13 +298,6 @@ def _timed_out(limit: timedelta, name: str, invocation_id: str, *, is_plain: boo
     return FunctionTimedOutError(text, text)
 
 
-def _call_plain(info: FunctionInfo, invocation_id: str, context: Any, arguments: dict[str, Any]) -> Any:
-    try:
-        return run_sync_func(invocation_id, context, info.func, arguments)
-    except (SystemExit, KeyboardInterrupt, StopIteration, asyncio.CancelledError) as ex:
-        raise _failed(ex) from ex  # a future cannot carry these from thread to thread
-
-
 def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:
     bindings = definition["bindings"]
     trigger = next(one for one in bindings if one["type"].lower().endswith("trigger"))
@@ -262,38 +308,5 @@ def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:
         parameter=trigger["name"],
         trigger=trigger,
         client_parameters=tuple(one["name"] for one in bindings if one["type"] == "durableClient"),
-    )
-
-
-def _http_datum(request: HttpRequest) -> Datum:
-    return Datum(
-        {
-            "method": Datum(request.method, "string"),
-            "url": Datum(request.url, "string"),
-            "headers": _strings(request.headers),
-            "params": _strings(request.route_values),
-            "query": _strings(request.query),
-            "body": Datum(request.body, "bytes"),
-        },
-        "http",
-    )
-
-
-def _strings(values: Mapping[str, str]) -> dict[str, Datum]:
-    return {name: Datum(value, "string") for name, value in values.items()}
-
-
-def _http_response(datum: Datum | None) -> HttpResponse:
-    if datum is None or datum.value is None:
-        return HttpResponse(204, {}, b"")
-    if datum.type != "http":
-        return HttpResponse(200, {"content-type": "text/plain; charset=utf-8"}, str(datum.value).encode())
-    value = datum.value
-    body = value["body"].value
-    cookies = [morsel.OutputString() for jar in value.get("cookies") or () for morsel in jar.values()]
-    return HttpResponse(
-        status=int(value["status_code"].value),
-        headers={name: one.value for name, one in value["headers"].items()},
-        body=body if isinstance(body, bytes) else str(body).encode(),
-        cookies=tuple(cookies),
+        is_plain=not info.is_async,
     )

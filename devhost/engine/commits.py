@@ -12,7 +12,7 @@ from devhost.hub.store import TaskHub
 
 logger = logging.getLogger("devhost.engine")
 
-_BUSY_ITEMS = 8
+BUSY_ITEMS = 8
 _WAIT_SECONDS_PER_ITEM = 0.0001
 _LONGEST_WAIT_SECONDS = 0.01
 _HELD_SECONDS = 0.005
@@ -62,7 +62,7 @@ class Commits:
         self._group.append((changes, future))
         self._waiting += 1
         busy = self._busy()
-        if busy <= _BUSY_ITEMS or self._waiting >= busy:
+        if busy <= BUSY_ITEMS or self._waiting >= busy:
             self._try_to_write()
         elif self._waiting == 1:
             self._wake_in(min(_WAIT_SECONDS_PER_ITEM * busy, _LONGEST_WAIT_SECONDS))

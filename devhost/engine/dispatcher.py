@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Protocol
 
 from devhost.clock import Clock
-from devhost.engine.commits import Commits
+from devhost.engine.commits import BUSY_ITEMS, Commits
 from devhost.engine.timers import Timers
 from devhost.hub.rows import ActivityItem, Changes, Instance, Message
 from devhost.hub.store import TaskHub
@@ -44,7 +44,7 @@ class Dispatcher:
         self._commits = Commits(hub, self._hand_on, lambda: len(self._tasks))
         self._timers = Timers(clock, self._enqueue)
         self._queues: dict[str, deque[Message]] = {}
-        self._draining: set[str] = set()
+        self._owners: dict[str, object] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._is_stopping = False
@@ -75,6 +75,19 @@ class Dispatcher:
             for task in late:
                 task.cancel()
         self._commits.flush()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether so many work items run that each gains by waiting for others; may be asked on any thread."""
+        return len(self._tasks) > BUSY_ITEMS
+
+    def claim(self, message: Message) -> bool:
+        """Take the target of an activity's result for the thread that has it; False when it is being processed.
+
+        May be called on any thread, as `setdefault` is atomic. The claim ends when `run_activity` has returned the
+        result and the target has been processed.
+        """
+        return self._owners.setdefault(message.target, message) is message
 
     def commit(self, changes: Changes) -> None:
         """Commit changes at once, then hand on what they sent.
@@ -159,8 +172,7 @@ class Dispatcher:
 
     def _enqueue(self, message: Message) -> None:
         queue = self._put(message)
-        if message.target not in self._draining:
-            self._draining.add(message.target)
+        if self.claim(message):
             self._spawn(message.target, self._process(message.target, queue))
 
     async def _process(self, target: str, queue: deque[Message]) -> None:
@@ -177,9 +189,8 @@ class Dispatcher:
             self._commits.with_next(result)
             (message,) = result.messages
             queue = self._put(message)
-            if message.target in self._draining:
+            if not self.claim(message):
                 return
-            self._draining.add(message.target)
             item = await self._drain(message.target, queue)
 
     async def _drain(self, target: str, queue: deque[Message]) -> ActivityItem | None:
@@ -208,7 +219,7 @@ class Dispatcher:
                     await asyncio.sleep(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         finally:
-            self._draining.discard(target)
+            del self._owners[target]
             if not queue:
                 self._queues.pop(target, None)
         return single[0] if single else None

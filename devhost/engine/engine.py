@@ -54,7 +54,12 @@ class Engine:
         )
         self._http = HttpActivity()
         self._activities = Activities(
-            worker, functions, clock, self._http, max_concurrent=settings.max_concurrent_activities
+            worker,
+            functions,
+            clock,
+            self._http,
+            max_concurrent=settings.max_concurrent_activities,
+            came_in=self._orchestrations.play_here,
         )
         self.client = HubClient(hub, self.dispatcher, clock, self._orchestrations.forget)
 

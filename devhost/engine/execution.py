@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from devhost.hub.rows import HistoryRow, Instance
@@ -117,7 +118,7 @@ class Progress:
 
     unfinished: list[Action] = field(default_factory=list)
     tasks: int = 0
-    waits: Counter[str] = field(default_factory=Counter)
+    waits: defaultdict[str, int] = field(default_factory=partial(defaultdict, int))
     continue_as_new: Action | None = None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import sqlite3
 from asyncio import Semaphore
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from devhost.clock import Clock
 from devhost.engine.dispatcher import Dispatcher
@@ -19,7 +20,7 @@ from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.answer import Answer, ProtocolError, parse_answer, parse_failure
 from devhost.protocol.history import EventType
-from devhost.sessions import Begin, Continue, Mode
+from devhost.sessions import Mode
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.orchestrations")
@@ -29,11 +30,20 @@ _VERIFIED_RUNS = 10
 _CONTROLS = (EventType.EXECUTION_TERMINATED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 
 
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """A turn that has been played, and waits to be committed."""
+
+    execution: Execution
+    batch: list[Message]
+    result: TurnResult
+
+
 class Orchestrations:
     """Processes the messages of orchestration instances, one turn of an instance at a time.
 
     Of the `keep` instances that ran last, histories and live orchestrators stay in memory; any other is read again, and
-    replayed, when a message comes.
+    replayed, when a message comes. A turn is played on a thread of the worker's, and committed on the event loop.
     """
 
     def __init__(
@@ -58,50 +68,69 @@ class Orchestrations:
         self._keep = keep
         self._begun: Counter[str] = Counter()
         self._live: OrderedDict[str, Execution] = OrderedDict()
+        self._played: dict[str, _Played] = {}
+        # No more turns than threads are played at a time, so that a limit above that needs no watching over.
+        self._is_limited = max_concurrent < worker.threads
 
     async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
         """Run one turn on the messages that belong together; None when all of them have to wait."""
-        execution = self._execution(target)
-        batch = list(messages) if execution is None else _stale(execution, messages)
-        if execution is None or batch:
-            self._dispatcher.commit(Changes(consumed=[message.id for message in batch]))
-            _remove(batch, messages)
-            return []
-        batch = _next_batch(execution, messages)
-        if not batch:
-            return None
-        try:
-            async with self._turns:
-                result = await self._turn(execution, batch)
-            self.forget(target)
-            activities = await self._dispatcher.commit_soon(result.changes)
-        except sqlite3.Error:
-            self.forget(target)
-            raise
-        _remove(batch, messages)
-        self._keep_live(execution, result)
-        self._log(result)
+        played = self._played.pop(target, None)
+        if played is None:
+            execution = self._execution(target)
+            late = list(messages) if execution is None else _stale(execution, messages)
+            if execution is None or late:
+                self._dispatcher.commit(Changes(consumed=[message.id for message in late]))
+                _remove(late, messages)
+                return []
+            batch = _next_batch(execution, messages)
+            if not batch:
+                return None
+            played = await self._play(execution, batch)
+        activities = await self._commit(played)
+        _remove(played.batch, messages)
+        self._keep_live(played.execution, played.result)
+        self._log(played.result)
         return activities
+
+    def play_here(self, message: Message) -> None:
+        """Play the turn that an activity's result leads to, on the activity's thread; `process` commits it.
+
+        A lone chain of activities thus goes from thread to thread once a step, not twice. Nothing is done where it may
+        have to be another turn, as something else waits for the instance or the instance for something else, nor while
+        much is going on: then the threads have enough to do.
+        """
+        if self._is_limited or self._dispatcher.is_busy or not self._dispatcher.claim(message):
+            return
+        execution = self._live.get(message.target)
+        if execution is None or len(execution.pending) != 1 or _stale(execution, [message]):
+            return
+        batch = _next_batch(execution, [message])
+        turn = self._new_turn(execution)
+        try:
+            if batch and turn.begin(batch):
+                result = self._end(turn, self._ask(turn, execution))
+                self._played[message.target] = _Played(execution, batch, result)
+        except Exception:  # a defect of this host: `process` comes upon it too, and reports it
+            self.forget(message.target)
 
     def forget(self, instance_id: str) -> None:
         """Drop what memory holds of an instance; its next turn reads the task hub."""
         self._live.pop(instance_id, None)
 
-    async def _turn(self, execution: Execution, batch: list[Message]) -> TurnResult:
-        """Run one turn. An error of this host's own fails the instance rather than leave it hanging."""
+    async def _play(self, execution: Execution, batch: list[Message]) -> _Played:
+        """Play one turn. An error of this host's own fails the instance rather than leave it hanging."""
         try:
-            return await self._try_turn(execution, batch)
-        except sqlite3.Error:
-            raise
+            return _Played(execution, batch, await self._result(execution, batch))
         except Exception as ex:
             instance_id = execution.instance.instance_id
+            self.forget(instance_id)
             logger.exception("%s: the turn could not be processed; the instance fails.", instance_id)
             fresh = Execution.replay(execution.instance, self._hub.history(instance_id))
             turn = self._new_turn(fresh)
             turn.begin(batch)
-            return turn.fail(f"devhost could not process the turn ({type(ex).__name__}: {ex}).")
+            return _Played(fresh, batch, turn.fail(f"devhost could not process the turn ({type(ex).__name__}: {ex})."))
 
-    async def _try_turn(self, execution: Execution, batch: list[Message]) -> TurnResult:
+    async def _result(self, execution: Execution, batch: list[Message]) -> TurnResult:
         turn = self._new_turn(execution)
         kind = batch[0].kind
         if kind == EventType.EXECUTION_TERMINATED:
@@ -110,40 +139,44 @@ class Orchestrations:
             return turn.set_suspended(batch[0], kind == EventType.EXECUTION_SUSPENDED)
         if not turn.begin(batch):
             return turn.nothing_new()
-        function = self._functions.find(TriggerType.ORCHESTRATION, execution.instance.name)
-        if function is None:
-            known = self._functions.names(TriggerType.ORCHESTRATION)
-            return turn.fail(failures.unknown_function(execution.instance.name, "orchestrator", known))
-        answer = await self._ask(function, execution, turn)
-        return turn.finish(answer, await self._replay(function, turn) if execution.is_verified else None)
+        async with self._turns:
+            answers = await self._worker.on_thread(partial(self._ask, turn, execution))
+        return self._end(turn, answers)
+
+    async def _commit(self, played: _Played) -> list[ActivityItem]:
+        self.forget(played.execution.instance.instance_id)
+        return await self._dispatcher.commit_soon(played.result.complete(played.batch, self._dispatcher.instance))
 
     def _new_turn(self, execution: Execution) -> Turn:
-        return Turn(execution, self._functions, self._clock.now(), self._dispatcher.instance)
+        return Turn(execution, self._functions, self._clock.now())
 
-    async def _ask(self, function: Function, execution: Execution, turn: Turn) -> Answer:
-        if self._mode is Mode.REPLAY:
-            return await self._replay(function, turn)
-        if execution.session is None:
-            execution.is_verified = self._is_to_be_verified(execution)
-            request: Begin | Continue = Begin(turn.request())
-        else:
-            request = Continue(execution.session, execution.new_events)
+    def _ask(self, turn: Turn, execution: Execution) -> tuple[Answer, Answer | None] | None:
+        """Return what the orchestrator answers, and what its replay does if it is verified; None if there is none."""
+        function = self._functions.find(TriggerType.ORCHESTRATION, execution.instance.name)
+        if function is None:
+            return None
+        answer = self._replay(function, turn) if self._mode is Mode.REPLAY else self._go_on(function, turn, execution)
+        return answer, self._replay(function, turn) if execution.is_verified else None
+
+    def _end(self, turn: Turn, answers: tuple[Answer, Answer | None] | None) -> TurnResult:
+        if answers is None:
+            known = self._functions.names(TriggerType.ORCHESTRATION)
+            return turn.fail(failures.unknown_function(turn.name, "orchestrator", known))
+        return turn.finish(*answers)
+
+    def _go_on(self, function: Function, turn: Turn, execution: Execution) -> Answer:
         try:
-            turned = await self._worker.run_live(function, request)
+            if execution.session is not None:
+                return self._worker.go_on(function, execution.session, execution.new_events)
+            begun = self._worker.begin(function, turn.request())
         except FunctionFailedError as ex:
             return parse_failure(ex.text)
-        execution.session = turned.session
-        return turned.answer
+        execution.session = begun.session
+        return begun.answer
 
-    def _is_to_be_verified(self, execution: Execution) -> bool:
-        """Replay every turn where that was asked for, and else in the first runs of each orchestration."""
-        name = execution.instance.name.casefold()
-        self._begun[name] += 1
-        return self._mode is Mode.VERIFY or self._begun[name] <= _VERIFIED_RUNS
-
-    async def _replay(self, function: Function, turn: Turn) -> Answer:
+    def _replay(self, function: Function, turn: Turn) -> Answer:
         try:
-            text = await self._worker.run(function, turn.request())
+            text = self._worker.call(function, turn.request())
         except FunctionFailedError as ex:
             return parse_failure(ex.text)
         if text is None:
@@ -156,7 +189,18 @@ class Orchestrations:
         if live is not None:
             return live
         instance = self._hub.instance(instance_id)
-        return None if instance is None else Execution.replay(instance, self._hub.history(instance_id))
+        if instance is None:
+            return None
+        execution = Execution.replay(instance, self._hub.history(instance_id))
+        execution.is_verified = self._is_to_be_verified(instance.name)
+        return execution
+
+    def _is_to_be_verified(self, name: str) -> bool:
+        """Whether live turns are replayed too: where that was asked for, or in the first runs of an orchestration."""
+        if self._mode is Mode.LIVE:
+            self._begun[name.casefold()] += 1
+            return self._begun[name.casefold()] <= _VERIFIED_RUNS
+        return self._mode is Mode.VERIFY
 
     def _keep_live(self, execution: Execution, result: TurnResult) -> None:
         ended = result.instance.status.is_final or result.instance.status is Status.SUSPENDED
@@ -191,7 +235,7 @@ def _stale(execution: Execution, messages: Iterable[Message]) -> list[Message]:
     ]
 
 
-def _next_batch(execution: Execution, messages: deque[Message]) -> list[Message]:
+def _next_batch(execution: Execution, messages: Iterable[Message]) -> list[Message]:
     """Return the messages for one turn.
 
     A request to terminate comes before everything, a suspended instance takes nothing but its resumption, and an event

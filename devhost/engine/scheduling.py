@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections import Counter
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -56,24 +56,35 @@ class Walk:
     continue_as_new: Action | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child to start when the turn is committed. Where its id is taken then, its parent gets `refusal` instead."""
+
+    start: Changes
+    refusal: Message
+
+
 class Scheduler:
-    """Schedules the new actions of one turn into `changes`, recording their events in the execution."""
+    """Schedules the new actions of one turn, recording their events in the execution.
+
+    What it schedules is added to `changes`, but for children: whether they can start, only the task hub knows.
+    """
 
     def __init__(
         self,
         execution: Execution,
         functions: FunctionTable,
         now: datetime,
-        find_instance: Callable[[str], Instance | None],
         changes: Changes,
+        children: list[Child],
     ) -> None:
         self._execution = execution
         self._functions = functions
         self._now = now
-        self._find_instance = find_instance
         self._changes = changes
+        self._children = children
         self._next_task = 0
-        self._waits: Counter[str] = Counter()
+        self._waits: defaultdict[str, int] = defaultdict(int)
 
     def walk(self, answer: Answer) -> Walk:
         """Visit the answer's actions in order, up to and including the first that is not complete.
@@ -87,7 +98,7 @@ class Scheduler:
         execution = self._execution
         progress = execution.progress if answer.is_tail else Progress()
         self._next_task, self._waits = progress.tasks, progress.waits.copy()
-        self._cancel_tasks(answer.canceled)
+        self._cancel_tasks(answer.canceled or frozenset())
         actions = [*progress.unfinished, *answer.actions]
         for position, action in enumerate(actions):
             tasks, waits = self._next_task, self._waits.copy()
@@ -206,21 +217,10 @@ class Scheduler:
             self._now,
             Parent(instance.instance_id, instance.execution_id, task_id),
         )
-        if self._is_taken(child_id):
-            text = f"An orchestration with id '{child_id}' already exists and is running."
-            event = history.sub_orchestration_failed(self._now, task_id, text, None)
-            self._changes.messages.append(to_execution(instance, event, task_id))
-        else:
-            self._changes.instances += started.instances
-            self._changes.forget_history += started.forget_history
-            self._changes.messages += started.messages
+        text = f"An orchestration with id '{child_id}' already exists and is running."
+        refused = history.sub_orchestration_failed(self._now, task_id, text, None)
+        self._children.append(Child(started, to_execution(instance, refused, task_id)))
         return history.sub_orchestration_created(self._now, task_id, action.name, child_id)
-
-    def _is_taken(self, instance_id: str) -> bool:
-        if any(one.instance_id == instance_id for one in self._changes.instances):
-            return True
-        present = self._find_instance(instance_id)
-        return present is not None and not present.status.is_final
 
     def _start_timer(self, task_id: int, action: Action) -> Event:
         fired = history.timer_fired(self._now, task_id, action.fire_at)
@@ -241,6 +241,22 @@ class Scheduler:
         ).dump(self._now)
         self._changes.messages.append(Message(str(action.target), OPERATION, request))
         return history.event_sent(self._now, task_id, str(action.target), request)
+
+
+def start_children(
+    children: Iterable[Child], changes: Changes, find_instance: Callable[[str], Instance | None]
+) -> None:
+    """Add the starts of a turn's children to its changes, or the refusals of those whose ids are in use."""
+    for child in children:
+        instance_id = child.start.instances[0].instance_id
+        present = find_instance(instance_id)
+        is_new = all(one.instance_id != instance_id for one in changes.instances)
+        if is_new and (present is None or present.status.is_final):
+            changes.instances += child.start.instances
+            changes.forget_history += child.start.forget_history
+            changes.messages += child.start.messages
+        else:
+            changes.messages.append(child.refusal)
 
 
 def to_execution(instance: Instance, event: Event, task_id: int | None) -> Message:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from devhost.engine.execution import Execution, Kind, Note, Task
 from devhost.engine.scheduling import (
+    Child,
     Scheduler,
     SchedulingError,
     UnknownFunctionError,
     Walk,
     event_message,
+    start_children,
     to_execution,
 )
 from devhost.functions import FunctionTable
@@ -34,11 +36,18 @@ _MAX_STATUS_KILOBYTES = 16
 
 @dataclass(slots=True)
 class TurnResult:
-    """What a turn changes, and remarks for the log, such as how the run would fare on Azure."""
+    """What a turn changes, which children it starts, and remarks for the log: how the run would fare on Azure, say."""
 
     changes: Changes
     instance: Instance
     remarks: list[str] = field(default_factory=list)
+    children: list[Child] = field(default_factory=list)
+
+    def complete(self, batch: Iterable[Message], find_instance: Callable[[str], Instance | None]) -> Changes:
+        """Return all that is to be committed with the turn's messages, once the task hub may be asked for instances."""
+        self.changes.consumed += [message.id for message in batch]
+        start_children(self.children, self.changes, find_instance)
+        return self.changes
 
 
 class Turn:
@@ -49,23 +58,22 @@ class Turn:
     After an exception, or when its changes could not be committed, the execution has to be dropped and replayed.
     """
 
-    def __init__(
-        self,
-        execution: Execution,
-        functions: FunctionTable,
-        now: datetime,
-        find_instance: Callable[[str], Instance | None],
-    ) -> None:
+    def __init__(self, execution: Execution, functions: FunctionTable, now: datetime) -> None:
         self._execution = execution
         self._functions = functions
         self._now = now
-        self._find_instance = find_instance
         self._instance = execution.instance
         self._first_row = len(execution.rows)
         self._retried: Task | None = None
         self._events: list[Event] = []
         self._changes = Changes()
+        self._children: list[Child] = []
         self._remarks: list[str] = []
+
+    @property
+    def name(self) -> str:
+        """The orchestration's name."""
+        return self._instance.name
 
     def begin(self, messages: Sequence[Message]) -> bool:
         """Record the messages; False when none of them was news to the execution, which then needs no turn.
@@ -73,7 +81,6 @@ class Turn:
         The turn's time is never before that of the turn before, nor before a timer that fires in it. An event of a task
         with a retry policy must come alone: the SDK takes the id of the next timer or attempt before user code goes on.
         """
-        self._changes.consumed += [message.id for message in messages]
         news = [message for message in messages if self._is_news(message)]
         if not news:
             return False
@@ -139,7 +146,7 @@ class Turn:
         return self._end(answer, walk, scheduler)
 
     def _scheduler(self) -> Scheduler:
-        return Scheduler(self._execution, self._functions, self._now, self._find_instance, self._changes)
+        return Scheduler(self._execution, self._functions, self._now, self._changes, self._children)
 
     def fail(self, error: str) -> TurnResult:
         """End the instance as failed, for an answer that cannot be applied."""
@@ -148,7 +155,6 @@ class Turn:
 
     def terminate(self, message: Message) -> TurnResult:
         """End the instance at once; its activities and children go on, its timers do not."""
-        self._changes.consumed.append(message.id)
         event = json.loads(message.body)
         self._record(event)
         timers = [task_id for task_id, task in self._execution.pending.items() if task.kind is Kind.TIMER or task.retry]
@@ -160,7 +166,6 @@ class Turn:
 
     def set_suspended(self, message: Message, suspended: bool) -> TurnResult:
         """Hold the instance's other messages, or release them."""
-        self._changes.consumed.append(message.id)
         status = Status.SUSPENDED if suspended else Status.RUNNING
         self._record(json.loads(message.body))
         self._instance = replace(self._instance, status=status, updated=self._now)
@@ -241,7 +246,7 @@ class Turn:
         self._changes.messages += [started, *carried]
         self._changes.forget_history.append(old.instance_id)
         self._changes.instances.insert(0, self._instance)
-        return TurnResult(self._changes, self._instance, self._remarks)
+        return TurnResult(self._changes, self._instance, self._remarks, self._children)
 
     def _untaken_events(self, scheduler: Scheduler) -> list[HistoryRow]:
         untaken: list[HistoryRow] = []
@@ -278,7 +283,7 @@ class Turn:
         instance_id = self._instance.instance_id
         new_rows = enumerate(self._execution.rows[self._first_row :], self._first_row)
         self._changes.history += [(instance_id, n, row) for n, row in new_rows]
-        return TurnResult(self._changes, self._instance, self._remarks)
+        return TurnResult(self._changes, self._instance, self._remarks, self._children)
 
 
 def retried_task(execution: Execution, message: Message) -> Task | None:

@@ -200,11 +200,12 @@ class TaskHub:
 
     def _apply(self, changes: Changes, consumed: set[int]) -> None:
         db = self._db
-        db.executemany("DELETE FROM messages WHERE id = ?", [(message_id,) for message_id in changes.consumed])
-        db.executemany(
-            "DELETE FROM messages WHERE target = ? AND execution_id = ? AND task_id = ? AND due IS NOT NULL",
-            changes.canceled_timers,
-        )
+        for message_id in changes.consumed:
+            db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
+        for timer in changes.canceled_timers:
+            db.execute(
+                "DELETE FROM messages WHERE target = ? AND execution_id = ? AND task_id = ? AND due IS NOT NULL", timer
+            )
         if changes.finished_activity is not None:
             db.execute("DELETE FROM activities WHERE id = ?", (changes.finished_activity,))
         for instance_id in changes.forget_history:

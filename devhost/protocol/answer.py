@@ -78,8 +78,8 @@ class Answer:
     """One turn's answer. `output` and `custom_status` are JSON texts; None is JSON null.
 
     `is_known` is False when the worker failed outside the SDK's executor, so that the actions are not known. With
-    `is_tail` the actions are only those that the answer before had not, and `canceled` has the places, among all tasks
-    asked for, of timers canceled since.
+    `canceled` the actions are only those that the answer before had not; it has the places, among all tasks asked for,
+    of timers canceled since.
     """
 
     is_done: bool
@@ -88,12 +88,16 @@ class Answer:
     custom_status: str | None = None
     error: str | None = None
     is_known: bool = True
-    is_tail: bool = False
-    canceled: frozenset[int] = frozenset()
+    canceled: frozenset[int] | None = None
+
+    @property
+    def is_tail(self) -> bool:
+        """Whether the answers before it belong to it."""
+        return self.canceled is not None
 
 
-def parse_answer(text: str) -> Answer:
-    """Read the JSON text an orchestrator returned.
+def parse_answer(text: str, canceled: frozenset[int] | None = None) -> Answer:
+    """Read the JSON text an orchestrator returned; `canceled` is for a session's, which has the new actions only.
 
     Raises:
         ProtocolError: The text is not an answer of replay schema 2 or 3.
@@ -111,13 +115,14 @@ def parse_answer(text: str) -> Answer:
             output=_text(state.get("output")),
             custom_status=_text(state.get("customStatus")),
             error=state.get("error"),
+            canceled=canceled,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as ex:
         raise ProtocolError(f"The orchestrator's answer cannot be read ({type(ex).__name__}: {ex}).") from ex
 
 
-def parse_failure(text: str) -> Answer:
-    """Read the text of an exception that an orchestrator raised.
+def parse_failure(text: str, canceled: frozenset[int] | None = None) -> Answer:
+    """Read the text of an exception that an orchestrator raised; `canceled` is as for `parse_answer`.
 
     The last label counts: the text before it is the user's, and may hold a label of its own.
 
@@ -126,8 +131,8 @@ def parse_failure(text: str) -> Answer:
     """
     message, label, state = text.rpartition(_LABEL)
     if not label:
-        return Answer(is_done=False, error=text, is_known=False)
-    answer = parse_answer(state)
+        return Answer(is_done=False, error=text, is_known=False, canceled=canceled)
+    answer = parse_answer(state, canceled)
     if answer.error is None:
         raise ProtocolError(f"The orchestrator failed without saying why: {message!r}.")
     return answer

@@ -16,4 +16,6 @@ def compact(value: Any) -> str:
     A text cut in the middle of a character cannot be encoded as UTF-8; it is written with escapes, which keep it.
     """
     text = _encode(value)
-    return json.dumps(value, separators=(",", ":")) if _HALF_A_CHARACTER.search(text) else text
+    if text.isascii() or not _HALF_A_CHARACTER.search(text):
+        return text
+    return json.dumps(value, separators=(",", ":"))

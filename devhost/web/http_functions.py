@@ -9,8 +9,9 @@ from aiohttp import web
 from multidict import CIMultiDict, MultiMapping
 
 from devhost.functions import FunctionTable
+from devhost.http_messages import HttpRequest
 from devhost.routing.router import Router
-from devhost.worker import FunctionFailedError, HttpRequest, Worker
+from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.http")
 

@@ -20,6 +20,7 @@ import sys
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import McpApi
 from devhost.web.server import Server, listen
-from devhost.worker import Worker
+from devhost.worker import ResultT, Worker
 
 _activity: ContextVar[Hashable] = ContextVar("_activity", default=None)
 
@@ -85,12 +86,18 @@ class LastingWorker(Worker):
         Raises:
             FunctionFailedError: It raised.
         """
-        if function.trigger_type == TriggerType.ORCHESTRATION:
-            return await super().run(function, payload)
         call_id = (function.name, _activity.get(), payload)
         if call_id not in self._calls:
             self._calls[call_id] = asyncio.create_task(super().run(function, payload))
         return await asyncio.shield(self._calls[call_id])
+
+    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
+        """Run a function as `run` does, and on a thread what follows.
+
+        Raises:
+            FunctionFailedError: It raised.
+        """
+        return await self.on_thread(partial(then, await self.run(function, payload)))
 
 
 class ReopenedEngine(Engine):

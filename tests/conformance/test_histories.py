@@ -25,9 +25,10 @@ from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.store import TaskHub
 from devhost.protocol.history import EventType
 from devhost.protocol.json_text import compact
-from devhost.worker import FunctionFailedError, Worker
+from devhost.worker import FunctionFailedError
 from tests.conformance.player.compare import differences
 from tests.conformance.player.target import target_server
+from tests.support.worker_here import WorkerHere
 
 HERE = Path(__file__).resolve().parent
 TURNS: dict[str, Any] = json.loads((HERE / "recordings" / "turns.json").read_text(encoding="utf-8"))
@@ -49,18 +50,20 @@ Functions = tuple[FunctionTable, dict[str, Callable[[Any], Any]]]
 Request = dict[str, Any]
 
 
-class RecordingWorker(Worker):
-    """Runs the app's functions in this process, and keeps what orchestrators and entities were asked.
-
-    It needs no app to index and no thread pool, so it does not call its base's `__init__`.
-    """
+class RecordingWorker(WorkerHere):
+    """Runs the app's functions, and keeps what orchestrators and entities were asked."""
 
     def __init__(self, functions: dict[str, Callable[[Any], Any]]) -> None:
+        super().__init__()
         self.turns: defaultdict[str, list[Request]] = defaultdict(list)
         self.batches: list[Request] = []
         self._functions = functions
 
     async def run(self, function: Function, payload: str, client: str = "") -> Any:
+        """Run a function, as `call` does."""
+        return self.call(function, payload)
+
+    def call(self, function: Function, payload: str) -> Any:
         """Run a function on JSON text and return the JSON text of its answer.
 
         Raises:

@@ -25,12 +25,15 @@ from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
+from devhost.protocol.answer import Answer
+from devhost.protocol.history import Event
 from devhost.protocol.json_text import compact
-from devhost.sessions import Mode, keep_alive
-from devhost.worker import FunctionFailedError, Worker
+from devhost.sessions import Mode, Session, keep_alive
+from devhost.worker import FunctionFailedError, ResultT
 from tests.crash import errands
 from tests.crash.kill_plan import When
 from tests.crash.virtual_time import VirtualClock, VirtualTimeLoop
+from tests.support.worker_here import WorkerHere
 
 APP = Path(__file__).parent / "app"
 FUNCTIONS = {
@@ -91,42 +94,60 @@ class CrashingHub(TaskHub):
             raise CrashedError
 
 
-class UserCode(Worker):
-    """Runs the errands as a worker process would, and keeps count of the marks that activities and entities leave.
-
-    It needs no app to index and no thread pool, so it does not call its base's `__init__`.
-    """
+class UserCode(WorkerHere):
+    """Runs the errands as a worker process would, and keeps count of the marks that activities and entities leave."""
 
     def __init__(self, hub: CrashingHub, marks: Counter[tuple[str, str]]) -> None:
+        super().__init__()
         self._hub = hub
         self._marks = marks
         self._orchestrator = keep_alive(df.Orchestrator.create(errands.run))
         self._entity = df.Entity.create(self._tally)
 
     async def run(self, function: Function, payload: str, client: str = "") -> Any:
-        """Run a function on JSON text and return the JSON text of its answer; an orchestrator may be kept alive.
+        """Run an activity or an entity on JSON text and return the JSON text of its answer.
 
         Raises:
             FunctionFailedError: It raised.
         """
+        await self._end_with_the_process()
+        if function.trigger_type != TriggerType.ACTIVITY:
+            return self.call(function, payload)
+        try:
+            return compact(await self._activity(function.name, json.loads(payload)))
+        except Exception as ex:
+            raise _failed(ex) from ex
+
+    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        """Do some work."""
+        await self._end_with_the_process()
+        return await super().on_thread(work)
+
+    def call(self, function: Function, payload: str) -> Any:
+        """Run an orchestrator, which may be kept alive, or an entity.
+
+        Raises:
+            FunctionFailedError: It raised.
+        """
+        try:
+            if function.trigger_type == TriggerType.ORCHESTRATION:
+                return self._orchestrator(SimpleNamespace(body=payload))
+            return self._entity(payload)
+        except Exception as ex:
+            raise _failed(ex) from ex
+
+    def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
+        """Run the next turn of an orchestrator that was kept alive."""
+        return session.go_on(events)
+
+    async def _end_with_the_process(self) -> None:
         if self._hub.crashed.is_set():
             await asyncio.Event().wait()  # A process that has ended runs nothing.
-        try:
-            match function.trigger_type:
-                case TriggerType.ORCHESTRATION:
-                    return self._orchestrator(SimpleNamespace(body=payload))
-                case TriggerType.ENTITY:
-                    return self._entity(payload)
-                case _:
-                    return compact(await self._activity(function.name, json.loads(payload)))
-        except Exception as ex:
-            raise FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc()) from ex
 
     async def _activity(self, name: str, order: errands.Order) -> str:
         """Leave a mark in the middle of the time it takes."""
         await asyncio.sleep(order["ms"] / 2000)
-        if self._hub.crashed.is_set():
-            await asyncio.Event().wait()
+        await self._end_with_the_process()
         self._leave(order["run"], order["key"])
         await asyncio.sleep(order["ms"] / 2000)
         if name == "stumble":
@@ -139,6 +160,10 @@ class UserCode(Worker):
 
     def _leave(self, run: str, key: str) -> None:
         self._marks[run, key] += 1
+
+
+def _failed(ex: Exception) -> FunctionFailedError:
+    return FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc())
 
 
 class Engines:

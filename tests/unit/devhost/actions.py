@@ -23,7 +23,7 @@ def answer(*actions: Action, done: bool = False, output: Any = None, status: Any
 
 def tail(*new: Action, canceled: tuple[int, ...] = (), output: Any = None) -> Answer:
     """Return the answer of an orchestrator that stayed alive: the new actions, and the places of canceled timers."""
-    return replace(answer(*new, output=output), is_tail=True, canceled=frozenset(canceled))
+    return replace(answer(*new, output=output), canceled=frozenset(canceled))
 
 
 def failure(error: str, *actions: Action) -> Answer:

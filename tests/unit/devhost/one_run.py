@@ -114,29 +114,30 @@ class OneRun:
         """Take one turn on these messages, or on all that are due, commit it, and check that it replays."""
         messages = self.due() if messages is None else messages
         replayed_request = self.request(messages)
-        turn = Turn(self._execution, self.functions, self.clock.now(), self.hub.instance)
+        turn = Turn(self._execution, self.functions, self.clock.now())
         assert turn.begin(messages)
         assert json.loads(turn.request()) == replayed_request
-        return self._commit(turn.finish(answer))
+        return self._commit(turn.finish(answer), messages)
 
     def lost_turn(self, answer: Answer) -> TurnResult:
         """Take a turn that is never committed, as when the host is killed in it."""
-        turn = Turn(self._replayed(), self.functions, self.clock.now(), self.hub.instance)
+        turn = Turn(self._replayed(), self.functions, self.clock.now())
         assert turn.begin(self.due())
         return turn.finish(answer)
 
     def request(self, messages: list[Message] | None = None) -> dict[str, Any]:
         """Return what the worker would be asked on these messages, or on those that are due; the turn is not taken."""
-        turn = Turn(self._replayed(), self.functions, self.clock.now(), self.hub.instance)
+        turn = Turn(self._replayed(), self.functions, self.clock.now())
         assert turn.begin(self.due() if messages is None else messages)
         request: dict[str, Any] = json.loads(turn.request())
         return request
 
     def ignore(self) -> None:
         """Take the messages that are due, none of which may be news."""
-        turn = Turn(self._execution, self.functions, self.clock.now(), self.hub.instance)
-        assert not turn.begin(self.due())
-        self._commit(turn.nothing_new())
+        turn = Turn(self._execution, self.functions, self.clock.now())
+        messages = self.due()
+        assert not turn.begin(messages)
+        self._commit(turn.nothing_new(), messages)
 
     def suspend_and_resume(self) -> None:
         """Suspend the instance and resume it."""
@@ -146,16 +147,17 @@ class OneRun:
         ):
             message = Message(RUN, event["EventType"], history.dump(event))
             commit(self.hub, Changes(messages=[message]))
-            turn = Turn(self._execution, self.functions, self.clock.now(), self.hub.instance)
-            self._commit(turn.set_suspended(message, event["EventType"] == EventType.EXECUTION_SUSPENDED))
+            turn = Turn(self._execution, self.functions, self.clock.now())
+            result = turn.set_suspended(message, event["EventType"] == EventType.EXECUTION_SUSPENDED)
+            self._commit(result, [message])
 
     def terminate(self, reason: str | None) -> TurnResult:
         """End the instance from outside."""
         event = history.execution_terminated(self.clock.now(), reason)
         message = Message(RUN, EventType.EXECUTION_TERMINATED, history.dump(event))
         commit(self.hub, Changes(messages=[message]))
-        turn = Turn(self._execution, self.functions, self.clock.now(), self.hub.instance)
-        return self._commit(turn.terminate(message))
+        turn = Turn(self._execution, self.functions, self.clock.now())
+        return self._commit(turn.terminate(message), [message])
 
     def complete(self, task_id: int, result: Any = None) -> None:
         """Finish an activity."""
@@ -198,8 +200,8 @@ class OneRun:
         changes.messages.append(message)
         commit(self.hub, changes)
 
-    def _commit(self, result: TurnResult) -> TurnResult:
-        commit(self.hub, result.changes)
+    def _commit(self, result: TurnResult, messages: list[Message]) -> TurnResult:
+        commit(self.hub, result.complete(messages, self.hub.instance))
         self._canceled += [task_id for _, _, task_id in result.changes.canceled_timers]
         if result.instance.execution_id != self._execution.instance.execution_id:
             self._canceled = []

@@ -12,7 +12,7 @@ import pytest
 
 from devhost.protocol.answer import Action, Answer, parse_answer, parse_failure
 from devhost.protocol.history import Event
-from devhost.sessions import Begin, Continue, ReplayDiffersError, Turned, check_same, keep_alive
+from devhost.sessions import Begin, Begun, ReplayDiffersError, check_same, keep_alive
 from tests.support.host_process import REPOSITORY
 from tests.unit.devhost.actions import activity, answer, tail, timer
 from tests.unit.devhost.fake_clock import FakeClock
@@ -62,18 +62,17 @@ def test_live_orchestrator_answers_as_recorded(orchestrators: Orchestrators, tit
     for turns in executions(title):
         name = next(one["Name"] for one in turns[0]["request"]["history"] if one["EventType"] == EXECUTION_STARTED)
         run = keep_alive(orchestrators[name])
-        turned = run(SimpleNamespace(body=Begin(json.dumps(turns[0]["request"]))))
-        assert isinstance(turned, Turned)
-        assert turned.answer == recorded_answer(turns[0])
-        actions = turned.answer.actions
+        begun = run(SimpleNamespace(body=Begin(json.dumps(turns[0]["request"]))))
+        assert isinstance(begun, Begun)
+        assert begun.answer == recorded_answer(turns[0])
+        actions = begun.answer.actions
         for before, turn in pairwise(turns):
-            turned = run(SimpleNamespace(body=Continue(turned.session, new_events(turn, before))))
-            assert isinstance(turned, Turned)
-            actions += turned.answer.actions
+            live = begun.session.go_on(new_events(turn, before))
+            actions += live.actions
             recorded = recorded_answer(turn)
-            whole = replace(turned.answer, actions=actions, is_tail=False, canceled=frozenset())
+            whole = replace(live, actions=actions, canceled=None)
             assert _without_cancellations(whole) == _without_cancellations(recorded)
-            check_same(name, turned.answer, recorded)
+            check_same(name, live, recorded)
 
 
 def _without_cancellations(answer: Answer) -> Answer:

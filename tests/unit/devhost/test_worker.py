@@ -11,8 +11,9 @@ from importlib.metadata import version
 import pytest
 
 from devhost.functions import Function
+from devhost.http_messages import HttpRequest, HttpResponse
 from devhost.protocol.client_binding import ClientBinding
-from devhost.worker import AppLoadError, FunctionFailedError, HttpRequest, HttpResponse, Worker
+from devhost.worker import AppLoadError, FunctionFailedError, Worker
 from tests.unit.devhost.conftest import IndexApp
 
 APP = """

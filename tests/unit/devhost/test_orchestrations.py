@@ -1,0 +1,251 @@
+"""Who plays a turn: the thread of the activity whose result it takes in, where that is all there is to take in."""
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import azure.durable_functions as df
+import pytest
+
+from devhost.app_settings import load_host_settings
+from devhost.clock import SystemClock
+from devhost.engine.engine import Engine
+from devhost.functions import Function, FunctionTable, TriggerType
+from devhost.hub.rows import Changes
+from devhost.hub.store import TaskHub
+from devhost.protocol.answer import Answer
+from devhost.protocol.history import Event
+from devhost.sessions import Mode, Session, keep_alive
+from devhost.worker import ResultT
+from tests.support.worker_here import WorkerHere
+from tests.unit.devhost.conftest import SMALL_APP
+
+RUN = "run-1"
+THREADS = 3
+Turns = Generator[Any, Any, Any]
+
+
+def chain(context: df.DurableOrchestrationContext) -> Turns:
+    """Run five activities one after the other."""
+    results = []
+    for step in range(5):
+        results.append((yield context.call_activity("note", step)))
+    return results
+
+
+def fan_out(context: df.DurableOrchestrationContext) -> Turns:
+    """Run three activities side by side."""
+    results = yield context.task_all([context.call_activity("note", n) for n in range(3)])
+    return results
+
+
+def chain_and_event(context: df.DurableOrchestrationContext) -> Turns:
+    """Run an activity, wait for an event, and run another."""
+    first = yield context.call_activity("note", "first")
+    go = yield context.wait_for_external_event("go")
+    second = yield context.call_activity("note", "second")
+    return [first, go, second]
+
+
+class WatchedWorker(WorkerHere):
+    """Runs activities on the event loop and what follows on a thread; `before_turn` is called there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[Any] = []
+        self.may_end = asyncio.Event()
+        self.may_end.set()
+        self.crossings = 0
+        self.before_turn: Callable[[], object] = lambda: None
+        self._orchestrators = {
+            one.__name__: keep_alive(df.Orchestrator.create(one)) for one in (chain, fan_out, chain_and_event)
+        }
+
+    @property
+    def threads(self) -> int:
+        """As many as the tests need."""
+        return THREADS
+
+    async def run(self, function: Function, payload: str, client: str = "") -> str:
+        """Run the activity when it may: note its input, and return how many there were before."""
+        number = len(self.noted)
+        self.noted.append(json.loads(payload))
+        await self.may_end.wait()
+        return str(number)
+
+    async def has_noted(self, count: int) -> None:
+        """Wait until so many activities have begun."""
+        while len(self.noted) < count:
+            await asyncio.sleep(0)
+
+    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
+        """Run the activity, and what follows on a thread."""
+        return await asyncio.to_thread(then, await self.run(function, payload))
+
+    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
+        """Do some work, and count it."""
+        self.crossings += 1
+        return await super().on_thread(work)
+
+    def call(self, function: Function, payload: str) -> Any:
+        """Run an orchestrator."""
+        return self._orchestrators[function.name](SimpleNamespace(body=payload))
+
+    def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
+        """Run an orchestrator's next turn."""
+        self.before_turn()
+        return session.go_on(events)
+
+
+class RefusingHub(TaskHub):
+    """A task hub that refuses to write as often as it is told to."""
+
+    refusals = 0
+
+    def commit(self, group: Sequence[Changes]) -> None:
+        """Commit.
+
+        Raises:
+            sqlite3.OperationalError: The commit is refused.
+        """
+        if self.refusals:
+            self.refusals -= 1
+            raise sqlite3.OperationalError("database or disk is full")
+        super().commit(group)
+
+
+class Running:
+    """An engine at work in a mode, on the orchestrations above."""
+
+    def __init__(self, path: Path, mode: Mode, max_turns: int) -> None:
+        self.worker = WatchedWorker()
+        self.hub = RefusingHub(path)
+        functions = [Function(one, one, TriggerType.ORCHESTRATION, "x", {}) for one in self.worker._orchestrators]
+        table = FunctionTable([*functions, Function("note", "note", TriggerType.ACTIVITY, "x", {})])
+        settings = replace(load_host_settings(SMALL_APP, {}), max_concurrent_orchestrators=max_turns)
+        self.engine = Engine(self.hub, self.worker, table, SystemClock(), settings, mode)
+        self.engine.start()
+
+    async def start(self, orchestration: str) -> None:
+        """Start a run."""
+        await self.engine.client.start(orchestration, RUN, None)
+
+    async def output(self) -> Any:
+        """Wait until the run has ended, and return its output."""
+        assert await self.engine.dispatcher.instance_ended(RUN, 5)
+        instance = self.hub.instance(RUN)
+        assert instance is not None
+        return json.loads(instance.output or "null")
+
+
+Open = Callable[..., Running]
+
+
+@pytest.fixture
+async def run(tmp_path: Path) -> AsyncIterator[Open]:
+    """Open an engine: `run(mode, max_turns=...)`."""
+    opened: list[Running] = []
+
+    def open_engine(mode: Mode = Mode.LIVE, max_turns: int = 10) -> Running:
+        opened.append(Running(tmp_path / "hub.db", mode, max_turns))
+        return opened[-1]
+
+    yield open_engine
+    for one in opened:
+        await one.engine.stop(grace_seconds=1)
+        one.hub.close()
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_a_lone_chain_is_played_by_the_threads_of_its_activities_after_the_first_turn(
+    run: Open, mode: Mode
+) -> None:
+    running = run(mode)
+    await running.start("chain")
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert running.worker.crossings == 1
+
+
+async def test_a_result_that_others_may_follow_is_not_played_by_its_thread(run: Open) -> None:
+    running = run()
+    players: list[threading.Thread] = []
+    running.worker.before_turn = lambda: players.append(threading.current_thread())
+    await running.start("fan_out")
+    assert await running.output() == [0, 1, 2]
+    assert players[0] is threading.main_thread()
+
+
+async def test_a_limit_below_the_number_of_threads_holds_for_every_turn(run: Open) -> None:
+    running = run(max_turns=THREADS - 1)
+    await running.start("chain")
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert running.worker.crossings == 6
+
+
+async def test_an_event_that_comes_while_a_thread_plays_is_taken_in_by_the_turn_after(run: Open) -> None:
+    running = run()
+    playing, may_go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        playing.set()
+        assert may_go_on.wait(5)
+
+    running.worker.before_turn = wait
+    await running.start("chain_and_event")
+    assert await asyncio.to_thread(playing.wait, 5)
+    running.engine.client.raise_event(RUN, "go", '"now"')
+    await asyncio.sleep(0.05)  # long enough for a turn beside the one on the thread, if there were one
+    running.worker.before_turn = lambda: None
+    may_go_on.set()
+    assert await running.output() == [0, "now", 1]
+
+
+async def test_a_turn_whose_commit_is_refused_is_played_again_and_its_activity_is_not(run: Open) -> None:
+    running = run()
+    running.worker.before_turn = partial(setattr, running.hub, "refusals", 1)
+    await running.start("chain")
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert running.worker.noted == [0, 1, 2, 3, 4]
+
+
+async def test_a_defect_in_a_turn_on_a_thread_loses_no_result(run: Open) -> None:
+    running = run()
+
+    def fail_once() -> None:
+        running.worker.before_turn = lambda: None
+        raise KeyError("a defect of this host")
+
+    running.worker.before_turn = fail_once
+    await running.start("chain")
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert running.worker.noted == [0, 1, 2, 3, 4]
+    assert running.worker.crossings == 2
+
+
+async def test_a_run_that_is_terminated_while_a_thread_plays_its_turn_ends_after_it(run: Open) -> None:
+    running = run()
+    running.worker.before_turn = lambda: loop.call_soon_threadsafe(running.engine.client.terminate, RUN, "enough")
+    loop = asyncio.get_running_loop()
+    await running.start("chain_and_event")
+    assert await running.output() == "enough"
+    assert running.worker.noted == ["first"]
+
+
+async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_ones(run: Open) -> None:
+    running = run()
+    running.worker.may_end.clear()
+    await running.start("chain")
+    await running.worker.has_noted(1)
+    running.engine.client.terminate(RUN, "enough")
+    assert await running.output() == "enough"
+    await running.start("chain")
+    await running.worker.has_noted(2)
+    running.worker.may_end.set()
+    assert await running.output() == [1, 2, 3, 4, 5]
