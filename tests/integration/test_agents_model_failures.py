@@ -15,13 +15,6 @@ RUN = "/api/agents/Writer/run"
 REQUESTS_OF_AN_ATTEMPT = 3
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
 class App:
     """The app with its model at the server."""
 
@@ -39,8 +32,7 @@ async def start(start_host: Any, model: ChatCompletionsServer) -> AsyncIterator[
     apps: list[App] = []
 
     def start(**settings: str) -> App:
-        provider = {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-        apps.append(App(start_host(MODEL_PROVIDER="openai", **provider, **settings)))
+        apps.append(App(start_host(**model.settings, **settings)))
         return apps[-1]
 
     yield start

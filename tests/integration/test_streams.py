@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -117,17 +117,6 @@ def start_streaming(request: pytest.FixtureRequest, start_host: Callable[..., Ho
     server: RedisServer | None = request.getfixturevalue("redis") if request.param == "redis" else None
     store = {} if server is None else {"STREAM_REDIS_URL": server.url}
     return lambda **settings: start_host(**store, **settings)
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
-def provider(model: ChatCompletionsServer) -> dict[str, str]:
-    return {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
 
 
 def test_a_client_that_drops_after_each_event_misses_nothing_and_gets_nothing_twice(
@@ -252,7 +241,7 @@ async def test_a_failing_model_ends_the_stream_with_its_failure(
     start_host: Callable[..., HostProcess], model: ChatCompletionsServer
 ) -> None:
     model.script(Failure(400, "No, prompt was: my secret", "bad"))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     links = await asyncio.to_thread(accept, host)
     reader = EventSource(links["stream"])
     failed = await asyncio.to_thread(reader.read)
@@ -266,7 +255,7 @@ async def test_a_lost_connection_to_the_model_takes_back_what_was_shown(
     start_host: Callable[..., HostProcess], model: ChatCompletionsServer
 ) -> None:
     model.script(BrokenStream("Once upon a"), Slow(Answer("Tea is good."), seconds=0.5))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     reader = EventSource((await asyncio.to_thread(accept, host))["stream"])
     done = await asyncio.to_thread(reader.read)
     assert reader.text == done["response"] == "Tea is good."
@@ -278,7 +267,7 @@ async def test_a_tool_call_is_shown_without_its_arguments(
 ) -> None:
     search = ToolCall("call_1", "search_library", {"query": "private"})
     model.script(Answer("Let me see. ", tool_calls=(search,)), Answer("It is two years."))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     links = await asyncio.to_thread(accept, host, agent="Researcher")
     reader = EventSource(links["stream"])
     done = await asyncio.to_thread(reader.read)
@@ -295,7 +284,7 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     nowhere = "https://127.0.0.1:9"
     azure = {"SESSION_TABLE_ACCOUNT_URL": nowhere, "PUBLISH_BLOB_ACCOUNT_URL": nowhere, "APPROVAL_LINK_KEY": "k" * 32}
     host = await asyncio.to_thread(
-        start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **provider(model)
+        start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **model.settings
     )
     reader = EventSource((await asyncio.to_thread(accept, host))["stream"])
     pages = await asyncio.to_thread(lambda: list(reader.pages()))

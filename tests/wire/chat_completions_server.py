@@ -145,6 +145,12 @@ class ChatCompletionsServer:
         return f"http://{host}:{port}/v1"
 
     @property
+    def settings(self) -> dict[str, str]:
+        """The settings of an app whose model is at this server."""
+        provider = {"MODEL_PROVIDER": "openai", "OPENAI_API_KEY": self.api_key}
+        return {**provider, "OPENAI_MODEL": self.model, "OPENAI_BASE_URL": self.base_url}
+
+    @property
     def unused_steps(self) -> int:
         """How many scripted steps no request has asked for yet."""
         return len(self._steps)
