@@ -47,9 +47,8 @@ RUNS: dict[str, tuple[str, Any]] = {
 def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     """The reference app with one run in each state that an operator meets."""
     scratch = tmp_path_factory.mktemp("scratch")
-    host = HostProcess(tmp_path_factory.mktemp("inspect"), APP, REFERENCE_SCRATCH=str(scratch))
-    host.start()
-    with host.client() as http:
+    folder = tmp_path_factory.mktemp("inspect")
+    with HostProcess(folder, APP, REFERENCE_SCRATCH=str(scratch)) as host, host.client() as http:
         hub = HubOverHttp(http)
         for instance_id, (name, body) in RUNS.items():
             assert hub.post(f"orchestrators/{name}/{instance_id}", json=body).status_code == 202
@@ -62,9 +61,8 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]
         hub.post("instances/suspended/suspend")
         hub.until("suspended", "Suspended")
         hub.raise_event("suspended", "go", 1)
-    settled(host.database)
-    yield host
-    host.kill()
+        settled(host.database)
+        yield host
 
 
 def settled(database: Path) -> None:

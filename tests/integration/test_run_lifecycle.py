@@ -18,10 +18,9 @@ OPERATIONS = [("POST", f"/{name}") for name in ("cancel", "suspend", "resume", "
 @pytest.fixture(scope="module")
 def runs_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     """One host of the app whose runs fail, wait and retry."""
-    process = HostProcess(tmp_path_factory.mktemp("runs"), APP)
-    process.start()
-    yield process
-    process.stop()
+    with HostProcess(tmp_path_factory.mktemp("runs"), APP) as process:
+        yield process
+        process.stop()
 
 
 @pytest.fixture
