@@ -66,6 +66,13 @@ class EventSource:
                     self._take(event)
                 yield page
 
+    def read_to_first_text(self) -> Iterator[list[Event]]:
+        """Read until there is text, and return the pages that follow."""
+        pages = self.pages()
+        while "text" not in self.kinds():
+            next(pages)
+        return pages
+
     def read(self) -> Any:
         """Read to the end and return the data of the last event."""
         for _ in self.pages():
@@ -145,12 +152,10 @@ def test_readers_do_not_take_events_from_each_other(start_streaming: StartStream
 
 
 def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartStreaming) -> None:
-    host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="2")
+    host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="1")
     links = accept(host)
     reader = EventSource(links["stream"])
-    pages = reader.pages()
-    while "text" not in reader.kinds():
-        next(pages)
+    pages = reader.read_to_first_text()
     host.restart()
     for _ in pages:
         pass
@@ -181,9 +186,7 @@ def test_a_redis_that_dies_costs_no_answer(start_host: Callable[..., HostProcess
     host = start_host(OFFLINE_MODEL_LATENCY_SECONDS="1.5", STREAM_REDIS_URL=redis.url)
     links = accept(host)
     reader = EventSource(links["stream"])
-    pages = reader.pages()
-    while "text" not in reader.kinds():
-        next(pages)
+    pages = reader.read_to_first_text()
     redis.kill()
     for _ in pages:
         pass
