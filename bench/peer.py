@@ -9,12 +9,13 @@ import multiprocessing
 import os
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from operator import methodcaller
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, ClassVar, Self
 
 RUN_SECONDS = 120.0
 """How long a run may take before the benchmark gives up on it."""
@@ -25,40 +26,67 @@ FIRST_TURN_SECONDS = 0.05
 _MEMORY = Path("/proc/self/statm")
 
 
-class Peer(Protocol):
+class Peer(ABC):
     """An engine, opened on a folder of its own and driven through its client's API. All times are seconds.
 
     It knows the orchestrations `chain` and `fan_out` of `size` no-op activities, one after the other or side by side.
     """
 
-    def warm_up(self) -> None:
-        """Run everything a few times, so that what is measured later is not the first of its kind."""
+    warm_ups: ClassVar[int] = 3
+    """How many runs of an orchestration, one after the other, are too early to be measured."""
 
-    def time_runs(self, orchestration: str, size: int, times: int) -> list[float]:
-        """Run an orchestration this often, one run after the other, and return how long each took."""
+    event_warm_ups: ClassVar[int] = 3
+    """How many events are too early to be measured."""
 
+    @abstractmethod
     def time_parallel(self, orchestration: str, size: int, count: int) -> float:
         """Start this many runs at once and return how long it took until all had ended."""
 
-    def time_events(self, times: int) -> list[float]:
+    @abstractmethod
+    def time_event(self) -> float:
         """Have a run wait for an event, and return how long it took from sending the event to the end of the run."""
 
+    @abstractmethod
     def pause(self, count: int) -> None:
         """Start this many runs, and return when all of them wait for an event."""
 
+    def warm_up(self) -> None:
+        """Run everything a few times, so that what is measured later is not the first of its kind."""
+        self.time_runs("chain", 10, self.warm_ups)
+        self.time_runs("fan_out", 100, self.warm_ups)
+        self.time_parallel("chain", 1, 20)
+        self.time_events(self.event_warm_ups)
+
+    def time_runs(self, orchestration: str, size: int, times: int) -> list[float]:
+        """Run an orchestration this often, one run after the other, and return how long each took."""
+        return [self.time_parallel(orchestration, size, 1) for _ in range(times)]
+
+    def time_events(self, times: int) -> list[float]:
+        """Send events to this many runs, one after the other, and return how long each took."""
+        return [self.time_event() for _ in range(times)]
+
     def idle(self, seconds: float) -> float:
-        """Do nothing for a while and return the CPU time that the process used."""
+        """Do nothing for a while and return the CPU time that the process, with all its threads, used."""
+        before = time.process_time()
+        time.sleep(seconds)
+        return time.process_time() - before
 
     def memory(self) -> int | None:
-        """Return the resident memory in bytes after a garbage collection, or None where the system does not tell."""
+        """Return the process's resident bytes after a garbage collection, or None where Linux's /proc is missing."""
+        gc.collect()
+        if not _MEMORY.exists():
+            return None
+        return int(_MEMORY.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-class Recoverable(Peer, Protocol):
+class Recoverable(Peer):
     """An engine that goes on with its runs when it is opened again on its folder."""
 
+    @abstractmethod
     def start_jittered(self, count: int, steps: int) -> None:
         """Start runs named `run-0`, `run-1`, ... of so many jittered steps each, and return at once."""
 
+    @abstractmethod
     def wait_for_jittered(self, count: int) -> int:
         """Wait until these runs have ended and return how many of them completed."""
 
@@ -128,21 +156,6 @@ class PeerProcess:
         if failed:
             raise PeerError(f"{self.label}:\n{value}")
         return value
-
-
-def resident_bytes() -> int | None:
-    """Return the resident memory of this process after a garbage collection, or None where Linux's /proc is missing."""
-    gc.collect()
-    if not _MEMORY.exists():
-        return None
-    return int(_MEMORY.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def cpu_seconds_of(wait: Callable[[], object]) -> float:
-    """Return the CPU time that the process, with all its threads, uses while it waits."""
-    before = time.process_time()
-    wait()
-    return time.process_time() - before
 
 
 def _serve(connection: Connection, contender: Contender, folder: Path) -> None:

@@ -22,10 +22,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     """The whole app on the offline model, one host for all tests that neither kill it nor count what it wrote."""
-    process = HostProcess(tmp_path_factory.mktemp("host"))
-    process.start()
-    yield process
-    process.stop()
+    with HostProcess(tmp_path_factory.mktemp("host")) as process:
+        yield process
+        process.stop()
 
 
 @pytest.fixture

@@ -28,10 +28,9 @@ def full_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]
     """The app with all that is optional: an MCP server."""
     server = McpServerProcess()
     server.start()
-    host = HostProcess(tmp_path_factory.mktemp("host"), MCP_SERVER_URL=server.url)
-    host.start()
-    yield host
-    host.stop()
+    with HostProcess(tmp_path_factory.mktemp("host"), MCP_SERVER_URL=server.url) as host:
+        yield host
+        host.stop()
     server.kill()
 
 

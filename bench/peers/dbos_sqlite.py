@@ -18,9 +18,8 @@ import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
 
 from bench.jitter import jittered_step
-from bench.peer import FIRST_TURN_SECONDS, cpu_seconds_of, resident_bytes
+from bench.peer import FIRST_TURN_SECONDS, Recoverable
 
-_WARM_UPS = 3
 _SYNCHRONOUS_NORMAL = 1
 _STARTERS = 16
 
@@ -79,8 +78,11 @@ async def jittered_chain(run: str, size: int) -> str:
 _WORKFLOWS: dict[str, Callable[[int], Any]] = {"chain": chain, "fan_out": fan_out, "wait_for_go": wait_for_go}
 
 
-class DbosPeer:
+class DbosPeer(Recoverable):
     """DBOS, launched on a file; what it left there before, it recovers."""
+
+    # Each takes it a second.
+    event_warm_ups = 1
 
     def __init__(self, folder: Path) -> None:
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", _use_wal)
@@ -94,15 +96,6 @@ class DbosPeer:
         DBOS(config=config)
         DBOS.launch()
 
-    def warm_up(self) -> None:
-        self.time_runs("chain", 10, _WARM_UPS)
-        self.time_runs("fan_out", 100, _WARM_UPS)
-        self.time_parallel("chain", 1, 20)
-        self.time_events(1)
-
-    def time_runs(self, orchestration: str, size: int, times: int) -> list[float]:
-        return [self.time_parallel(orchestration, size, 1) for _ in range(times)]
-
     def time_parallel(self, orchestration: str, size: int, count: int) -> float:
         workflow = _WORKFLOWS[orchestration]
         started = time.perf_counter()
@@ -110,24 +103,15 @@ class DbosPeer:
             handle.get_result()
         return time.perf_counter() - started
 
-    def time_events(self, times: int) -> list[float]:
-        seconds = []
-        for _ in range(times):
-            (handle,) = self._start_waiting(1)
-            sent = time.perf_counter()
-            DBOS.send(handle.workflow_id, "now", "go")
-            handle.get_result()
-            seconds.append(time.perf_counter() - sent)
-        return seconds
+    def time_event(self) -> float:
+        (handle,) = self._start_waiting(1)
+        sent = time.perf_counter()
+        DBOS.send(handle.workflow_id, "now", "go")
+        handle.get_result()
+        return time.perf_counter() - sent
 
     def pause(self, count: int) -> None:
         self._start_waiting(count)
-
-    def idle(self, seconds: float) -> float:
-        return cpu_seconds_of(lambda: time.sleep(seconds))
-
-    def memory(self) -> int | None:
-        return resident_bytes()
 
     def start_jittered(self, count: int, steps: int) -> None:
         for n in range(count):

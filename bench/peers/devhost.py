@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, cpu_seconds_of, resident_bytes
+from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, Recoverable
 from devhost import event_loop
 from devhost import fast_timestamps as faster
 from devhost.app_settings import load_host_settings
@@ -25,9 +25,6 @@ from devhost.sessions import Mode
 from devhost.worker import Worker
 
 PLAIN_APP = Path(__file__).resolve().parents[1] / "apps" / "plain"
-
-# More than the first runs of each orchestration, which devhost replays to verify them.
-_WARM_UPS = 15
 
 ResultT = TypeVar("ResultT")
 
@@ -53,12 +50,15 @@ class WatchedHub(TaskHub):
                 self._watched.pop(changes.entity.entity_id).set_result(None)
 
 
-class DevhostPeer:
+class DevhostPeer(Recoverable):
     """An engine on `hub.db` in a folder, with all that the file holds taken up, on a thread of its own.
 
     It works on devhost's event loop, and goes on while it is asked nothing, as a host does. Times are taken on that
     thread, so that the way to it is in none.
     """
+
+    # More than the first runs of each orchestration, which devhost replays to verify them.
+    warm_ups = event_warm_ups = 15
 
     def __init__(self, folder: Path, mode: Mode, fast_timestamps: bool, app_root: Path = PLAIN_APP) -> None:
         self._mode = mode
@@ -70,29 +70,14 @@ class DevhostPeer:
         threading.Thread(target=event_loop.run, args=(work,), daemon=True).start()
         self._loop = opened.result()
 
-    def warm_up(self) -> None:
-        self.time_runs("chain", 10, _WARM_UPS)
-        self.time_runs("fan_out", 100, _WARM_UPS)
-        self.time_parallel("chain", 1, 20)
-        self.time_events(_WARM_UPS)
-
-    def time_runs(self, orchestration: str, size: int, times: int) -> list[float]:
-        return [self.time_parallel(orchestration, size, 1) for _ in range(times)]
-
     def time_parallel(self, orchestration: str, size: int, count: int) -> float:
         return self.run(self._time_parallel(orchestration, size, count))
 
-    def time_events(self, times: int) -> list[float]:
-        return [self.run(self._time_event()) for _ in range(times)]
+    def time_event(self) -> float:
+        return self.run(self._time_event())
 
     def pause(self, count: int) -> None:
         self.run(self._start_waiting(count))
-
-    def idle(self, seconds: float) -> float:
-        return cpu_seconds_of(lambda: time.sleep(seconds))
-
-    def memory(self) -> int | None:
-        return resident_bytes()
 
     def start_jittered(self, count: int, steps: int) -> None:
         self.run(self._start("jittered_chain", steps, [f"run-{n}" for n in range(count)]))

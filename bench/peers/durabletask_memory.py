@@ -14,9 +14,7 @@ from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
 from durabletask.testing import create_test_backend
 from durabletask.worker import TaskHubGrpcWorker
 
-from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, cpu_seconds_of, resident_bytes
-
-_WARM_UPS = 3
+from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, Peer
 
 
 def noop(_context: task.ActivityContext, value: int) -> int:
@@ -48,7 +46,7 @@ _ORCHESTRATIONS: dict[str, Callable[[task.OrchestrationContext, int], Generator[
 }
 
 
-class InMemoryPeer:
+class InMemoryPeer(Peer):
     """The backend, a worker and a client, with their default settings but for the log."""
 
     def __init__(self) -> None:
@@ -65,15 +63,6 @@ class InMemoryPeer:
         self._worker.start()  # type: ignore[no-untyped-call]  # durabletask does not annotate it
         self._client = TaskHubGrpcClient(host_address=f"localhost:{port}", logger=quiet)
 
-    def warm_up(self) -> None:
-        self.time_runs("chain", 10, _WARM_UPS)
-        self.time_runs("fan_out", 100, _WARM_UPS)
-        self.time_parallel("chain", 1, 20)
-        self.time_events(_WARM_UPS)
-
-    def time_runs(self, orchestration: str, size: int, times: int) -> list[float]:
-        return [self.time_parallel(orchestration, size, 1) for _ in range(times)]
-
     def time_parallel(self, orchestration: str, size: int, count: int) -> float:
         started = time.perf_counter()
         ids = [self._start(orchestration, size) for _ in range(count)]
@@ -81,24 +70,15 @@ class InMemoryPeer:
             self._wait_for(instance_id)
         return time.perf_counter() - started
 
-    def time_events(self, times: int) -> list[float]:
-        seconds = []
-        for _ in range(times):
-            (instance_id,) = self._start_waiting(1)
-            sent = time.perf_counter()
-            self._client.raise_orchestration_event(instance_id, "go")
-            self._wait_for(instance_id)
-            seconds.append(time.perf_counter() - sent)
-        return seconds
+    def time_event(self) -> float:
+        (instance_id,) = self._start_waiting(1)
+        sent = time.perf_counter()
+        self._client.raise_orchestration_event(instance_id, "go")
+        self._wait_for(instance_id)
+        return time.perf_counter() - sent
 
     def pause(self, count: int) -> None:
         self._start_waiting(count)
-
-    def idle(self, seconds: float) -> float:
-        return cpu_seconds_of(lambda: time.sleep(seconds))
-
-    def memory(self) -> int | None:
-        return resident_bytes()
 
     def _start(self, orchestration: str, size: int) -> str:
         return self._client.schedule_new_orchestration(_ORCHESTRATIONS[orchestration], input=size)

@@ -6,7 +6,6 @@ stack traces and a few fields that differ on purpose are left out.
 """
 
 import asyncio
-import importlib.util
 import json
 import re
 import traceback
@@ -85,20 +84,12 @@ class RecordingWorker(WorkerHere):
 
 
 @pytest.fixture(scope="module")
-def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Functions]:
-    """Load the reference app."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("REFERENCE_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
-        spec = importlib.util.spec_from_file_location("reference_app", HERE / "app" / "function_app.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        registered = module.app.get_functions()
-        table = FunctionTable(
-            Function(one.get_function_name(), "", one.get_trigger().type, one.get_trigger().name, {})
-            for one in registered
-        )
-        yield table, {one.get_function_name(): one.get_user_function() for one in registered}
+def functions(registered: list[Any]) -> Functions:
+    """The reference app's functions, as the engine looks them up and as they are called."""
+    table = FunctionTable(
+        Function(one.get_function_name(), "", one.get_trigger().type, one.get_trigger().name, {}) for one in registered
+    )
+    return table, {one.get_function_name(): one.get_user_function() for one in registered}
 
 
 @pytest.fixture(scope="module")

@@ -3,9 +3,8 @@
 Each turn is what the extension sent to the worker; it is handed to the function that the reference app registered.
 """
 
-import importlib.util
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,9 @@ class Body:
 
 
 @pytest.fixture(scope="module")
-def functions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Functions]:
-    """Load the reference app and give its functions by name."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("REFERENCE_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
-        spec = importlib.util.spec_from_file_location("reference_app", HERE / "app" / "function_app.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield {function.get_function_name(): function.get_user_function() for function in module.app.get_functions()}
+def functions(registered: list[Any]) -> Functions:
+    """The reference app's functions by name."""
+    return {function.get_function_name(): function.get_user_function() for function in registered}
 
 
 def recorded_turns(kind: str) -> list[Any]:

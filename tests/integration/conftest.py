@@ -1,13 +1,14 @@
-"""What the integration tests ask of the app: start a run, wait for a state of it, decide on its draft."""
+"""The API of the app as a client of runs asks it, and a model that answers as a test scripts it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.host_process import HostProcess
+from tests.wire.chat_completions_server import ChatCompletionsServer
 
 WAIT_SECONDS = 30
 
@@ -77,3 +78,11 @@ def api_of() -> Iterator[Callable[[HostProcess], Api]]:
     yield connect
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[ChatCompletionsServer]:
+    """A model that answers as the test scripts it, and must be asked for all of it: `start_host(**model.settings)`."""
+    async with ChatCompletionsServer() as server:
+        yield server
+        assert server.unused_steps == 0

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -23,25 +22,6 @@ def text_of(result: CallToolResult) -> str:
     (block,) = result.content
     assert isinstance(block, TextContent)
     return block.text
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
-@pytest.fixture
-def provider(model: ChatCompletionsServer) -> dict[str, str]:
-    """The settings of an app whose model is at the server, and which asks it once."""
-    return {
-        "MODEL_PROVIDER": "openai",
-        "OPENAI_API_KEY": model.api_key,
-        "OPENAI_MODEL": model.model,
-        "OPENAI_BASE_URL": model.base_url,
-        "AGENT_RETRY_ATTEMPTS": "1",
-    }
 
 
 async def test_the_agents_are_listed_as_tools(host: Any) -> None:
@@ -142,12 +122,10 @@ async def test_a_missing_query_is_refused_by_the_host(host: Any) -> None:
     assert refused.value.error.code == INVALID_PARAMS
 
 
-async def test_a_failure_names_its_code_and_whether_to_retry(
-    start_host: Any, model: ChatCompletionsServer, provider: dict[str, str]
-) -> None:
+async def test_a_failure_names_its_code_and_whether_to_retry(start_host: Any, model: ChatCompletionsServer) -> None:
     model.script(*[Failure(429, "Slow down", "rate_limit_exceeded", retry_after=0.3)] * 3)
     model.script(Failure(400, "No, my secret", "bad"), Answer("You are Ada."))
-    async with connect(start_host(**provider)) as client:
+    async with connect(start_host(AGENT_RETRY_ATTEMPTS="1", **model.settings)) as client:
         busy = await client.call_tool("Writer", {"query": "Hello", "sessionId": "s1"})
         assert busy.is_error
         assert "(rate_limited)" in text_of(busy)

@@ -15,13 +15,6 @@ RUN = "/api/agents/Writer/run"
 REQUESTS_OF_AN_ATTEMPT = 3
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
 class App:
     """The app with its model at the server."""
 
@@ -33,14 +26,21 @@ class App:
         content = {"message": message, "session_id": session, **body}
         return await self.http.post(f"/api/agents/{agent}/run", json=content)
 
+    async def pick_up(self, accepted: httpx.Response) -> httpx.Response:
+        """Return the answer of an accepted run when it is there."""
+        deadline = asyncio.get_running_loop().time() + 20
+        while (answer := await self.http.get(accepted.headers["Location"])).status_code == 202:
+            assert asyncio.get_running_loop().time() < deadline
+            await asyncio.sleep(0.02)
+        return answer
+
 
 @pytest.fixture
 async def start(start_host: Any, model: ChatCompletionsServer) -> AsyncIterator[Any]:
     apps: list[App] = []
 
     def start(**settings: str) -> App:
-        provider = {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-        apps.append(App(start_host(MODEL_PROVIDER="openai", **provider, **settings)))
+        apps.append(App(start_host(**model.settings, **settings)))
         return apps[-1]
 
     yield start
@@ -106,14 +106,11 @@ async def test_a_broken_stream_is_tried_again_as_nobody_has_seen_it(start: Any, 
 
 
 async def test_a_slow_model_is_not_a_failed_one(start: Any, model: ChatCompletionsServer) -> None:
-    model.script(Slow(Answer("At last."), seconds=2))
+    model.script(Slow(Answer("At last."), seconds=1))
     app = start(AGENT_WAIT_SECONDS="0.2")
     accepted = await app.run("Go.")
     assert accepted.status_code == 202
-    deadline = asyncio.get_running_loop().time() + 20
-    while (answer := await app.http.get(accepted.headers["Location"])).status_code == 202:
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.1)
+    answer = await app.pick_up(accepted)
     assert (answer.status_code, answer.json()["response"]) == (200, "At last.")
 
 
@@ -162,9 +159,6 @@ async def test_a_turn_that_a_crash_interrupts_is_answered_once(start: Any, model
     accepted = await app.run("Go.")
     assert accepted.status_code == 202
     app.host.restart()
-    deadline = asyncio.get_running_loop().time() + 20
-    while (answer := await app.http.get(accepted.headers["Location"])).status_code == 202:
-        assert asyncio.get_running_loop().time() < deadline
-        await asyncio.sleep(0.1)
+    answer = await app.pick_up(accepted)
     assert (answer.json()["response"], answer.json()["message_count"]) == ("Seen.", 2)
     assert (await app.run("And?")).json()["message_count"] == 4

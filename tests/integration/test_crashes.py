@@ -36,21 +36,19 @@ def test_a_decision_that_was_accepted_is_not_lost(start_host: Any, api_of: Any) 
 
 
 async def test_a_kill_between_the_two_agents_of_a_triage_pays_for_the_verdict_once(
-    start_host: Any, api_of: Any
+    start_host: Any, api_of: Any, model: ChatCompletionsServer
 ) -> None:
     verdict = {"is_spam": False, "confidence": 0.9, "reason": "an order"}
     reply = {"subject": "Re: Order 7", "body": "On its way."}
     silence = Silence()
-    async with ChatCompletionsServer() as server:
-        server.script(Answer(json.dumps(verdict)), silence, Answer(json.dumps(reply)))
-        settings = {"OPENAI_API_KEY": server.api_key, "OPENAI_MODEL": server.model, "OPENAI_BASE_URL": server.base_url}
-        host = await asyncio.to_thread(start_host, **settings)
-        instance_id = await asyncio.to_thread(api_of(host).start, "email_triage", EMAIL)
-        await asyncio.wait_for(silence.arrived.wait(), 20)
-        await asyncio.to_thread(host.restart)
-        output = await asyncio.to_thread(api_of(host).finish, instance_id)
+    model.script(Answer(json.dumps(verdict)), silence, Answer(json.dumps(reply)))
+    host = await asyncio.to_thread(start_host, **model.settings)
+    instance_id = await asyncio.to_thread(api_of(host).start, "email_triage", EMAIL)
+    await asyncio.wait_for(silence.arrived.wait(), 20)
+    await asyncio.to_thread(host.restart)
+    output = await asyncio.to_thread(api_of(host).finish, instance_id)
 
-        asked_for = [request.body["response_format"]["json_schema"]["name"] for request in server.requests]
+    asked_for = [request.body["response_format"]["json_schema"]["name"] for request in model.requests]
     assert asked_for == ["SpamVerdict", "EmailReply", "EmailReply"]
     assert (output["outcome"], output["reply"]) == ("replied", reply)
     assert [path.name for path in host.outbox.iterdir()] == [f"{instance_id}-reply.eml"]

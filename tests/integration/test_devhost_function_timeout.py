@@ -16,19 +16,16 @@ APP = REPOSITORY / "tests" / "apps" / "triggers"
 WAIT_SECONDS = 20
 
 
+def impatient_host(folder: Path) -> HostProcess:
+    """Return a host whose functions may take a second."""
+    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01"}
+    return HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *", **limit)
+
+
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    folder: Path = tmp_path_factory.mktemp("timeout")
-    process = HostProcess(
-        folder,
-        APP,
-        DIARY=str(folder / "diary"),
-        TICK="0 0 0 1 1 *",
-        AzureFunctionsJobHost__functionTimeout="00:00:01",
-    )
-    process.start()
-    yield process
-    process.kill()
+    with impatient_host(tmp_path_factory.mktemp("timeout")) as process:
+        yield process
 
 
 @pytest.fixture
@@ -108,14 +105,7 @@ def test_a_function_that_cancels_itself_fails_instead_of_hanging_its_caller(http
 
 
 def test_a_thread_that_goes_on_does_not_keep_the_host_from_stopping(tmp_path: Path) -> None:
-    process = HostProcess(
-        tmp_path,
-        APP,
-        DIARY=str(tmp_path / "diary"),
-        TICK="0 0 0 1 1 *",
-        AzureFunctionsJobHost__functionTimeout="00:00:01",
-    )
-    process.start()
-    with process.client() as http:
-        assert http.get("/api/slow", params={"seconds": "30"}).status_code == 500
-    assert process.stop() == 0
+    with impatient_host(tmp_path) as process:
+        with process.client() as http:
+            assert http.get("/api/slow", params={"seconds": "30"}).status_code == 500
+        assert process.stop() == 0

@@ -20,10 +20,8 @@ ACCEPT = {"Accept": "application/json, text/event-stream"}
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     folder: Path = tmp_path_factory.mktemp("mcp")
-    process = HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *")
-    process.start()
-    yield process
-    process.kill()
+    with HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *") as process:
+        yield process
 
 
 @pytest.fixture

@@ -17,10 +17,8 @@ INSTANCES = "/runtime/webhooks/durabletask/instances"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    process = HostProcess(tmp_path_factory.mktemp("shop"), FOREIGN)
-    process.start()
-    yield process
-    process.kill()
+    with HostProcess(tmp_path_factory.mktemp("shop"), FOREIGN) as process:
+        yield process
 
 
 @pytest.fixture

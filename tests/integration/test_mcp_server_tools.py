@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +36,6 @@ def server_of() -> Iterator[Callable[..., McpServerProcess]]:
     yield start
     for server in started:
         server.kill()
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
-@pytest.fixture
-def provider(model: ChatCompletionsServer) -> dict[str, str]:
-    """The settings of an app whose model is at the server."""
-    settings = {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-    return {"MODEL_PROVIDER": "openai", **settings}
 
 
 def read(document: str) -> Answer:
@@ -141,10 +127,10 @@ async def test_access_needs_the_token_which_is_told_to_nobody(start_host: Any, s
 
 
 async def test_the_model_gets_what_is_allowed_and_no_more(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("big"), Answer("Big."))
-    host = start_host(MCP_SERVER_URL=server_of(diary).url, TOOL_RESULT_BYTES="1000", **provider)
+    host = start_host(MCP_SERVER_URL=server_of(diary).url, TOOL_RESULT_BYTES="1000", **model.settings)
     assert (await ask(host)).json()["response"] == "Big."
     offered = [tool["function"]["name"] for tool in model.requests[0].body["tools"]]
     assert offered == ["list_documents", "read_document"]
@@ -152,29 +138,29 @@ async def test_the_model_gets_what_is_allowed_and_no_more(
 
 
 async def test_a_budget_counts_the_calls(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("tea"))
-    host = start_host(MCP_SERVER_URL=server_of(diary).url, **provider)
+    host = start_host(MCP_SERVER_URL=server_of(diary).url, **model.settings)
     failed = await ask(host, budget={"max_tool_calls": 0})
     assert (failed.status_code, failed.json()["error_code"]) == (422, "budget_exceeded")
     assert not diary.exists()
 
 
 async def test_a_tool_that_fails_is_told_to_the_model(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("broken"), Answer("I could not read it."))
-    host = start_host(MCP_SERVER_URL=server_of(diary).url, **provider)
+    host = start_host(MCP_SERVER_URL=server_of(diary).url, **model.settings)
     assert (await ask(host)).json()["response"] == "I could not read it."
     assert tool_result(model).startswith("The tool failed: ")
 
 
 async def test_a_call_that_hangs_is_given_up(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("stuck"), Answer("No answer."), read("tea"), Answer("Tea."))
-    host = start_host(MCP_SERVER_URL=server_of(diary).url, MCP_CALL_SECONDS="0.5", **provider)
+    host = start_host(MCP_SERVER_URL=server_of(diary).url, MCP_CALL_SECONDS="0.5", **model.settings)
     began = time.monotonic()
     assert (await ask(host)).json()["response"] == "No answer."
     assert time.monotonic() - began < 10
@@ -183,11 +169,11 @@ async def test_a_call_that_hangs_is_given_up(
 
 
 async def test_a_server_killed_in_the_middle_of_a_call(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("stuck"), Answer("It went away."), read("tea"), Answer("Tea."))
     server = server_of(diary)
-    host = start_host(MCP_SERVER_URL=server.url, **provider)
+    host = start_host(MCP_SERVER_URL=server.url, **model.settings)
     run = asyncio.create_task(ask(host))
     await wait_for_call(diary)
     killed = time.monotonic()
@@ -200,10 +186,10 @@ async def test_a_server_killed_in_the_middle_of_a_call(
 
 
 async def test_a_host_killed_in_the_middle_of_a_call_takes_the_turn_once(
-    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer, provider: dict[str, str]
+    start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:
     model.script(read("slow"), read("slow"), Answer("At last."))
-    host = start_host(MCP_SERVER_URL=server_of(diary).url, **provider)
+    host = start_host(MCP_SERVER_URL=server_of(diary).url, **model.settings)
     accepted = await ask(host, wait_for_response=False)
     await wait_for_call(diary)
     await asyncio.to_thread(host.restart)

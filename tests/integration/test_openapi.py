@@ -44,10 +44,9 @@ SEED = 7
 @pytest.fixture(scope="module")
 def fuzzed_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     """A host of this module's own, where no answer is waited for longer than a second."""
-    host = HostProcess(tmp_path_factory.mktemp("fuzzed"), AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1")
-    host.start()
-    yield host
-    host.stop()
+    with HostProcess(tmp_path_factory.mktemp("fuzzed"), AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1") as host:
+        yield host
+        host.stop()
 
 
 @pytest.fixture(scope="module")

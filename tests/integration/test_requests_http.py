@@ -52,10 +52,9 @@ class Contract:
 
 @pytest.fixture
 def story_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    host = HostProcess(tmp_path_factory.mktemp("story"))
-    host.start()
-    yield host
-    host.stop()
+    with HostProcess(tmp_path_factory.mktemp("story")) as host:
+        yield host
+        host.stop()
 
 
 def find_link(host: HostProcess, instance_id: str) -> str:

@@ -100,17 +100,14 @@ async def test_a_draft_is_approved_with_the_keyboard(browser: BrowserContext, st
 
 
 async def test_a_hostile_draft_is_read_whole_and_does_nothing(
-    browser: BrowserContext, start_host: Any, api_of: Any
+    browser: BrowserContext, start_host: Any, api_of: Any, model: ChatCompletionsServer
 ) -> None:
     requested: list[str] = []
     browser.on("request", lambda request: requested.append(urlsplit(request.url).path))
-    async with ChatCompletionsServer() as server:
-        server.script(Answer(json.dumps({"title": HOSTILE[:300], "content": HOSTILE})))
-        settings = {"OPENAI_API_KEY": server.api_key, "OPENAI_MODEL": server.model, "OPENAI_BASE_URL": server.base_url}
-        host = await asyncio.to_thread(start_host, **settings)
-        api = api_of(host)
-        instance_id = await asyncio.to_thread(api.start, "content_approval", {"topic": "tea"})
-        page = await open_link(browser, host, instance_id)
+    model.script(Answer(json.dumps({"title": HOSTILE[:300], "content": HOSTILE})))
+    host = await asyncio.to_thread(start_host, **model.settings)
+    instance_id = await asyncio.to_thread(api_of(host).start, "content_approval", {"topic": "tea"})
+    page = await open_link(browser, host, instance_id)
 
     shown = HOSTILE.replace("\u202e", "U+202E").replace("\u202c", "U+202C").replace("\x00", "U+0000")
     assert len(HOSTILE) > 100_000

@@ -18,10 +18,9 @@ OPERATIONS = [("POST", f"/{name}") for name in ("cancel", "suspend", "resume", "
 @pytest.fixture(scope="module")
 def runs_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
     """One host of the app whose runs fail, wait and retry."""
-    process = HostProcess(tmp_path_factory.mktemp("runs"), APP)
-    process.start()
-    yield process
-    process.stop()
+    with HostProcess(tmp_path_factory.mktemp("runs"), APP) as process:
+        yield process
+        process.stop()
 
 
 @pytest.fixture
@@ -330,6 +329,13 @@ def test_a_bad_value_of_outputs_is_refused(http: httpx.Client, outputs: str) -> 
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, "outputs")
 
 
+def wait_until_swept(http: httpx.Client, url: str) -> None:
+    deadline = time.monotonic() + 20
+    while http.get(url).status_code != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def test_an_old_run_is_swept_and_a_live_one_stays(start_host: Any, tmp_path: Path) -> None:
     second = str(1 / 86_400)
     host = start_host(APP, RUN_RETENTION_DAYS=second, RUN_SWEEP_SCHEDULE="* * * * * *")
@@ -337,12 +343,9 @@ def test_an_old_run_is_swept_and_a_live_one_stays(start_host: Any, tmp_path: Pat
         waiting, over = start_waiting(http), start(http, "ends")["links"]["self"]
         http.post("/runtime/webhooks/durabletask/orchestrators/foreign/theirs")
         http.post("/runtime/webhooks/durabletask/instances/theirs/terminate?reason=x")
-        deadline = time.monotonic() + 20
-        while http.get(over).status_code != 404:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until_swept(http, over)
         host.restart()
-        time.sleep(3)
+        wait_until_swept(http, start(http, "ends")["links"]["self"])
         assert http.get(waiting).json()["runtime_status"] == "Running"
         foreign = http.get("/runtime/webhooks/durabletask/instances/theirs")
         assert foreign.json()["runtimeStatus"] == "Terminated"
@@ -358,7 +361,4 @@ def test_a_run_is_kept_from_its_end_on_and_not_from_its_beginning(start_host: An
         assert http.post(f"{url}/cancel").json()["runtime_status"] == "Terminated"
         time.sleep(1.5)
         assert http.get(url).status_code == 200
-        deadline = time.monotonic() + 20
-        while http.get(url).status_code != 404:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until_swept(http, url)

@@ -66,9 +66,7 @@ async def start(start_host: Any) -> AsyncIterator[Any]:
 
         async def start(desk: Desk, **settings: str) -> Newsroom:
             model.script(*[desk] * MOST_REQUESTS)
-            settings |= {"MODEL_PROVIDER": "openai", "OPENAI_API_KEY": model.api_key}
-            settings |= {"OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-            rooms.append(Newsroom(await asyncio.to_thread(start_host, **settings)))
+            rooms.append(Newsroom(await asyncio.to_thread(start_host, **model.settings, **settings)))
             return rooms[-1]
 
         yield start

@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -66,6 +66,13 @@ class EventSource:
                     self._take(event)
                 yield page
 
+    def read_to_first_text(self) -> Iterator[list[Event]]:
+        """Read until there is text, and return the pages that follow."""
+        pages = self.pages()
+        while "text" not in self.kinds():
+            next(pages)
+        return pages
+
     def read(self) -> Any:
         """Read to the end and return the data of the last event."""
         for _ in self.pages():
@@ -119,17 +126,6 @@ def start_streaming(request: pytest.FixtureRequest, start_host: Callable[..., Ho
     return lambda **settings: start_host(**store, **settings)
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
-def provider(model: ChatCompletionsServer) -> dict[str, str]:
-    return {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-
-
 def test_a_client_that_drops_after_each_event_misses_nothing_and_gets_nothing_twice(
     start_streaming: StartStreaming,
 ) -> None:
@@ -156,12 +152,10 @@ def test_readers_do_not_take_events_from_each_other(start_streaming: StartStream
 
 
 def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartStreaming) -> None:
-    host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="2")
+    host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="1")
     links = accept(host)
     reader = EventSource(links["stream"])
-    pages = reader.pages()
-    while "text" not in reader.kinds():
-        next(pages)
+    pages = reader.read_to_first_text()
     host.restart()
     for _ in pages:
         pass
@@ -192,9 +186,7 @@ def test_a_redis_that_dies_costs_no_answer(start_host: Callable[..., HostProcess
     host = start_host(OFFLINE_MODEL_LATENCY_SECONDS="1.5", STREAM_REDIS_URL=redis.url)
     links = accept(host)
     reader = EventSource(links["stream"])
-    pages = reader.pages()
-    while "text" not in reader.kinds():
-        next(pages)
+    pages = reader.read_to_first_text()
     redis.kill()
     for _ in pages:
         pass
@@ -252,7 +244,7 @@ async def test_a_failing_model_ends_the_stream_with_its_failure(
     start_host: Callable[..., HostProcess], model: ChatCompletionsServer
 ) -> None:
     model.script(Failure(400, "No, prompt was: my secret", "bad"))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     links = await asyncio.to_thread(accept, host)
     reader = EventSource(links["stream"])
     failed = await asyncio.to_thread(reader.read)
@@ -266,7 +258,7 @@ async def test_a_lost_connection_to_the_model_takes_back_what_was_shown(
     start_host: Callable[..., HostProcess], model: ChatCompletionsServer
 ) -> None:
     model.script(BrokenStream("Once upon a"), Slow(Answer("Tea is good."), seconds=0.5))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     reader = EventSource((await asyncio.to_thread(accept, host))["stream"])
     done = await asyncio.to_thread(reader.read)
     assert reader.text == done["response"] == "Tea is good."
@@ -278,7 +270,7 @@ async def test_a_tool_call_is_shown_without_its_arguments(
 ) -> None:
     search = ToolCall("call_1", "search_library", {"query": "private"})
     model.script(Answer("Let me see. ", tool_calls=(search,)), Answer("It is two years."))
-    host = await asyncio.to_thread(start_host, **provider(model))
+    host = await asyncio.to_thread(start_host, **model.settings)
     links = await asyncio.to_thread(accept, host, agent="Researcher")
     reader = EventSource(links["stream"])
     done = await asyncio.to_thread(reader.read)
@@ -295,7 +287,7 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     nowhere = "https://127.0.0.1:9"
     azure = {"SESSION_TABLE_ACCOUNT_URL": nowhere, "PUBLISH_BLOB_ACCOUNT_URL": nowhere, "APPROVAL_LINK_KEY": "k" * 32}
     host = await asyncio.to_thread(
-        start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **provider(model)
+        start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **model.settings
     )
     reader = EventSource((await asyncio.to_thread(accept, host))["stream"])
     pages = await asyncio.to_thread(lambda: list(reader.pages()))

@@ -18,13 +18,6 @@ def refund(order_id: str, amount_cents: Any = 1250, call_id: str = "call_1") -> 
     return ToolCall(call_id, "refund_order", {"order_id": order_id, "amount_cents": amount_cents})
 
 
-@pytest.fixture
-async def model() -> AsyncIterator[ChatCompletionsServer]:
-    async with ChatCompletionsServer() as server:
-        yield server
-        assert server.unused_steps == 0
-
-
 class Shop:
     """The app with its model at the server, and one session of the agent that makes refunds."""
 
@@ -64,8 +57,7 @@ async def start(start_host: Any, model: ChatCompletionsServer) -> AsyncIterator[
     shops: list[Shop] = []
 
     async def start(**settings: str) -> Shop:
-        provider = {"OPENAI_API_KEY": model.api_key, "OPENAI_MODEL": model.model, "OPENAI_BASE_URL": model.base_url}
-        shops.append(Shop(await asyncio.to_thread(start_host, MODEL_PROVIDER="openai", **provider, **settings)))
+        shops.append(Shop(await asyncio.to_thread(start_host, **model.settings, **settings)))
         return shops[-1]
 
     yield start

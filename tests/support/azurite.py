@@ -1,37 +1,45 @@
-"""Azurite's table service as a child process: Microsoft's own emulator of Azure Storage."""
+"""Azurite, Microsoft's own emulator of Azure Storage, as a child process."""
 
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
+
+import pytest
+from azure.core.credentials import AzureNamedKeyCredential
 
 from tests.support.ports import free_port, listens
 
-COMMAND = shutil.which("azurite-table")
+_ACCOUNT = "devstoreaccount1"
 # Published with the emulator, for everybody: it protects nothing.
-ACCOUNT = "devstoreaccount1"
-ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+CREDENTIAL = AzureNamedKeyCredential(
+    _ACCOUNT, "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
 
 
 @contextmanager
-def running_azurite(folder: Path) -> Iterator[str]:
-    """Run the table service in a folder and yield the URL of the account.
+def running_azurite(service: Literal["blob", "table"], folder: Path) -> Iterator[str]:
+    """Run a service in a folder and yield the URL of the account; without Azurite, the test is skipped.
 
     Raises:
         AssertionError: It did not start.
     """
-    assert COMMAND is not None
+    name = f"azurite-{service}"
+    program = shutil.which(name)
+    if program is None:
+        pytest.skip(f"{name} is not installed: npm install -g azurite")
     port = free_port()
-    flags = ["--tableHost", "127.0.0.1", "--tablePort", str(port), "--location", str(folder)]
-    command = [COMMAND, *flags, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    flags = [f"--{service}Host", "127.0.0.1", f"--{service}Port", str(port), "--location", str(folder)]
+    command = [program, *flags, "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
     with (folder / "azurite.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
     try:
         if not listens(process, port):
             log_text = (folder / "azurite.log").read_text(encoding="utf-8")
-            raise AssertionError(f"azurite-table did not start:\n{log_text}")
-        yield f"http://127.0.0.1:{port}/{ACCOUNT}"
+            raise AssertionError(f"{name} did not start:\n{log_text}")
+        yield f"http://127.0.0.1:{port}/{_ACCOUNT}"
     finally:
         process.kill()
         process.wait()

@@ -34,7 +34,7 @@ async def read_document(document: str, ctx: Context) -> str:
         lines.write(json.dumps({"document": document, "key": meta.get("idempotency_key")}) + "\n")
     match document:
         case "slow":
-            await asyncio.sleep(3)
+            await asyncio.sleep(1.5)
         case "stuck":
             await asyncio.sleep(3600)
         case "big":

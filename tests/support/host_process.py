@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import httpx
 
@@ -47,11 +48,20 @@ class HostProcess:
         """The host's base URL; it stays the same over restarts."""
         return f"http://127.0.0.1:{self._port}"
 
+    def __enter__(self) -> Self:
+        """Start the host."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Kill the host, if it still runs."""
+        self.kill()
+
     def start(self) -> None:
         """Start the host and wait until it listens.
 
         Raises:
-            AssertionError: It ended, or did not listen in time; the message holds its output.
+            AssertionError: It ended, or did not listen in time and was killed; the message holds its output.
         """
         command = [sys.executable, "-m", "devhost", "start", "--app-root", str(self._app_root)]
         command += ["--verify", "--port", str(self._port), "--db", str(self.database)]
@@ -66,6 +76,7 @@ class HostProcess:
                 self._port = int(text.split(_READY, 1)[1].split()[0].rpartition(":")[2])
                 return
             time.sleep(0.02)
+        self.kill()
         raise AssertionError(f"devhost did not start:\n{self.log.read_bytes()[seen:].decode()}")
 
     def kill(self) -> None:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 from aiohttp import web
 
 CREATED = 1735732800  # 2025-01-01T12:00:00Z
+_MOST_PIECES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +87,9 @@ class Answer:
         return {**_envelope(request, "chat.completion"), "choices": [choice], "usage": self._usage}
 
     def _chunks(self, request: ChatRequest) -> list[dict[str, Any]]:
-        """Return the events: words one by one, each call's arguments in two halves, then the reason and the usage."""
+        """Return the events: the text's pieces, each call's arguments in two halves, then the reason and the usage."""
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-        deltas += [{"content": word} for word in self.text.split(" ") for word in (word, " ")][:-1] if self.text else []
+        deltas += [{"content": piece} for piece in _pieces(self.text)]
         for index, call in enumerate(self.tool_calls):
             arguments = json.dumps(call.arguments)
             half = len(arguments) // 2
@@ -143,6 +144,12 @@ class ChatCompletionsServer:
         """The value for OPENAI_BASE_URL."""
         host, port = self._runner.addresses[0]
         return f"http://{host}:{port}/v1"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of an app whose model is at this server."""
+        provider = {"MODEL_PROVIDER": "openai", "OPENAI_API_KEY": self.api_key}
+        return {**provider, "OPENAI_MODEL": self.model, "OPENAI_BASE_URL": self.base_url}
 
     @property
     def unused_steps(self) -> int:
@@ -208,6 +215,14 @@ def _strictness(path: str, schema: Mapping[str, Any]) -> str | None:
     nested = {**schema.get("properties", {}), **schema.get("$defs", {})}
     found = (_strictness(f"{path}.{name}", subschema) for name, subschema in nested.items())
     return next((problem for problem in found if problem is not None), None)
+
+
+def _pieces(text: str) -> list[str]:
+    """Return the words one by one, each followed by its blank; several in one piece where the text is long."""
+    words = text.split(" ") if text else []
+    size = 1 + len(words) // _MOST_PIECES
+    pieces = [" ".join(words[start : start + size]) for start in range(0, len(words), size)]
+    return [part for piece in pieces for part in (piece, " ")][:-1]
 
 
 def _envelope(request: ChatRequest, kind: str) -> dict[str, Any]:

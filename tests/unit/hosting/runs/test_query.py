@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from hosting.registration import Orchestration, OrchestrationTable
 from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
 from hosting.runs.task_hub import TaskHubError
-from tests.unit.hosting.task_hub_server import TaskHubServer
+from tests.unit.hosting.runs.task_hub_server import TaskHubServer
 
 
 def triage(context: Any, *, get_agent: Any) -> Any:

@@ -8,22 +8,19 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from azure.core.credentials import AzureNamedKeyCredential
 from azure.data.tables import TableClient
 
 from hosting.sessions.index import PageStart, SessionEntry, SessionIndex
 from hosting.sessions.index_sqlite import SqliteSessionIndex
 from hosting.sessions.index_table import TableSessionIndex
-from tests.support.azurite import ACCOUNT, ACCOUNT_KEY, COMMAND, running_azurite
+from tests.support.azurite import CREDENTIAL, running_azurite
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def account_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if COMMAND is None:
-        pytest.skip("azurite-table is not installed: npm install -g azurite")
-    with running_azurite(tmp_path_factory.mktemp("azurite")) as url:
+    with running_azurite("table", tmp_path_factory.mktemp("azurite")) as url:
         yield url
 
 
@@ -34,9 +31,8 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
         yield sqlite_index
         sqlite_index.close()
     else:
-        credential = AzureNamedKeyCredential(ACCOUNT, ACCOUNT_KEY)
         url = request.getfixturevalue("account_url")
-        with TableClient(url, f"t{uuid4().hex}", credential=credential) as client:
+        with TableClient(url, f"t{uuid4().hex}", credential=CREDENTIAL) as client:
             yield TableSessionIndex(lambda: client)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hosting.http.problems import ProblemError
 from hosting.runs.control import ask_for, purge
 from hosting.runs.task_hub import TaskHubError, ask_task_hub
-from tests.unit.hosting.task_hub_server import TaskHubServer
+from tests.unit.hosting.runs.task_hub_server import TaskHubServer
 
 
 def exception(kind: str, text: str = "") -> dict[str, str]:
