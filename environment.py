@@ -33,7 +33,7 @@ class Environment:
         if value is not None and value.startswith(_KEY_VAULT_REFERENCE):
             # Azure hands out the reference itself when it cannot resolve it. As a key, anybody could guess it.
             expected = (
-                "Check that the secret exists and that the identity of the app may read it, then restart the app."
+                "Check that the secret exists and the app's identity may read it; docs/deployment.md has the rest."
             )
             self.problem(name, f"is a Key Vault reference that was not resolved. {expected}")
         return value

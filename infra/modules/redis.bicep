@@ -22,7 +22,8 @@ resource cluster 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
   tags: tags
   sku: { name: sku }
   properties: {
-    highAvailability: 'Enabled'
+    // It holds streams of answers and nothing else: without it, answers come as a whole.
+    highAvailability: 'Disabled'
     minimumTlsVersion: '1.2'
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
   }
@@ -36,7 +37,7 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
     clientProtocol: 'Encrypted'
     // The client of the app does not know shards, which the policy OSSCluster would ask of it.
     clusteringPolicy: 'EnterpriseCluster'
-    // A stream that is evicted is lost for its readers, one that cannot be written is not: the answer still comes.
+    // Streams expire by themselves. When memory is full, new ones are refused and none that is being read is lost.
     evictionPolicy: 'NoEviction'
     port: 10000
   }

@@ -125,14 +125,14 @@ def test_the_link_keys_are_made_up_in_azure_once_and_differ_each_time() -> None:
     assert "newGuid" not in "".join(one.source for stem, one in FILES.items() if stem != "link_keys")
 
 
-def test_the_identity_has_its_roles_before_the_app_is_created() -> None:
-    read = set(re.findall(r"(\w+)\.outputs\.", FILES["main"].source))
-    assert {"storage", "taskHub", "modelAccess", "linkKeys", "monitoring"} <= read
-    app = FILES["main"].declared("module")["functionApp"]
-    given = " ".join(app.properties.values())
-    assert all(f"{name}.outputs." in given for name in ("storage", "monitoring"))
-    settings = " ".join(FILES["main"].declared("variable")["settings"].properties.values())
-    assert all(f"{name}.outputs." in settings for name in ("taskHub", "modelAccess", "linkKeys"))
+def test_what_the_app_needs_is_there_before_it_with_its_roles() -> None:
+    """Modules are created in the order in which they read each other, or say that they depend."""
+    modules, settings = FILES["main"].declared("module"), FILES["main"].declared("variable")["settings"]
+    needed = " ".join([*modules["functionApp"].properties.values(), *settings.properties.values()])
+    read = set(re.findall(r"(\w+)!?\.outputs\.", needed))
+    assert read == {"identity", "storage", "taskHub", "modelAccess", "linkKeys", "monitoring", "network"}
+    assert modules["taskHub"].properties["dependsOn"] == "[group, scheduler]"
+    assert modules["modelAccess"].properties["dependsOn"] == "[group, modelAccount]"
 
 
 def test_one_parameter_makes_it_private_throughout() -> None:
