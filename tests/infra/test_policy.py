@@ -36,6 +36,8 @@ LOCKS = [
     ("redis", "database", "properties.accessKeysAuthentication", "Disabled"),
     ("redis", "database", "properties.clientProtocol", "Encrypted"),
     ("redis", "database", "properties.clusteringPolicy", "EnterpriseCluster"),
+    # Azure takes letters and digits only for this name, which guid() does not give.
+    ("redis", "user", "name", "replace(guid(database.id, appPrincipalId), '-', '')"),
     ("function_app", "app", "properties.httpsOnly", "true"),
     ("function_app", "app", "properties.siteConfig.minTlsVersion", "1.2"),
     ("function_app", "app", "properties.siteConfig.ftpsState", "Disabled"),
