@@ -38,7 +38,7 @@ def test_actions_are_pinned_to_a_major_version(name: str) -> None:
     assert used and all(re.fullmatch(r"[\w./-]+@v\d+", action) for action in used)
 
 
-def test_ci_compiles_the_infrastructure_and_tests_every_python() -> None:
+def test_ci_is_to_compile_the_infrastructure_and_test_every_python() -> None:
     commands = " ".join(step.get("run", "") for step in CI["jobs"]["bicep"]["steps"])
     assert "az bicep build --file infra/main.bicep" in commands and "az bicep lint" in commands
     assert '"3.12"' in SOURCES["ci.yml"] and "3.11" in SOURCES["ci.yml"] and "3.13" in SOURCES["ci.yml"]
