@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+# How Azure writes a reference to a secret into an app setting.
+_KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 _HTTP_URL = re.compile(r"https?://[^\s/?#]+[^\s]*", re.IGNORECASE)
 
 
@@ -17,7 +19,9 @@ class Environment:
         self.problems: list[str] = []
 
     def problem(self, name: str, what: str) -> None:
-        self.problems.append(f"Setting {name!r} {what}")
+        line = f"Setting {name!r} {what}"
+        if line not in self.problems:
+            self.problems.append(line)
 
     @property
     def is_in_azure(self) -> bool:
@@ -25,7 +29,14 @@ class Environment:
         return self.text("WEBSITE_INSTANCE_ID") is not None or self.text("WEBSITE_SITE_NAME") is not None
 
     def text(self, name: str) -> str | None:
-        return self._variables.get(name, "").strip() or None
+        value = self._variables.get(name, "").strip() or None
+        if value is not None and value.startswith(_KEY_VAULT_REFERENCE):
+            # Azure hands out the reference itself when it cannot resolve it. As a key, anybody could guess it.
+            expected = (
+                "Check that the secret exists and the app's identity may read it; docs/deployment.md has the rest."
+            )
+            self.problem(name, f"is a Key Vault reference that was not resolved. {expected}")
+        return value
 
     def required(self, name: str, expected: str) -> str:
         value = self.text(name)

@@ -34,6 +34,8 @@ class HostProcess:
         self._app_root = app_root
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_MACHINE)},
+            # Empty is not set, and still wins over the local.settings.json of whoever runs the tests.
+            **dict.fromkeys(_OF_THE_SETTINGS_FILE, ""),
             "OUTBOX_DIR": str(self.outbox),
             "PUBLISH_DIR": str(self.published),
             "STATE_DIR": str(folder / "state"),
@@ -108,4 +110,11 @@ class HostProcess:
         return process.wait(timeout=20)
 
 
+_OF_THE_SETTINGS_FILE = (
+    "MODEL_PROVIDER",
+    *("AZURE_OPENAI_ENDPOINT", "AZURE_OPENAI_DEPLOYMENT_NAME", "AZURE_OPENAI_API_KEY"),
+    *("FOUNDRY_PROJECT_ENDPOINT", "FOUNDRY_MODEL"),
+    *("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"),
+    *("MCP_SERVER_URL", "MCP_SERVER_TOKEN"),
+)
 _OF_THE_MACHINE = ("OPENAI_", "AZURE_OPENAI_", "FOUNDRY_", "MODEL_PROVIDER", "OFFLINE_MODEL_", "MCP_")

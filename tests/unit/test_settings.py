@@ -198,6 +198,10 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"REVIEWERS": "ada,,bob"}, "'REVIEWERS' is 'ada,,bob'. Expected 1 to 10 different names, with commas."),
         ({"REVIEWERS": "ada,ada"}, "'REVIEWERS' is 'ada,ada'."),
         ({"APPROVAL_LINK_KEY": "short"}, "'APPROVAL_LINK_KEY' has 5 characters. Expected 32 or more, at random."),
+        (
+            {**OPENAI, **IN_AZURE, "APPROVAL_LINK_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/s/k)"},
+            "'APPROVAL_LINK_KEY' is a Key Vault reference that was not resolved. Check that the secret exists",
+        ),
         ({"APPROVAL_LINK_PREVIOUS_KEY": "x"}, "'APPROVAL_LINK_PREVIOUS_KEY' has 1 characters."),
         ({"DRAFT_CONTAINER": "D"}, "'DRAFT_CONTAINER' is 'D'. Expected 3 to 63"),
         (

@@ -1,0 +1,295 @@
+targetScope = 'subscription'
+
+@minLength(1)
+@maxLength(64)
+@description('Name of the environment. Every resource carries it as a tag, and the resource group in its name.')
+param environmentName string
+
+// Regions believed to have all that is needed; docs/deployment.md says how to find out about another one.
+@allowed(['australiaeast', 'eastus', 'eastus2', 'northeurope', 'southcentralus', 'swedencentral', 'uksouth', 'westus2'])
+@metadata({ azd: { type: 'location', usageName: ['OpenAI.GlobalStandard.gpt-5.4-mini,50'] } })
+@description('Region of everything but, if told so, the model.')
+param location string
+
+@description('Object id of who deploys, who gets the roles of a developer. Empty: nobody does.')
+param principalId string = ''
+
+@allowed(['User', 'Group', 'ServicePrincipal'])
+@description('What that principal is.')
+param principalType string = 'User'
+
+@allowed(['3.11', '3.12', '3.13'])
+@description('Version of Python.')
+param pythonVersion string = '3.11'
+
+@allowed([512, 2048, 4096])
+@description('Memory of an instance, in MB.')
+param instanceMemoryMB int = 2048
+
+@minValue(40)
+@maxValue(1000)
+@description('How many instances there may be.')
+param maximumInstanceCount int = 40
+
+@minValue(1)
+@maxValue(1000)
+@description('How many HTTP requests one instance takes at a time. The default of the platform for Python is 1.')
+param httpConcurrency int = 16
+
+@minValue(0)
+@description('Instances that are always ready, and paid for, for HTTP requests.')
+param alwaysReadyHttp int = 0
+
+@minValue(0)
+@description('Instances that are always ready, and paid for, for orchestrations, activities and agents.')
+param alwaysReadyDurable int = 0
+
+@allowed(['Consumption', 'Dedicated'])
+@description('SKU of the Durable Task Scheduler: paid by action, or by capacity unit.')
+param schedulerSku string = 'Consumption'
+
+@minValue(1)
+@maxValue(3)
+@description('Capacity units of the Dedicated SKU; 3 are highly available.')
+param schedulerCapacity int = 1
+
+@description('Name of a scheduler to add a task hub to. Empty: one is created.')
+param existingSchedulerName string = ''
+
+@description('Its resource group. Empty: that of this environment.')
+param existingSchedulerResourceGroup string = ''
+
+@description('Name of the model.')
+param modelName string = 'gpt-5.4-mini'
+
+@description('Version of the model.')
+param modelVersion string = '2026-03-17'
+
+@description('Kind of the model deployment.')
+param modelSku string = 'GlobalStandard'
+
+@minValue(1)
+@description('Thousands of tokens a minute.')
+param modelCapacity int = 50
+
+@description('Region of the model. Empty: that of everything else.')
+param modelLocation string = ''
+
+@description('Name of the model deployment. Empty: that of the model.')
+param modelDeploymentName string = ''
+
+@description('Name of a model account that has the deployment. Empty: both are created.')
+param existingModelAccountName string = ''
+
+@description('Its resource group. Empty: that of this environment.')
+param existingModelAccountResourceGroup string = ''
+
+@description('Whether there is a Redis, which answers are streamed through.')
+param redisEnabled bool = false
+
+@description('Size of the Redis.')
+param redisSku string = 'Balanced_B0'
+
+@description('Whether storage, scheduler and Redis are reached through private endpoints only.')
+param vnetEnabled bool = false
+
+@description('More settings of the app, by name. They win over those that are set here.')
+param extraSettings object = {}
+
+var token = toLower(uniqueString(subscription().id, environmentName, location))
+var tags = { 'azd-env-name': environmentName }
+var groupName = 'rg-${environmentName}'
+var containers = {
+  package: 'app-package'
+  published: 'published'
+  drafts: 'drafts'
+}
+var createsScheduler = empty(existingSchedulerName)
+var schedulerName = createsScheduler ? 'dts-${token}' : existingSchedulerName
+var schedulerGroup = createsScheduler || empty(existingSchedulerResourceGroup) ? groupName : existingSchedulerResourceGroup
+var createsModelAccount = empty(existingModelAccountName)
+var modelAccountName = createsModelAccount ? 'ai-${token}' : existingModelAccountName
+var modelGroup = createsModelAccount || empty(existingModelAccountResourceGroup) ? groupName : existingModelAccountResourceGroup
+var deploymentName = empty(modelDeploymentName) ? modelName : modelDeploymentName
+var developers = empty(principalId) ? [] : [{ id: principalId, type: principalType }]
+var grantees = concat([{ id: identity.outputs.principalId, type: 'ServicePrincipal' }], developers)
+
+// What host.json and settings.py read. What only the Functions host reads is set in function_app.bicep.
+var settings = {
+  AZURE_CLIENT_ID: identity.outputs.clientId
+  TASKHUB_NAME: taskHub.outputs.name
+  DURABLE_TASK_SCHEDULER_CONNECTION_STRING: 'Endpoint=${taskHub.outputs.endpoint};Authentication=ManagedIdentity;ClientID=${identity.outputs.clientId}'
+  MODEL_PROVIDER: 'azure_openai'
+  AZURE_OPENAI_ENDPOINT: modelAccess.outputs.endpoint
+  AZURE_OPENAI_DEPLOYMENT_NAME: deploymentName
+  SESSION_TABLE_ACCOUNT_URL: storage.outputs.tableUrl
+  PUBLISH_BLOB_ACCOUNT_URL: storage.outputs.blobUrl
+  PUBLISH_CONTAINER: containers.published
+  DRAFT_CONTAINER: containers.drafts
+  APPROVAL_LINK_KEY: linkKeys.outputs.keyReference
+  APPROVAL_LINK_PREVIOUS_KEY: linkKeys.outputs.previousKeyReference
+}
+var redisSettings = redisEnabled ? { STREAM_REDIS_URL: redis!.outputs.url } : {}
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: groupName
+  location: location
+  tags: tags
+}
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  scope: group
+  params: {
+    name: 'id-${token}'
+    location: location
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  scope: group
+  params: {
+    workspaceName: 'log-${token}'
+    insightsName: 'appi-${token}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  scope: group
+  params: {
+    name: 'st${token}'
+    location: location
+    tags: tags
+    containers: [containers.package, containers.published, containers.drafts]
+    isPrivate: vnetEnabled
+    appPrincipalId: identity.outputs.principalId
+    developers: developers
+  }
+}
+
+module scheduler 'modules/scheduler.bicep' = if (createsScheduler) {
+  name: 'scheduler'
+  scope: group
+  params: {
+    name: schedulerName
+    location: location
+    tags: tags
+    sku: schedulerSku
+    capacity: schedulerCapacity
+    isPrivate: vnetEnabled
+  }
+}
+
+module taskHub 'modules/task_hub.bicep' = {
+  name: 'task-hub-${token}'
+  scope: resourceGroup(schedulerGroup)
+  params: {
+    schedulerName: schedulerName
+    name: 'hub-${token}'
+    grantees: grantees
+  }
+  dependsOn: [group, scheduler]
+}
+
+module modelAccount 'modules/model_account.bicep' = if (createsModelAccount) {
+  name: 'model-account'
+  scope: group
+  params: {
+    name: modelAccountName
+    location: empty(modelLocation) ? location : modelLocation
+    tags: tags
+    deploymentName: deploymentName
+    modelName: modelName
+    modelVersion: modelVersion
+    deploymentSku: modelSku
+    capacity: modelCapacity
+  }
+}
+
+module modelAccess 'modules/model_access.bicep' = {
+  name: 'model-access-${token}'
+  scope: resourceGroup(modelGroup)
+  params: {
+    accountName: modelAccountName
+    grantees: grantees
+  }
+  dependsOn: [group, modelAccount]
+}
+
+module linkKeys 'modules/link_keys.bicep' = {
+  name: 'link-keys'
+  scope: group
+  params: {
+    name: 'kv-${token}'
+    location: location
+    tags: tags
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
+module redis 'modules/redis.bicep' = if (redisEnabled) {
+  name: 'redis'
+  scope: group
+  params: {
+    name: 'redis-${token}'
+    location: location
+    tags: tags
+    sku: redisSku
+    isPrivate: vnetEnabled
+    appPrincipalId: identity.outputs.principalId
+  }
+}
+
+// It ends with endpoints in place, and the app begins after it: without them the app could not start.
+module network 'modules/network.bicep' = if (vnetEnabled) {
+  name: 'network'
+  scope: group
+  params: {
+    name: 'vnet-${token}'
+    location: location
+    tags: tags
+    storageId: storage.outputs.id
+    schedulerId: taskHub.outputs.schedulerId
+    redisId: redisEnabled ? redis!.outputs.id : ''
+  }
+}
+
+module functionApp 'modules/function_app.bicep' = {
+  name: 'function-app'
+  scope: group
+  params: {
+    name: 'func-${token}'
+    planName: 'plan-${token}'
+    location: location
+    tags: tags
+    serviceName: 'agents'
+    identityId: identity.outputs.id
+    identityClientId: identity.outputs.clientId
+    insightsName: monitoring.outputs.insightsName
+    blobUrl: storage.outputs.blobUrl
+    queueUrl: storage.outputs.queueUrl
+    tableUrl: storage.outputs.tableUrl
+    packageContainer: containers.package
+    subnetId: vnetEnabled ? network!.outputs.appSubnetId : ''
+    pythonVersion: pythonVersion
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    httpConcurrency: httpConcurrency
+    alwaysReadyHttp: alwaysReadyHttp
+    alwaysReadyDurable: alwaysReadyDurable
+    settings: union(settings, redisSettings, extraSettings)
+  }
+}
+
+output AZURE_RESOURCE_GROUP string = group.name
+output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
+output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
+output AZURE_KEY_VAULT_NAME string = linkKeys.outputs.vaultName
+output AZURE_OPENAI_ENDPOINT string = modelAccess.outputs.endpoint
+output AZURE_OPENAI_DEPLOYMENT_NAME string = deploymentName

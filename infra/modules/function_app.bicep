@@ -1,0 +1,155 @@
+@description('Name of the function app, and of its address, which is unique in the world.')
+param name string
+
+@description('Name of its plan, which it shares with no other app.')
+param planName string
+
+@description('Where both are.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Key of the service in azure.yaml, by which azd finds the app.')
+param serviceName string
+
+@description('Id of the identity of the app.')
+param identityId string
+
+@description('Client id of that identity.')
+param identityClientId string
+
+@description('Name of the Application Insights component.')
+param insightsName string
+
+@description('Blob endpoint of the storage account of the host.')
+param blobUrl string
+
+@description('Queue endpoint of that account.')
+param queueUrl string
+
+@description('Table endpoint of that account.')
+param tableUrl string
+
+@description('Name of the blob container of the package.')
+param packageContainer string
+
+@description('Id of the subnet of the app, or empty.')
+param subnetId string
+
+@description('Version of Python.')
+param pythonVersion string
+
+@description('Memory of an instance, in MB.')
+param instanceMemoryMB int
+
+@description('How many instances there may be.')
+param maximumInstanceCount int
+
+@description('How many HTTP requests one instance takes at a time.')
+param httpConcurrency int
+
+@description('Instances that are always ready for HTTP requests.')
+param alwaysReadyHttp int
+
+@description('Instances that are always ready for orchestrations, activities and entities.')
+param alwaysReadyDurable int
+
+@description('The settings of the app, beside those of the host.')
+param settings object
+
+var hostSettings = {
+  AzureWebJobsStorage__blobServiceUri: blobUrl
+  AzureWebJobsStorage__queueServiceUri: queueUrl
+  AzureWebJobsStorage__tableServiceUri: tableUrl
+  AzureWebJobsStorage__credential: 'managedidentity'
+  AzureWebJobsStorage__clientId: identityClientId
+  APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
+  APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // An agent's turn holds a thread for as long as its model takes.
+  PYTHON_THREADPOOL_THREAD_COUNT: '32'
+}
+var alwaysReady = filter(
+  [
+    { name: 'http', instanceCount: alwaysReadyHttp }
+    { name: 'durable', instanceCount: alwaysReadyDurable }
+  ], group => group.instanceCount > 0)
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: insightsName
+}
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  name: planName
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: { reserved: true }
+}
+
+resource app 'Microsoft.Web/sites@2024-11-01' = {
+  name: name
+  location: location
+  tags: union(tags, { 'azd-service-name': serviceName })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: { '${identityId}': {} }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    siteConfig: {
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      minTlsVersion: '1.2'
+    }
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: '${blobUrl}${packageContainer}'
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: pythonVersion
+      }
+      scaleAndConcurrency: {
+        alwaysReady: alwaysReady
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        triggers: {
+          http: { perInstanceConcurrency: httpConcurrency }
+        }
+      }
+    }
+  }
+}
+
+resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: app
+  name: 'appsettings'
+  properties: union(hostSettings, settings)
+}
+
+resource publishingCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [
+  for policy in ['ftp', 'scm']: {
+    parent: app
+    name: policy
+    properties: { allow: false }
+  }
+]
+
+output name string = app.name
+output url string = 'https://${app.properties.defaultHostName}'

@@ -1,0 +1,29 @@
+@description('Name of the scheduler.')
+param name string
+
+@description('Where it is.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Consumption is paid by action, Dedicated by capacity unit.')
+param sku 'Consumption' | 'Dedicated'
+
+@description('Capacity units of the Dedicated SKU.')
+param capacity int
+
+@description('Whether the scheduler is reached through a private endpoint only.')
+param isPrivate bool
+
+resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    // An empty list lets nobody in. Who may come in still needs a role.
+    ipAllowlist: isPrivate ? [] : ['0.0.0.0/0']
+    publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
+    sku: union({ name: sku }, sku == 'Dedicated' ? { capacity: capacity } : {})
+  }
+}
