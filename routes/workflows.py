@@ -40,7 +40,7 @@ _POLL_SECONDS = "1"
 _PARAMETERS = (
     Parameter(
         "runId",
-        Annotated[str, Field(pattern=f"^{WORKFLOW_RUN_ID.pattern}$".replace(r"\Z", "$"))],
+        Annotated[str, Field(pattern=f"^{WORKFLOW_RUN_ID.pattern}$")],
         "The id of the run; 409 if it is taken. Left out, the run gets one.",
     ),
     Parameter("waitForResponse", Flag, "Whether to wait for the end, or for the first request to a human."),
@@ -187,7 +187,7 @@ def _read_run_id(req: func.HttpRequest) -> str | None:
     run_id: str | None = req.params.get("runId")
     if run_id is None or is_workflow_run_id(run_id):
         return run_id
-    raise invalid_parameter("runId", run_id, "1 to 100 letters, digits, '_', '.' and '-', not '.' or '..'")
+    raise invalid_parameter("runId", run_id, "1 to 100 letters, digits, '_', '-', and '.' but not first")
 
 
 def _read_wait_seconds(req: func.HttpRequest) -> int:
