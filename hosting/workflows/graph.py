@@ -75,6 +75,7 @@ class _Graph(AzureFunctionsWorkflowContext):
         super().__init__(context)
         self._get_agent = get_agent
         self._asked: list[tuple[str, Any]] = []
+        self._stage = "running"
         self._requests: list[HumanRequest] = []
         self._waits: dict[str, Any] = {}
 

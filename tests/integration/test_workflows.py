@@ -266,6 +266,18 @@ def test_a_canceled_run_takes_no_answer(moderation: Workflow, api: Any) -> None:
     assert kind_of(moderation.respond(instance_id, request_id, {"approved": True})) == (409, "run-is-over")
 
 
+def test_an_answer_to_a_suspended_run_is_kept_for_it(moderation: Workflow, api: Any) -> None:
+    instance_id = moderation.start(COMMENT)
+    request_id = moderation.request(instance_id)["requestId"]
+    assert api.http.post(f"/api/runs/{instance_id}/suspend").status_code == 200
+    answer = moderation.respond(instance_id, request_id, {"approved": True})
+    assert (answer.status_code, answer.json()["message"]) == (202, "Response accepted")
+    assert answer.headers["Location"].endswith(f"/api/workflow/comment_moderation/status/{instance_id}")
+    assert api.http.post(f"/api/runs/{instance_id}/resume").status_code == 200
+    assert moderation.finish(instance_id)["outcome"] == "published"
+    assert moderation.respond(instance_id, request_id, {"approved": True}).status_code == 200
+
+
 def test_a_workflow_is_a_run_that_can_be_restarted(moderation: Workflow, api: Any) -> None:
     instance_id = moderation.start({"author": "Ada", "text": "I agree."})
     first = moderation.finish(instance_id)
