@@ -49,6 +49,11 @@ def is_workflow_run_id(text: str) -> bool:
     return WORKFLOW_RUN_ID.fullmatch(text) is not None
 
 
+def is_human_request_id(text: str) -> bool:
+    """Say whether `text` may be the id of a request to a human, and so the name of an event: as an instance id."""
+    return HUMAN_REQUEST_ID.fullmatch(text) is not None
+
+
 def check_agent_name(name: str) -> str:
     """Return `name`, for agents are functions of the host, which refuses other names only when it starts.
 

@@ -154,11 +154,11 @@ def _describe(req: func.HttpRequest, workflow: HostedWorkflow, run: WorkflowRun)
     shown = describe_run(run.status)
     open_requests = [] if is_over(run.status) else read_human_requests(run.status.custom_status)
     respond_url = link(req, "workflow", workflow.name, "respond", shown["instance_id"])
-    pending = {request.request_id: request for request in open_requests}
+    stage, pending = shown["stage"], {request.request_id: request for request in open_requests}
     status = WorkflowStatus(
         instance_id=shown["instance_id"],
         runtime_status=shown["runtime_status"],
-        custom_status=shown["stage"] and WorkflowCustomStatus(state=shown["stage"], pending_requests=pending),
+        custom_status=None if stage is None else WorkflowCustomStatus(state=stage, pending_requests=pending),
         output=shown["output"],
         error=shown["error"],
         created_time=shown["created_at"],

@@ -14,7 +14,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from hosting.http.problems import ProblemError
 from hosting.http.requests import read_model
-from hosting.names import is_instance_id
+from hosting.names import is_human_request_id, is_instance_id
 from hosting.polling import poll
 from hosting.runs.history import Step, read_steps
 from hosting.runs.status import is_over, state_of
@@ -51,7 +51,7 @@ async def find_workflow_run(
         status = await client.get_status(instance_id, show_history=True, show_history_output=True)
         if status and str(status.name).casefold() == workflow.orchestration.name.casefold():
             steps = read_steps(status, {})
-            asked = {name: response for step in steps for name, response in _requests_in(step)}
+            asked = dict(request for step in steps for request in _requests_in(step))
             answers = {step.name: _read_json(step.output) for step in reversed(steps) if step.name in asked}
             return WorkflowRun(status, asked, answers)
     detail = f"Workflow {workflow.name!r} has no run {instance_id!r}. Check the instanceId that its start returned."
@@ -118,10 +118,13 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Ma
 
 
 def _requests_in(step: Step) -> list[tuple[str, str | None]]:
-    """Return id and type of answer of each request that the executor has made in this step."""
+    """Return id and type of answer of each request that an executor has made in this step.
+
+    An id that may not go into a URL is left out; the run has failed with it.
+    """
     result = _read_json(step.output) if step.kind == "activity" else None
     made = result.get("pending_request_info_events", ()) if isinstance(result, dict) else ()
-    return [(request["request_id"], request["response_type"]) for request in made]
+    return [(one["request_id"], one["response_type"]) for one in made if is_human_request_id(one["request_id"])]
 
 
 def _read_json(value: Any) -> Any:

@@ -27,6 +27,7 @@ from agent_framework_durabletask import (
 from pydantic_core import to_jsonable_python
 
 from hosting.agents.calls import GetAgent, Steps, raise_if_failed
+from hosting.names import is_human_request_id
 from hosting.registration import Orchestration
 from hosting.retries import SIDE_EFFECT_RETRY
 from hosting.workflows.requests import HumanInput, HumanRequest
@@ -77,6 +78,7 @@ class _Graph(AzureFunctionsWorkflowContext):
         self._asked: list[tuple[str, Any]] = []
         self._stage = "running"
         self._requests: list[HumanRequest] = []
+        self._known_requests: set[str] = set()
         self._waits: dict[str, Any] = {}
 
     @property
@@ -100,6 +102,7 @@ class _Graph(AzureFunctionsWorkflowContext):
         """Show what the engine tells, in the form of all runs, and begin to wait for all it asks."""
         pending = (status.get("pending_requests") or {}).values()
         self._requests = [HumanRequest(**{**request, "data": _to_plain_json(request["data"])}) for request in pending]
+        self._check_requests()
         self._waits = {request.request_id: self._wait(request.request_id) for request in self._requests}
         self._stage = status["state"]
         self._show()
@@ -140,6 +143,18 @@ class _Graph(AzureFunctionsWorkflowContext):
             (call,) = task.children
             if isinstance(call.result, dict):
                 raise_if_failed(name, call.result)
+
+    def _check_requests(self) -> None:
+        """Refuse ids that no answer could be sent to, or only that to an earlier request."""
+        for request in self._requests:
+            name = request.request_id
+            problem = "had a request before" if name in self._known_requests else None
+            if not is_human_request_id(name):
+                problem = "is impossible: use 1 to 128 letters, digits, '_', '.', ':' and '-'"
+            if problem is not None:
+                place = f"Executor {request.source_executor_id!r} asks a human under id {name!r}"
+                raise ValueError(f"{place}, which {problem}. Leave request_id out, and the framework makes one.")
+            self._known_requests.add(name)
 
     def _wait(self, name: str) -> Any:
         return self._context.wait_for_external_event(name)

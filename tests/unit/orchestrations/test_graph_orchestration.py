@@ -130,6 +130,39 @@ def test_an_answer_that_could_run_code_is_refused_and_asked_for_again(asking: tu
     assert run.state["output"] == ["The budget of tea? True", "The law of tea? True"]
 
 
+class AskAgain(Executor):
+    """Asks a human under one id until the answer is yes."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__("again")
+        self._request_id = request_id
+
+    @handler
+    async def ask(self, plan: Plan, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.request_info(Question(text="Now?"), Vote, request_id=self._request_id)
+
+    @response_handler
+    async def repeat(self, question: Question, vote: Vote, ctx: WorkflowContext[Never, str]) -> None:
+        if not vote.approved:
+            await ctx.request_info(question, Vote, request_id=self._request_id)
+
+
+def test_a_request_under_the_id_of_an_earlier_one_fails_the_run(start: Callable[..., Any]) -> None:
+    workflow = WorkflowBuilder(name="nagging", start_executor=AskAgain("now")).build()
+    run = start(graph_orchestration(workflow), {"topic": "tea"}, workflow)
+    run_executors(run, workflow)
+    run.raise_event("now", {"approved": False})
+    run_executors(run, workflow)
+    assert run.state["error"].startswith("Executor 'again' asks a human under id 'now', which had a request before.")
+
+
+def test_a_request_under_an_id_that_would_change_a_url_fails_the_run(start: Callable[..., Any]) -> None:
+    workflow = WorkflowBuilder(name="nagging", start_executor=AskAgain("a?op=x")).build()
+    run = start(graph_orchestration(workflow), {"topic": "tea"}, workflow)
+    run_executors(run, workflow)
+    assert "under id 'a?op=x', which is impossible" in run.state["error"]
+
+
 def email_routing(filed: list[SpamReport] | None = None) -> Workflow:
     """The graph; it notes down what it files."""
     reports = [] if filed is None else filed
