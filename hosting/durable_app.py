@@ -75,7 +75,7 @@ class DurableAgentApp(AgentFunctionApp):
     @property
     def agents_with_sessions(self) -> list[str]:
         """The names of all agents, those inside workflows included."""
-        return list(self._agent_metadata)
+        return list(super().agents)
 
     def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
         """Register nothing: `function_app.py` registers the orchestration with all others."""
