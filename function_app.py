@@ -33,6 +33,7 @@ from hosting.sessions.sweep import sweep_sessions
 from hosting.streams.stores import create_stream_store
 from hosting.streams.writer import StreamCallback
 from hosting.tools.runs import create_run_tools
+from hosting.workflows.graph import graph_orchestration
 from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
@@ -52,7 +53,9 @@ from routes import (
     streams,
     tool_approvals,
 )
+from routes import workflows as workflow_routes
 from settings import Settings
+from workflows import comment_moderation, email_routing
 
 for library in ("httpx", "httpx2"):
     # They log the whole URL of every request, and the URL of a webhook or of an MCP server may be a credential.
@@ -64,11 +67,18 @@ session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 link_signer = LinkSigner(settings.approval_links)
 outbox, trusts = settings.outbox_dir, settings.trusts_app_service
+file_spam = partial(handle_spam_email, outbox_dir=outbox)
+send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
+publish = partial(publish_content, publishing=settings.publishing)
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
 patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
-orchestrations = OrchestrationTable([triage, content_approvals, *patterns])
+graphs = [
+    email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
+    comment_moderation.create_comment_moderation(chat_client, publish),
+]
+orchestrations = OrchestrationTable([triage, content_approvals, *patterns, *map(graph_orchestration, graphs)])
 
 app = DurableAgentApp(
     agent_settings=settings.agents,
@@ -84,6 +94,7 @@ app = DurableAgentApp(
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat_client, settings.mcp_server)]),
     ],
+    workflows=graphs,
     http_auth_level=func.AuthLevel.FUNCTION,
     default_callback=None if stream_store is None else StreamCallback(stream_store),
 )
@@ -116,7 +127,10 @@ events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, model_provider=settings.model.provider)
+workflow_routes.register(app, orchestrations)
 samples.register(app, orchestrations, trusts_app_service=trusts)
 openapi.register(app)
-register_timer(app, settings.sessions.sweep_schedule, sweep_sessions, agents=list(app.agents), index=session_index)
+register_timer(
+    app, settings.sessions.sweep_schedule, sweep_sessions, agents=app.agents_with_sessions, index=session_index
+)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

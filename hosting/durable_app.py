@@ -1,12 +1,13 @@
-"""The one place where the app replaces something inside `AgentFunctionApp`: the entity of an agent's sessions.
+"""The one place where the app replaces something inside `AgentFunctionApp`: sessions of agents, and graph workflows.
 
-The package has no public way to do that. A test fails when the method that is overridden here changes.
+The package has no public way to do that. A test fails when one of the methods that are overridden here changes.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, cast
 
-from agent_framework import FunctionTool, SupportsAgentRun
+from agent_framework import FunctionTool, SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
 from pydantic import BaseModel
@@ -21,6 +22,7 @@ from hosting.turns.entity import create_agent_entity
 from hosting.turns.entity_function import register_entity
 from hosting.turns.pending import allow_approvals, find_free_tools
 from hosting.turns.turn import StreamingAgent, Turns
+from hosting.workflows.shape import agents_of, check_workflows
 from setting_groups.agents import AgentSettings
 
 
@@ -30,6 +32,12 @@ class DurableAgentApp(AgentFunctionApp):
     It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for
     `session_ttl` after their last message, unless an agent says otherwise, and are listed in `session_index`.
     Everything else is the package's; further arguments go to it as they are.
+
+    The executors of `workflows` are registered as the package does it. Their orchestrations are registered with all
+    others, see `hosting.workflows.graph`, and their routes are those of `routes.workflows`.
+
+    Raises:
+        ValueError: The workflows cannot be hosted, see `check_workflows`.
     """
 
     def __init__(
@@ -38,13 +46,42 @@ class DurableAgentApp(AgentFunctionApp):
         agent_settings: AgentSettings,
         session_ttl: timedelta | None = None,
         session_index: SessionIndex | None = None,
+        agents: Sequence[SupportsAgentRun] = (),
+        workflows: Sequence[Workflow] = (),
         **options: Any,
     ) -> None:
+        check_workflows(workflows, [str(agent.name) for agent in agents])
         # Before the package's own __init__, which registers the agents.
         self._agent_settings = agent_settings
         self._session_ttl = session_ttl
         self._session_index = session_index
-        super().__init__(enable_http_endpoints=False, enable_health_check=False, **options)
+        super().__init__(
+            agents=list(agents),
+            workflows=list(workflows),
+            enable_http_endpoints=False,
+            enable_health_check=False,
+            **options,
+        )
+
+    @property
+    def agents(self) -> dict[str, SupportsAgentRun]:
+        """The agents that callers can talk to, by name. One inside a workflow is none of them.
+
+        Its session belongs to a run; whoever could talk in it would put words into that run.
+        """
+        inside = {name for workflow in self.workflows.values() for name in agents_of(workflow)}
+        return {name: agent for name, agent in super().agents.items() if name not in inside}
+
+    @property
+    def agents_with_sessions(self) -> list[str]:
+        """The names of all agents, those inside workflows included."""
+        return list(super().agents)
+
+    def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
+        """Register nothing: `function_app.py` registers the orchestration with all others."""
+
+    def _register_workflow_routes(self, workflow: Workflow) -> None:
+        """Register nothing: `routes.workflows` has truthful routes at the same URLs."""
 
     def _setup_agent_entity(
         self, agent: SupportsAgentRun, agent_name: str, callback: AgentResponseCallbackProtocol | None

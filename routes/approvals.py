@@ -6,6 +6,7 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework_durabletask import workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from hosting.approvals.decisions import DecisionBody, Submission, decide, describe_decision, read_decision_body
@@ -17,6 +18,7 @@ from hosting.http.problems import invalid_parameter
 from hosting.http.requests import json_response, link
 from hosting.registration import OrchestrationTable, register_route
 from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
+from hosting.workflows.requests import read_human_requests
 
 _PAGE = 50
 _LONGEST_PAGE = 200
@@ -51,7 +53,8 @@ async def list_approvals(
     found = [_describe(req, status) for status in page.runs]
     next_token = None if page.next_token is None else seal_token(page.next_token, _RUNNING)
     approvals = [approval for approval in found if approval is not None]
-    return json_response({"approvals": approvals, "next_page_token": next_token})
+    requests = [request for status in page.runs for request in _describe_workflow(req, status)]
+    return json_response({"approvals": approvals, "workflow_requests": requests, "next_page_token": next_token})
 
 
 async def decide_approval(
@@ -88,6 +91,23 @@ def _describe(req: func.HttpRequest, status: DurableOrchestrationStatus) -> dict
             "decide": link(req, "approval", str(status.instance_id)),
         },
     }
+
+
+def _describe_workflow(req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[dict[str, Any]]:
+    """Return the requests that the run of a workflow waits with, with links."""
+    run_id, workflow = str(status.instance_id), workflow_name_from_orchestrator(str(status.name))
+    return [
+        {
+            **request.model_dump(mode="json"),
+            "instance_id": run_id,
+            "workflow": workflow,
+            "links": {
+                "run": link(req, "runs", run_id),
+                "respond": link(req, "workflow", str(workflow), "respond", run_id, request.request_id),
+            },
+        }
+        for request in read_human_requests(status.custom_status)
+    ]
 
 
 def _read_limit(req: func.HttpRequest) -> int:

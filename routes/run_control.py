@@ -56,7 +56,7 @@ _OVER = ("Completed", "Failed", "Terminated")
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
     """Register the routes that change runs."""
     one = "runs/{instance_id}"
-    changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": names_of_agents(app.agents)}
+    changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": names_of_agents(app)}
     change = Contract(
         {200: (Run,), 202: (ChangeAccepted,)}, bodies=(ReasonBody,), body_required=False, problems=(409, 501)
     )

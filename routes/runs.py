@@ -44,7 +44,7 @@ _START_PARAMETERS = (
 
 def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, webhooks: CompletionWebhookSettings) -> None:
     """Register the routes of runs; `webhooks` says whom a run may tell that it has ended."""
-    one, agents = "runs/{instance_id}", names_of_agents(app.agents)
+    one, agents = "runs/{instance_id}", names_of_agents(app)
     dependencies: dict[str, Any] = {"orchestrations": orchestrations, "agents": agents}
     starting = {**dependencies, "starts": RunStarts(), "webhooks": webhooks}
     starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations}
@@ -160,6 +160,7 @@ def _read_query(req: func.HttpRequest, orchestrations: OrchestrationTable) -> Ru
         statuses=read_words(req, "status", _STATUSES),
         created_from=read_time(req, "created_from"),
         created_to=read_time(req, "created_to"),
+        has_any_id=orchestration is not None and orchestration.has_any_id,
     )
 
 

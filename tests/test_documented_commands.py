@@ -16,7 +16,7 @@ from tests.support.mcp_server_process import McpServerProcess
 
 ROOT = Path(__file__).parents[1]
 # test_http_api_docs.py runs the stories of docs/http-api.md, which come before.
-PAGES = ["README.md", "docs/agents.md", "docs/http-api.md#OpenAPI"]
+PAGES = ["README.md", "docs/agents.md", "docs/workflows.md", "docs/http-api.md#OpenAPI"]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PREFIXES = ("http://localhost:7071", "localhost:7071")
 # Each curl tells its status on stderr, where no pipe takes it.

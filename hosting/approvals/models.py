@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from hosting.approvals.requests import ApprovalRequest, RecordedDecision
+from hosting.workflows.requests import HumanRequest
 
 
 class PendingApproval(ApprovalRequest):
@@ -17,10 +18,19 @@ class PendingApproval(ApprovalRequest):
     links: dict[str, str]
 
 
+class PendingWorkflowRequest(HumanRequest):
+    """What a workflow asks a human. `links.respond` takes the answer, in the form of `response_type`."""
+
+    instance_id: str
+    workflow: str
+    links: dict[str, str]
+
+
 class ApprovalPage(BaseModel):
     """What waits for a human; a page may be short, or empty, although there is a next one."""
 
     approvals: list[PendingApproval]
+    workflow_requests: list[PendingWorkflowRequest]
     next_page_token: str | None
 
 

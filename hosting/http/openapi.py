@@ -30,6 +30,7 @@ _PATH_PATTERNS = {
     "instance_id": names.INSTANCE_ID,
     "correlation_id": names.CORRELATION_ID,
     "request_id": names.TOOL_REQUEST_ID,
+    "human_request_id": names.HUMAN_REQUEST_ID,
     "name": names.EVENT_NAME,
     "token": LINK_TOKEN,
 }

@@ -15,7 +15,7 @@ from hosting.names import is_idempotency_key
 MAX_BODY_BYTES = 262_144
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approvals?)(?:/|$)", re.IGNORECASE)
+_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approvals?|workflow)(?:/|$)", re.IGNORECASE)
 
 
 def read_body(req: func.HttpRequest) -> bytes:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, RootModel, create_model
 
 from hosting.approvals.requests import ApprovalRequest
 from hosting.registration import Orchestration
+from hosting.workflows.requests import HumanInput
 
 
 class RunAccepted(BaseModel):
@@ -47,7 +48,7 @@ class RunSummary(BaseModel):
     orchestration: str
     runtime_status: str | None
     stage: str | None
-    waiting_for: ApprovalRequest | None
+    waiting_for: ApprovalRequest | HumanInput | None
     error: str | None
     created_at: datetime | None
     last_updated_at: datetime | None

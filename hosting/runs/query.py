@@ -30,17 +30,19 @@ class RunQuery:
         statuses: The names of their runtime statuses.
         created_from: They were created then or later; times have a time zone.
         created_to: They were created then or earlier.
+        has_any_id: Callers choose the ids of its runs, so these need not begin with the name of the orchestration.
     """
 
     orchestration: str | None = None
     statuses: Sequence[str] = ()
     created_from: datetime | None = None
     created_to: datetime | None = None
+    has_any_id: bool = False
 
     def to_parameters(self) -> dict[str, str]:
-        """Return the query as the task hub reads it. Every run that was started over HTTP is named as said here."""
+        """Return the query as the task hub reads it, with the ids that runs get where callers do not choose them."""
         parameters = {
-            "instanceIdPrefix": "" if self.orchestration is None else f"{self.orchestration}-",
+            "instanceIdPrefix": "" if self.orchestration is None or self.has_any_id else f"{self.orchestration}-",
             "runtimeStatus": ",".join(self.statuses),
             "createdTimeFrom": _utc(self.created_from),
             "createdTimeTo": _utc(self.created_to),
@@ -119,7 +121,7 @@ def open_token(text: str, query: RunQuery) -> str | None:
 
 
 def _digest(token: str, query: RunQuery) -> str:
-    return hashlib.sha256(json.dumps([token, query.to_parameters()]).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps([token, query.orchestration, query.to_parameters()]).encode()).hexdigest()[:16]
 
 
 def _utc(time: datetime | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel
 
 from hosting.http.problems import ProblemError
@@ -67,6 +68,18 @@ class RunStarts:
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    async def start_new(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+    ) -> None:
+        """Start the run under an id that the caller has chosen.
+
+        Raises:
+            ProblemError: 409, something has this id already, whatever it is.
+        """
+        if await self._find_or_start(client, orchestration, instance_id, stored_input) is not None:
+            detail = f"There is a run {instance_id!r} already. Choose another id, or leave it out to get a new one."
+            raise ProblemError(409, "duplicate-run-id", detail)
+
     async def start_once(
         self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
     ) -> None:
@@ -75,21 +88,30 @@ class RunStarts:
         Raises:
             ProblemError: 422, the run exists and was started with another body.
         """
-        lock = self._locks.setdefault(instance_id, asyncio.Lock())
-        async with lock:
-            existing = await client.get_status(instance_id, show_input=True)
-            if not existing:
-                try:
-                    await client.start_new(orchestration, instance_id, stored_input)
-                    return
-                except Exception:
-                    # The SDK has no exception of its own for "already exists": whether it does is what counts.
-                    existing = await client.get_status(instance_id, show_input=True)
-                    if not existing:
-                        raise
+        existing = await self._find_or_start(client, orchestration, instance_id, stored_input)
+        if existing is None:
+            return
         if read_input(existing).get(FINGERPRINT_FIELD) != stored_input[FINGERPRINT_FIELD]:
             detail = (
                 f"Run {instance_id!r} was started under this Idempotency-Key with another body. "
                 "Repeat the first body, or choose a new key."
             )
             raise ProblemError(422, "idempotency-key-reused", detail)
+
+    async def _find_or_start(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+    ) -> DurableOrchestrationStatus | None:
+        """Return what has this id already, with its input, or None after starting the run."""
+        lock = self._locks.setdefault(instance_id, asyncio.Lock())
+        async with lock:
+            existing = await client.get_status(instance_id, show_input=True)
+            if not existing:
+                try:
+                    await client.start_new(orchestration, instance_id, stored_input)
+                    return None
+                except Exception:
+                    # The SDK has no exception of its own for "already exists": whether it does is what counts.
+                    existing = await client.get_status(instance_id, show_input=True)
+                    if not existing:
+                        raise
+            return existing

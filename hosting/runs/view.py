@@ -5,18 +5,20 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework import SupportsAgentRun
-from agent_framework_durabletask import AgentSessionId
+from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework_durabletask import AgentSessionId, workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from hosting.http.requests import link
 from hosting.runs.history import find_failed_step, read_steps
 from hosting.runs.status import can_be_rewound, describe_run, is_over, state_of
+from hosting.workflows.shape import agents_of
 
 
-def names_of_agents(agents: Mapping[str, SupportsAgentRun]) -> dict[str, str]:
-    """Return the names of the agents by the names of their entities, as histories have them."""
-    return {AgentSessionId.to_entity_name(name).lower(): name for name in agents}
+def names_of_agents(app: AgentFunctionApp) -> dict[str, str]:
+    """Return the names of all agents by the names of their entities, as histories have them."""
+    inside = [name for workflow in app.workflows.values() for name in agents_of(workflow)]
+    return {AgentSessionId.to_entity_name(name).lower(): name for name in [*app.agents, *inside]}
 
 
 async def view_run(
@@ -53,4 +55,7 @@ def links_of(req: func.HttpRequest, status: DurableOrchestrationStatus) -> dict[
         links["event"] = f"{location}/events/{waiting_for['event_name']}"
     if waiting_for.get("kind") == "approval":
         links["approval"] = link(req, "approval", run_id)
+    if waiting_for.get("kind") == "human_input":
+        workflow = workflow_name_from_orchestrator(str(status.name))
+        links["workflow"] = link(req, "workflow", str(workflow), "status", run_id)
     return links

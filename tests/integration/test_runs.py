@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 ORCHESTRATIONS = {"email_triage", "content_approval", "text_refinement", "parallel_answers"}
+ORCHESTRATIONS |= {"dafx-email_routing", "dafx-comment_moderation"}
 BODY = {"email": {"sender": "ada@example.com", "subject": "Hi", "body": "Hello"}}
 
 

@@ -1,4 +1,4 @@
-"""`DurableAgentApp` overrides one private method of the package: these tests fail when the package changes it."""
+"""`DurableAgentApp` overrides private methods of the package: these tests fail when the package changes them."""
 
 import inspect
 from typing import Any, cast
@@ -8,11 +8,13 @@ from agent_framework import Agent, tool
 from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import ValidationError
 
+from activities.publish_content import PublicationReceipt
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.offline import OfflineChatClient
 from hosting.durable_app import DurableAgentApp
 from setting_groups.agents import AgentSettings
+from workflows.comment_moderation import create_comment_moderation
 
 
 def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:
@@ -33,6 +35,21 @@ def test_the_package_still_has_the_method_and_calls_it_for_every_agent() -> None
     method = AgentFunctionApp._setup_agent_entity
     assert list(inspect.signature(method).parameters) == ["self", "agent", "agent_name", "callback"]
     assert inspect.getsource(AgentFunctionApp).count("._setup_agent_entity(") == 1
+
+
+@pytest.mark.parametrize("name", ["_setup_workflow_orchestration", "_register_workflow_routes"])
+def test_the_package_still_has_the_methods_for_workflows_and_calls_each_once(name: str) -> None:
+    assert list(inspect.signature(getattr(AgentFunctionApp, name)).parameters) == ["self", "workflow"]
+    assert inspect.getsource(AgentFunctionApp).count(f".{name}(") == 1
+
+
+def test_an_agent_inside_a_workflow_is_an_entity_but_none_of_the_agents_to_talk_to() -> None:
+    client = OfflineChatClient()
+    workflow = create_comment_moderation(client, lambda article: PublicationReceipt(store="folder", location="x"))
+    app = DurableAgentApp(agent_settings=AgentSettings(), agents=[create_writer(client)], workflows=[workflow])
+    assert list(entities_of(app)) == ["dafx-comment_moderation-SpamDetector", "dafx-Writer"]
+    assert list(app.agents) == ["Writer"]
+    assert app.agents_with_sessions == ["comment_moderation-SpamDetector", "Writer"]
 
 
 def test_the_entities_are_ours_under_the_names_of_the_package() -> None:

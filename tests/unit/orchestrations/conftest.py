@@ -11,8 +11,7 @@ from typing import Any, cast
 
 import azure.durable_functions as df
 import pytest
-from agent_framework import AgentResponse, Message
-from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework import AgentResponse, Message, Workflow
 from pydantic import BaseModel
 
 from agents.email_assistant import create_email_assistant
@@ -20,7 +19,9 @@ from agents.researcher import create_researcher
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from chat_clients.factory import create_chat_client
+from hosting.durable_app import DurableAgentApp
 from hosting.registration import Orchestration, register_orchestration
+from setting_groups.agents import AgentSettings
 from setting_groups.model import OfflineSettings
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
@@ -184,14 +185,16 @@ def _flatten(action: dict[str, Any]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def start() -> Callable[..., Replay]:
-    """Return `start(orchestration, input)`: the orchestration, registered on a real app, has run its first turn."""
+    """Return `start(orchestration, input)`: the orchestration, registered on a real app, has run its first turn.
 
-    def register_and_start(orchestration: Orchestration, run_input: dict[str, Any]) -> Replay:
+    For the orchestration of a graph workflow, the workflow is the third argument.
+    """
+
+    def register_and_start(orchestration: Orchestration, run_input: dict[str, Any], *workflows: Workflow) -> Replay:
         client = create_chat_client(OfflineSettings())
         creators = (create_writer, create_spam_detector, create_email_assistant, create_researcher)
-        app = AgentFunctionApp(
-            agents=[create(client) for create in creators], enable_http_endpoints=False, enable_health_check=False
-        )
+        agents = [create(client) for create in creators]
+        app = DurableAgentApp(agent_settings=AgentSettings(), agents=agents, workflows=workflows)
         register_orchestration(app, orchestration)
         # AgentFunctionApp declares only a part of what it inherits.
         functions = cast(df.DFApp, app).get_functions()

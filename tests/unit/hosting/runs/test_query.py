@@ -94,3 +94,9 @@ def test_what_is_no_token_does_not_open(text: str) -> None:
 
 def test_a_token_that_cannot_be_a_header_does_not_open() -> None:
     assert open_token(seal_token("a\r\nX: y", RunQuery()), RunQuery()) is None
+
+
+def test_runs_whose_ids_callers_choose_are_not_looked_up_by_their_names() -> None:
+    query = RunQuery("triage", has_any_id=True)
+    assert query.to_parameters() == {}
+    assert open_token(seal_token("a", query), RunQuery("review", has_any_id=True)) is None

@@ -1,0 +1,228 @@
+"""The orchestration of a graph workflow, replayed from the start at every turn; its executors run for real."""
+
+import json
+from collections.abc import Callable
+from typing import Any, Never
+
+import pytest
+from agent_framework import (
+    AgentResponse,
+    Content,
+    Executor,
+    Message,
+    Workflow,
+    WorkflowBuilder,
+    WorkflowContext,
+    handler,
+    response_handler,
+)
+from agent_framework_durabletask import execute_workflow_activity
+from pydantic import BaseModel
+
+from activities.handle_spam_email import QuarantineReceipt, SpamReport
+from activities.send_email import EmailReceipt
+from agents.spam_detector import SpamVerdict
+from chat_clients.offline import OfflineChatClient
+from hosting.workflows.graph import graph_orchestration
+from workflows.email_routing import create_email_routing
+
+EMAIL = {"sender": "ada@example.com", "body": "Where is my order?"}
+
+
+class Plan(BaseModel):
+    topic: str
+
+
+class Question(BaseModel):
+    text: str
+
+
+class Vote(BaseModel):
+    approved: bool
+
+
+class Begin(Executor):
+    """Hands the topic on."""
+
+    @handler
+    async def begin(self, plan: Plan, ctx: WorkflowContext[str]) -> None:
+        await ctx.send_message(plan.topic)
+
+
+class Ask(Executor):
+    """Asks a human, with its own id as that of the request, and yields the answer."""
+
+    @handler
+    async def ask(self, topic: str, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.request_info(Question(text=f"The {self.id} of {topic}?"), Vote, request_id=self.id)
+
+    @response_handler
+    async def note(self, question: Question, vote: Vote, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.yield_output(f"{question.text} {vote.approved}")
+
+
+def two_questions() -> Workflow:
+    begin = Begin("begin")
+    graph = WorkflowBuilder(name="two_questions", start_executor=begin)
+    return graph.add_fan_out_edges(begin, [Ask("budget"), Ask("law")]).build()
+
+
+def run_executors(run: Any, workflow: Workflow) -> None:
+    """Let each executor that is scheduled do its work."""
+    for action in [leaf for leaf in run.open.values() if "functionName" in leaf]:
+        name = action["functionName"]
+        executor = workflow.executors[name.removeprefix(f"dafx-{workflow.name}-")]
+        run.complete(name, execute_workflow_activity(executor, json.loads(action["input"]), workflow))
+
+
+@pytest.fixture
+def asking(start: Callable[..., Any]) -> tuple[Any, Workflow]:
+    """A run that waits for two humans."""
+    workflow = two_questions()
+    run = start(graph_orchestration(workflow), {"topic": "tea"}, workflow)
+    run_executors(run, workflow)
+    run_executors(run, workflow)
+    return run, workflow
+
+
+def requests_of(run: Any) -> list[str]:
+    return [request["request_id"] for request in run.waiting_for["requests"]]
+
+
+def test_what_is_asked_is_shown_as_plain_json(asking: tuple[Any, Workflow]) -> None:
+    run, _ = asking
+    assert run.state["customStatus"]["stage"] == "waiting_for_human_input"
+    assert run.waiting_for["requests"][0] == {
+        "request_id": "budget",
+        "source_executor_id": "budget",
+        "data": {"text": "The budget of tea?"},
+        "request_type": f"{__name__}:Question",
+        "response_type": f"{__name__}:Vote",
+    }
+
+
+@pytest.mark.parametrize("order", [["budget", "law"], ["law", "budget"]])
+def test_humans_answer_in_any_order_and_an_answered_request_no_longer_shows(
+    asking: tuple[Any, Workflow], order: list[str]
+) -> None:
+    run, workflow = asking
+    first, second = order
+    run.raise_event(first, {"approved": True})
+    assert requests_of(run) == [second]
+    # What comes late to a request that is answered changes nothing.
+    run.raise_event(first, {"approved": False})
+    run.raise_event(second, {"approved": False})
+    assert run.state["customStatus"] == {"stage": "running"}
+    while not run.state["isDone"]:
+        run_executors(run, workflow)
+    votes = {"budget": first == "budget", "law": first == "law"}
+    assert run.state["output"] == [f"The budget of tea? {votes['budget']}", f"The law of tea? {votes['law']}"]
+
+
+def test_an_answer_that_could_run_code_is_refused_and_asked_for_again(asking: tuple[Any, Workflow]) -> None:
+    run, workflow = asking
+    run.raise_event("law", {"approved": True})
+    run.raise_event("budget", {"__pickled__": "gASVAA==", "__type__": "os:system"})
+    assert requests_of(run) == ["budget"]
+    run.raise_event("budget", {"approved": True})
+    while not run.state["isDone"]:
+        run_executors(run, workflow)
+    assert run.state["output"] == ["The budget of tea? True", "The law of tea? True"]
+
+
+class AskAgain(Executor):
+    """Asks a human under one id until the answer is yes."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__("again")
+        self._request_id = request_id
+
+    @handler
+    async def ask(self, plan: Plan, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.request_info(Question(text="Now?"), Vote, request_id=self._request_id)
+
+    @response_handler
+    async def repeat(self, question: Question, vote: Vote, ctx: WorkflowContext[Never, str]) -> None:
+        if not vote.approved:
+            await ctx.request_info(question, Vote, request_id=self._request_id)
+
+
+def test_a_request_under_the_id_of_an_earlier_one_fails_the_run(start: Callable[..., Any]) -> None:
+    workflow = WorkflowBuilder(name="nagging", start_executor=AskAgain("now")).build()
+    run = start(graph_orchestration(workflow), {"topic": "tea"}, workflow)
+    run_executors(run, workflow)
+    run.raise_event("now", {"approved": False})
+    run_executors(run, workflow)
+    assert run.state["error"].startswith("Executor 'again' asks a human under id 'now', which had a request before.")
+
+
+def test_a_request_under_an_id_that_would_change_a_url_fails_the_run(start: Callable[..., Any]) -> None:
+    workflow = WorkflowBuilder(name="nagging", start_executor=AskAgain("a?op=x")).build()
+    run = start(graph_orchestration(workflow), {"topic": "tea"}, workflow)
+    run_executors(run, workflow)
+    assert "under id 'a?op=x', which is impossible" in run.state["error"]
+
+
+def email_routing(filed: list[SpamReport] | None = None) -> Workflow:
+    """The graph; it notes down what it files."""
+    reports = [] if filed is None else filed
+
+    def handle_spam_email(report: SpamReport) -> QuarantineReceipt:
+        reports.append(report)
+        return QuarantineReceipt(location=report.key)
+
+    return create_email_routing(
+        OfflineChatClient(),
+        0.8,
+        handle_spam_email,
+        lambda email: EmailReceipt(transport="outbox", message_id="m", location=email.key),
+    )
+
+
+def test_an_agent_answers_in_a_session_of_the_run(start: Callable[..., Any]) -> None:
+    workflow = email_routing()
+    run = start(graph_orchestration(workflow), EMAIL, workflow)
+    run_executors(run, workflow)
+    asked = run.asked("email_routing-SpamDetector")
+    assert asked["entity"] == f"@dafx-email_routing-spamdetector@{run.instance_id}"
+    run.answer("email_routing-SpamDetector", SpamVerdict(is_spam=True, confidence=0.9, reason="a lottery"))
+    while not run.state["isDone"]:
+        run_executors(run, workflow)
+    (routed,) = run.state["output"]
+    assert routed["outcome"] == "quarantined"
+
+
+def test_an_executor_that_runs_twice_acts_under_the_same_key(start: Callable[..., Any]) -> None:
+    filed: list[SpamReport] = []
+    workflow = email_routing(filed)
+    run = start(graph_orchestration(workflow), EMAIL, workflow)
+    run_executors(run, workflow)
+    run.answer("email_routing-SpamDetector", SpamVerdict(is_spam=True, confidence=0.9, reason="a lottery"))
+    run_executors(run, workflow)
+    for _ in range(2):
+        execute_workflow_activity(
+            workflow.executors["quarantine"], run.waits_for("dafx-email_routing-quarantine"), workflow
+        )
+    first, second = filed
+    assert first == second
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_an_agent_that_failed_fails_the_run(start: Callable[..., Any], raw: bool) -> None:
+    workflow = email_routing()
+    run = start(graph_orchestration(workflow), EMAIL, workflow)
+    run_executors(run, workflow)
+    error = Content.from_error(message="key sk-1 is wrong", error_code="provider_denied")
+    failure = {"error": "broken", "status": "error"} if raw else AgentResponse(messages=[Message("assistant", [error])])
+    run.answer("email_routing-SpamDetector", failure)
+    code = "EntityOperationFailed" if raw else "provider_denied"
+    assert run.state["error"].startswith(f"Agent 'email_routing-SpamDetector' failed: {code}.")
+
+
+def test_an_executor_is_tried_as_often_as_an_activity(start: Callable[..., Any]) -> None:
+    workflow = email_routing()
+    run = start(graph_orchestration(workflow), EMAIL, workflow)
+    (action,) = run.open.values()
+    assert action["retryOptions"]["maxNumberOfAttempts"] == 3
+    run.fail("dafx-email_routing-receive")
+    assert "boom" in run.state["error"]
