@@ -7,7 +7,7 @@ import logging
 from asyncio import Semaphore
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from devhost.clock import Clock
@@ -27,6 +27,10 @@ logger = logging.getLogger("devhost.orchestrations")
 
 # So many runs of each orchestration are verified in `Mode.LIVE`: enough to hear of one that Azure would fail.
 _VERIFIED_RUNS = 10
+_STATUS_ONCE = (
+    "%s: '%s' does not set its custom status again when it is replayed: the status is gone after the next turn, as on "
+    "Azure. From now on it is always replayed."
+)
 _CONTROLS = (EventType.EXECUTION_TERMINATED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 
 
@@ -67,6 +71,7 @@ class Orchestrations:
         self._mode = mode
         self._keep = keep
         self._begun: Counter[str] = Counter()
+        self._never_live: set[str] = set()
         self._live: OrderedDict[str, Execution] = OrderedDict()
         self._played: dict[str, _Played] = {}
         # No more turns than threads are played at a time, so that a limit above that needs no watching over.
@@ -155,8 +160,17 @@ class Orchestrations:
         function = self._functions.find(TriggerType.ORCHESTRATION, execution.instance.name)
         if function is None:
             return None
-        answer = self._replay(function, turn) if self._mode is Mode.REPLAY else self._go_on(function, turn, execution)
-        return answer, self._replay(function, turn) if execution.is_verified else None
+        if self._mode is Mode.REPLAY or function.name in self._never_live:
+            return self._replay(function, turn), None
+        answer = self._go_on(function, turn, execution)
+        if not execution.is_verified:
+            return answer, None
+        replayed = self._replay(function, turn)
+        if answer.custom_status != replayed.custom_status:
+            logger.warning(_STATUS_ONCE, execution.instance.instance_id, function.name)
+            self._never_live.add(function.name)
+            execution.session = None
+        return replace(answer, custom_status=replayed.custom_status), replayed
 
     def _end(self, turn: Turn, answers: tuple[Answer, Answer | None] | None) -> TurnResult:
         if answers is None:

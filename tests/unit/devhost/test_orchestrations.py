@@ -29,6 +29,7 @@ from tests.unit.devhost.conftest import SMALL_APP
 
 RUN = "run-1"
 THREADS = 3
+RUNS = 12  # more than the first runs of an orchestration, which are verified
 Turns = Generator[Any, Any, Any]
 
 
@@ -54,6 +55,17 @@ def chain_and_event(context: df.DurableOrchestrationContext) -> Turns:
     return [first, go, second]
 
 
+def status_once(context: df.DurableOrchestrationContext) -> Turns:
+    """Set a status that no replay sets again."""
+    if not context.is_replaying:
+        context.set_custom_status("begun")
+    yield context.call_activity("note", 0)
+    yield context.wait_for_external_event("go")
+
+
+ORCHESTRATORS = (chain, fan_out, chain_and_event, status_once)
+
+
 class WatchedWorker(WorkerHere):
     """Runs activities on the event loop and what follows on a thread; `before_turn` is called there."""
 
@@ -64,9 +76,7 @@ class WatchedWorker(WorkerHere):
         self.may_end.set()
         self.crossings = 0
         self.before_turn: Callable[[], object] = lambda: None
-        self._orchestrators = {
-            one.__name__: keep_alive(df.Orchestrator.create(one)) for one in (chain, fan_out, chain_and_event)
-        }
+        self._orchestrators = {one.__name__: keep_alive(df.Orchestrator.create(one)) for one in ORCHESTRATORS}
 
     @property
     def threads(self) -> int:
@@ -127,7 +137,7 @@ class Running:
     def __init__(self, path: Path, mode: Mode, max_turns: int) -> None:
         self.worker = WatchedWorker()
         self.hub = RefusingHub(path)
-        functions = [Function(one, one, TriggerType.ORCHESTRATION, "x", {}) for one in self.worker._orchestrators]
+        functions = [Function(one.__name__, one.__name__, TriggerType.ORCHESTRATION, "x", {}) for one in ORCHESTRATORS]
         table = FunctionTable([*functions, Function("note", "note", TriggerType.ACTIVITY, "x", {})])
         settings = replace(load_host_settings(SMALL_APP, {}), max_concurrent_orchestrators=max_turns)
         self.engine = Engine(self.hub, self.worker, table, SystemClock(), settings, mode)
@@ -136,6 +146,12 @@ class Running:
     async def start(self, orchestration: str) -> None:
         """Start a run."""
         await self.engine.client.start(orchestration, RUN, None)
+
+    def status(self) -> str | None:
+        """Return the run's custom status."""
+        instance = self.hub.instance(RUN)
+        assert instance is not None
+        return instance.custom_status
 
     async def output(self) -> Any:
         """Wait until the run has ended, and return its output."""
@@ -249,3 +265,21 @@ async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_one
     await running.worker.has_noted(2)
     running.worker.may_end.set()
     assert await running.output() == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_a_status_that_no_replay_sets_again_is_gone_after_the_next_turn(run: Open, mode: Mode) -> None:
+    running = run(mode)
+    statuses: list[str | None] = []
+    for _ in range(RUNS):
+        running.worker.may_end.clear()
+        await running.start("status_once")
+        await running.worker.has_noted(len(statuses) // 2 + 1)
+        statuses.append(running.status())
+        running.worker.may_end.set()
+        while running.status() == statuses[-1]:
+            await asyncio.sleep(0)
+        statuses.append(running.status())
+        running.engine.client.raise_event(RUN, "go", "1")
+        assert await running.output() is None
+    assert statuses == ['"begun"', None] * RUNS

@@ -98,10 +98,6 @@ def test_inputs_may_differ() -> None:
     check_same("main", answer(activity("hello", "12:00:00")), answer(activity("hello", "12:00:01")))
 
 
-def test_a_status_that_is_not_set_again_in_a_replay_is_no_difference() -> None:
-    check_same("main", answer(activity("hello"), status="a"), answer(activity("hello")))
-
-
 def test_new_actions_are_compared_with_the_last_of_all() -> None:
     live = tail(activity("bye"))
     check_same("main", live, answer(activity("hello"), activity("bye")))

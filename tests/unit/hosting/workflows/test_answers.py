@@ -14,7 +14,7 @@ from hosting.registration import OrchestrationTable
 from hosting.workflows.answers import respond
 from hosting.workflows.directory import HostedWorkflow, WorkflowDirectory
 from hosting.workflows.graph import graph_orchestration
-from tests.unit.hosting.task_hub_server import TaskHubServer
+from tests.unit.hosting.runs.task_hub_server import TaskHubServer
 
 MOMENT = "2026-01-01T00:00:00Z"
 REQUEST = "r-1"
