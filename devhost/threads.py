@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from queue import SimpleQueue
 from threading import Lock
 from typing import Any
+
+Calls = Generator[Callable[[], Any], Any, Any]
+"""Yields functions, is sent what each returned, or thrown what it raised, and returns the result of them all."""
 
 
 class LimitExceededError(Exception):
@@ -29,30 +33,27 @@ class Threads:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._started = 0
 
-    async def run(
-        self, function: Callable[[], Any], limit: float | None = None, then: Callable[[Any], Any] | None = None
-    ) -> Any:
-        """Run a function and return its result, or raise what it raised; `limit` is in seconds.
+    async def run(self, calls: Calls, limit: float | None = None) -> Any:
+        """Run functions one after the other on one thread, each within `limit` seconds, and return their result.
 
-        `then` is called on the same thread with the result of a function that ended in time, and has no limit of its
-        own; its result is returned instead.
-
-        Raises:
-            LimitExceededError: The function did not end in time.
+        What `calls` does between them it does on that thread too, without a limit. A function that does not end in time
+        is left to its thread, and `LimitExceededError` thrown into `calls` on the event loop: then it has to end.
         """
-        job = _Job(function, then)
+        job = _Job(calls, limit)
         self._jobs.put(job)
         # Whatever is still in the queue was not taken at once: one thread more, while there may be.
         if self._jobs.qsize() and self._started < self.count:
             self._started += 1
             self._executor.submit(self._serve)
-        if limit is None:
-            return await job.result
-        watch = asyncio.get_running_loop().call_later(limit, job.expire)
         try:
             return await job.result
         finally:
-            watch.cancel()
+            job.unwatch()
+
+    @property
+    def are_wanted(self) -> bool:
+        """Whether something waits for a thread; may be asked on any."""
+        return not self._jobs.empty()
 
     def close(self) -> None:
         """Start nothing more; what runs goes on until the process ends."""
@@ -67,28 +68,67 @@ class Threads:
             job.run()
 
 
-class _Job:
-    """A function to be run on a thread, for whoever awaits `result` on the loop."""
+def once(function: Callable[[], Any]) -> Calls:
+    """Return the calls that are one only."""
+    return (yield function)
 
-    def __init__(self, function: Callable[[], Any], then: Callable[[Any], Any] | None) -> None:
+
+class _Job:
+    """Calls on their way through a thread, for whoever awaits `result` on the loop.
+
+    `_present` has the time at which the present call began, and a lock for what comes first: its end, or that of its
+    time. Who takes the lock goes on with the calls.
+    """
+
+    def __init__(self, calls: Calls, limit: float | None) -> None:
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[Any] = self._loop.create_future()
-        self._function = function
-        self._then = then
-        self._end = Lock()  # for what comes first: the function's end, or that of its time
+        self._calls = calls
+        self._first = next(calls)
+        self._limit = limit
+        self._present = (time.monotonic(), Lock())
+        self._watch = None if limit is None else self._loop.call_later(limit, self._look, limit)
 
     def run(self) -> None:
-        result, error = _outcome(self._function)
-        if not self._end.acquire(blocking=False):
-            return
-        if error is None and self._then is not None:
-            result, error = _outcome(partial(self._then, result))
+        """Make the calls, on this thread."""
+        call = self._first
+        while True:
+            _, end = self._present
+            try:
+                go_on = partial(self._calls.send, call())
+            except BaseException as ex:
+                go_on = partial(self._calls.throw, ex)
+            if not end.acquire(blocking=False):
+                return
+            try:
+                call = go_on()
+            except StopIteration as finished:
+                return self._finish(finished.value, None)
+            except BaseException as ex:
+                return self._finish(None, ex)
+            self._present = (time.monotonic(), Lock())
+
+    def unwatch(self) -> None:
+        """Look at the time no more."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _look(self, limit: float) -> None:
+        began, end = self._present
+        left = began + limit - time.monotonic()
+        if left <= 0 and end.acquire(blocking=False):
+            try:
+                self._calls.throw(LimitExceededError())
+            except StopIteration as finished:
+                self._settle(finished.value, None)
+            except BaseException as ex:
+                self._settle(None, ex)
+        else:
+            self._watch = self._loop.call_later(left if left > 0 else limit, self._look, limit)
+
+    def _finish(self, result: Any, error: BaseException | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
             self._loop.call_soon_threadsafe(self._settle, result, error)
-
-    def expire(self) -> None:
-        if self._end.acquire(blocking=False):
-            self._settle(None, LimitExceededError())
 
     def _settle(self, result: Any, error: BaseException | None) -> None:
         if self.result.done():  # canceled
@@ -97,10 +137,3 @@ class _Job:
             self.result.set_result(result)
         else:
             self.result.set_exception(error)
-
-
-def _outcome(function: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    try:
-        return function(), None
-    except BaseException as ex:
-        return None, ex

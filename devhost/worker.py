@@ -14,7 +14,7 @@ import logging
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -31,6 +31,7 @@ from azure_functions_runtime.logging import logger as library_logger
 from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
+from devhost import threads
 from devhost.functions import Function, Refused, TriggerType
 from devhost.http_messages import HttpRequest, HttpResponse, http_datum, http_response
 from devhost.protocol.answer import Answer
@@ -40,10 +41,14 @@ from devhost.threads import LimitExceededError, Threads
 
 logger = logging.getLogger("devhost.worker")
 
+_TIMED_OUT = "Timeout value of %s exceeded by function '%s' (Id: '%s'). Initiating cancellation."
+_GOES_ON = "%s is not a coroutine, so it cannot be stopped: it goes on in its thread and its result is dropped."
 # The numbers of the host's BindingInfo message, which the library compares directions and data types with.
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
 
 ResultT = TypeVar("ResultT")
+Calls = Generator[tuple[Function, str], str | None, ResultT]
+"""Yields functions and the JSON text to run each on, is sent its answer, or thrown its error, and returns a result."""
 
 
 class AppLoadError(Exception):
@@ -83,9 +88,14 @@ class Worker:
         self._numbers = count()
 
     @property
-    def threads(self) -> int:
+    def thread_count(self) -> int:
         """How many plain functions run at a time."""
         return self._threads.count
+
+    @property
+    def threads_are_wanted(self) -> bool:
+        """Whether a plain function waits for a thread; may be asked on any."""
+        return self._threads.are_wanted
 
     def index(self, app_root: Path) -> tuple[list[Function], list[Refused]]:
         """Import `function_app.py` under the root and return its functions, and those the worker cannot load.
@@ -130,25 +140,19 @@ class Worker:
         """
         return _value(await self._invoke(function, _text_datum(function, payload), client))
 
-    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
-        """Run a plain function as `run` does, and `then` with its answer on the same thread; return what that returns.
+    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
+        """Run plain functions as `run` does, one after the other on one thread, and return their result.
 
-        `then` is not called when the function failed or did not end in time. It may use `call`.
-
-        Raises:
-            FunctionFailedError: The function raised, or its answer is no JSON.
-            FunctionTimedOutError: It did not end in time.
+        What `calls` does between them it does on that thread too, where it may use `call`. It is thrown
+        `FunctionTimedOutError` on the event loop, and then has to end.
         """
-
-        def go_on(datum: Datum | None) -> ResultT:
-            return then(_value(datum))
-
-        result: ResultT = await self._invoke(function, _text_datum(function, payload), "", go_on)
+        limit = None if self._timeout is None else self._timeout.total_seconds()
+        result: ResultT = await self._threads.run(self._invocations(calls), limit)
         return result
 
     async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
         """Run what uses `call` on a thread of the pool."""
-        result: ResultT = await self._threads.run(work)
+        result: ResultT = await self._threads.run(threads.once(work))
         return result
 
     def call(self, function: Function, payload: str) -> Any:
@@ -198,19 +202,34 @@ class Worker:
         """Start nothing more on the thread pool; what runs there goes on until the process ends."""
         self._threads.close()
 
-    async def _invoke(
-        self, function: Function, trigger: Datum, client: str, then: Callable[[Datum | None], Any] | None = None
-    ) -> Any:
+    async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
         invocation_id = self._next_id()
-        limit = None if function.trigger_type == TriggerType.ORCHESTRATION else self._timeout
-        seconds = None if limit is None else limit.total_seconds()
+        limit = None if self._timeout is None else self._timeout.total_seconds()
         try:
-            if function.is_plain:
-                call = partial(self._call, function, trigger, client, invocation_id)
-                return await self._threads.run(call, seconds, then)
-            return await self._await(function, trigger, client, invocation_id, seconds)
+            if not function.is_plain:
+                return await self._await(function, trigger, client, invocation_id, limit)
+            call = partial(self._call, function, trigger, client, invocation_id)
+            datum: Datum | None = await self._threads.run(threads.once(call), limit)
+            return datum
         except LimitExceededError as ex:
-            raise _timed_out(limit or timedelta(), function.name, invocation_id, is_plain=function.is_plain) from ex
+            raise self._timed_out(function, invocation_id) from ex
+
+    def _invocations(self, calls: Calls[ResultT]) -> threads.Calls:
+        """Turn functions to run into calls of them."""
+        go_on: Callable[[], tuple[Function, str]] = partial(next, calls)
+        while True:
+            try:
+                function, payload = go_on()
+            except StopIteration as finished:
+                return finished.value
+            invocation_id = self._next_id()
+            try:
+                datum = yield partial(self._call, function, _text_datum(function, payload), "", invocation_id)
+                go_on = partial(calls.send, _value(datum))
+            except FunctionFailedError as ex:
+                go_on = partial(calls.throw, ex)
+            except LimitExceededError:
+                go_on = partial(calls.throw, self._timed_out(function, invocation_id))
 
     def _call(self, function: Function, trigger: Datum, client: str, invocation_id: str) -> Datum | None:
         """Run a plain function on this thread."""
@@ -242,6 +261,17 @@ class Worker:
             raise _failed(ex) from ex
         finally:
             invocation_id_cv.reset(token)
+
+    def _timed_out(self, function: Function, invocation_id: str) -> FunctionTimedOutError:
+        """Log a time-out in the host's words, and return the error that reports it."""
+        days, time_of_day = divmod(self._timeout or timedelta(), timedelta(days=1))
+        value = f"{f'{days}.' if days else ''}{time_of_day!s:0>8}"
+        name = f"Functions.{function.name}"
+        logger.error(_TIMED_OUT, value, name, invocation_id)
+        if function.is_plain:
+            logger.warning(_GOES_ON, name)
+        text = f"Timeout value of {value} was exceeded by function: {name}"
+        return FunctionTimedOutError(text, text)
 
     def _next_id(self) -> str:
         """Return a GUID that is unique to this process and to each invocation in it; may be called on any thread."""
@@ -280,22 +310,6 @@ def _value(datum: Datum | None) -> Any:
 
 def _failed(ex: BaseException) -> FunctionFailedError:
     return FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc())
-
-
-def _timed_out(limit: timedelta, name: str, invocation_id: str, *, is_plain: bool) -> FunctionTimedOutError:
-    """Log a time-out in the host's words, and return the error that reports it."""
-    days, time_of_day = divmod(limit, timedelta(days=1))
-    value = f"{f'{days}.' if days else ''}{time_of_day!s:0>8}"
-    name = f"Functions.{name}"
-    logger.error(
-        "Timeout value of %s exceeded by function '%s' (Id: '%s'). Initiating cancellation.", value, name, invocation_id
-    )
-    if is_plain:
-        logger.warning(
-            "%s is not a coroutine, so it cannot be stopped: it goes on in its thread and its result is dropped.", name
-        )
-    text = f"Timeout value of {value} was exceeded by function: {name}"
-    return FunctionTimedOutError(text, text)
 
 
 def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:

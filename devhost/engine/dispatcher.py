@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Protocol
 
 from devhost.clock import Clock
@@ -48,18 +48,21 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: dict[str, set[asyncio.Future[None]]] = {}
         self._is_stopping = False
+        self._loop: asyncio.AbstractEventLoop
         self._processor_of: Callable[[str], Processor]
-        self._run_activity: Callable[[ActivityItem], Awaitable[Changes]]
+        self._run_activity: Callable[[ActivityItem], Awaitable[Changes | ActivityItem]]
 
     def start(
         self,
         processor_of: Callable[[str], Processor],
-        run_activity: Callable[[ActivityItem], Awaitable[Changes]],
+        run_activity: Callable[[ActivityItem], Awaitable[Changes | ActivityItem]],
     ) -> int:
         """Take up all that the task hub holds and return how many messages and activities that was.
 
-        `run_activity` returns the changes that end an activity, with one message: its result.
+        `run_activity` returns the changes that end an activity, with one message: its result. Or, where it has gone on
+        from there by itself, the activity that is to be run next.
         """
+        self._loop = asyncio.get_running_loop()
         self._processor_of = processor_of
         self._run_activity = run_activity
         found = Changes(messages=list(self._hub.pending_messages()), activities=list(self._hub.pending_activities()))
@@ -77,17 +80,33 @@ class Dispatcher:
         self._commits.flush()
 
     @property
-    def is_busy(self) -> bool:
-        """Whether so many work items run that each gains by waiting for others; may be asked on any thread."""
-        return len(self._tasks) > BUSY_ITEMS
+    def is_calm(self) -> bool:
+        """Whether no work item gains by waiting for others, nor has to end; may be asked on any thread."""
+        return len(self._tasks) <= BUSY_ITEMS and not self._is_stopping
 
     def claim(self, message: Message) -> bool:
-        """Take the target of an activity's result for the thread that has it; False when it is being processed.
+        """Take the target of a message for whoever has the message; False when the target is being processed.
 
-        May be called on any thread, as `setdefault` is atomic. The claim ends when `run_activity` has returned the
-        result and the target has been processed.
+        May be called on any thread, as `setdefault` is atomic. The claim ends with `release`, or else when
+        `run_activity` has returned the message and its target has been processed.
         """
         return self._owners.setdefault(message.target, message) is message
+
+    def release(self, target: str) -> None:
+        """Give up a claim, on any thread. Messages that have come meanwhile are processed on the event loop."""
+        del self._owners[target]
+        if target in self._queues:
+            self._loop.call_soon_threadsafe(self._take_up, target)
+
+    def commit_here(self, group: Sequence[Changes]) -> None:
+        """Commit, on any thread, changes that leave nothing to hand on but to the caller.
+
+        Raises:
+            sqlite3.Error: Nothing of it happened.
+        """
+        for changes in group:
+            self._hub.number(changes)
+        self._hub.commit(group)
 
     def commit(self, changes: Changes) -> None:
         """Commit changes at once, then hand on what they sent.
@@ -175,6 +194,11 @@ class Dispatcher:
         if self.claim(message):
             self._spawn(message.target, self._process(message.target, queue))
 
+    def _take_up(self, target: str) -> None:
+        queue = self._queues.get(target)
+        if queue and self.claim(queue[0]):
+            self._spawn(target, self._process(target, queue))
+
     async def _process(self, target: str, queue: deque[Message]) -> None:
         await self._run_on(await self._drain(target, queue))
 
@@ -186,6 +210,9 @@ class Dispatcher:
         """
         while item is not None and not self._is_stopping:
             result = await self._run_activity(item)
+            if isinstance(result, ActivityItem):
+                item = result
+                continue
             self._commits.with_next(result)
             (message,) = result.messages
             queue = self._put(message)

@@ -58,8 +58,9 @@ class Engine:
             functions,
             clock,
             self._http,
+            self.dispatcher,
             max_concurrent=settings.max_concurrent_activities,
-            came_in=self._orchestrations.play_here,
+            go_on=self._orchestrations.go_on_here,
         )
         self.client = HubClient(hub, self.dispatcher, clock, self._orchestrations.forget)
 

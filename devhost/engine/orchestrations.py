@@ -75,7 +75,7 @@ class Orchestrations:
         self._live: OrderedDict[str, Execution] = OrderedDict()
         self._played: dict[str, _Played] = {}
         # No more turns than threads are played at a time, so that a limit above that needs no watching over.
-        self._is_limited = max_concurrent < worker.threads
+        self._is_limited = max_concurrent < worker.thread_count
 
     async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
         """Run one turn on the messages that belong together; None when all of them have to wait."""
@@ -97,26 +97,43 @@ class Orchestrations:
         self._log(played.result)
         return activities
 
-    def play_here(self, message: Message) -> None:
-        """Play the turn that an activity's result leads to, on the activity's thread; `process` commits it.
+    def go_on_here(self, ended: Changes) -> ActivityItem | None:
+        """Play the turn that an activity's result leads to, on the activity's thread.
 
-        A lone chain of activities thus goes from thread to thread once a step, not twice. Nothing is done where it may
-        have to be another turn, as something else waits for the instance or the instance for something else, nor while
-        much is going on: then the threads have enough to do.
+        Return the activity that the turn leads to, if that is all and is committed. Else `process` goes on: with what
+        the turn is to change, if it has been played; or with the result, where the turn may have to be another, since
+        something else waits for the instance or the instance for something else, and while much is going on.
         """
-        if self._is_limited or self._dispatcher.is_busy or not self._dispatcher.claim(message):
-            return
+        (message,) = ended.messages
+        if self._is_limited or not self._dispatcher.is_calm or not self._dispatcher.claim(message):
+            return None
         execution = self._live.get(message.target)
         if execution is None or len(execution.pending) != 1 or _stale(execution, [message]):
-            return
+            return None
         batch = _next_batch(execution, [message])
         turn = self._new_turn(execution)
         try:
-            if batch and turn.begin(batch):
-                result = self._end(turn, self._ask(turn, execution))
-                self._played[message.target] = _Played(execution, batch, result)
+            if not batch or not turn.begin(batch):
+                return None
+            played = _Played(execution, batch, self._end(turn, self._ask(turn, execution)))
         except Exception:  # a defect of this host: `process` comes upon it too, and reports it
             self.forget(message.target)
+            return None
+        if self._has_committed(ended, played.result):
+            self._dispatcher.release(message.target)
+            return played.result.changes.activities[0]
+        self._played[message.target] = played
+        return None
+
+    def _has_committed(self, ended: Changes, result: TurnResult) -> bool:
+        if not result.is_step or self._worker.threads_are_wanted:
+            return False
+        try:
+            # The result's message has been played, so that it never gets into the task hub.
+            self._dispatcher.commit_here([replace(ended, messages=[]), result.changes])
+        except Exception:  # whatever it is, `process` comes upon it too
+            return False
+        return True
 
     def forget(self, instance_id: str) -> None:
         """Drop what memory holds of an instance; its next turn reads the task hub."""

@@ -43,6 +43,12 @@ class TurnResult:
     remarks: list[str] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
 
+    @property
+    def is_step(self) -> bool:
+        """Whether all that the turn sends is one activity."""
+        sends_more = self.changes.messages or self.changes.canceled_timers or self.changes.forget_history
+        return len(self.changes.activities) == 1 and not (sends_more or self.children or self.remarks)
+
     def complete(self, batch: Iterable[Message], find_instance: Callable[[str], Instance | None]) -> Changes:
         """Return all that is to be committed with the turn's messages, once the task hub may be asked for instances."""
         self.changes.consumed += [message.id for message in batch]

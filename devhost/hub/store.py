@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from itertools import count
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Parent, Status
 
@@ -45,9 +47,9 @@ def from_micros(micros: int) -> datetime:
 class TaskHub:
     """Instances, histories, messages, activities and entities in one SQLite file in WAL mode.
 
-    Used from one thread. Every public method that writes is one transaction: it happens as a whole or not at all, and
-    what it wrote outlives a kill of the process (`synchronous=NORMAL`: a power cut may lose the latest transactions,
-    never their consistency).
+    Every public method that writes is one transaction: it happens as a whole or not at all, and what it wrote outlives
+    a kill of the process (`synchronous=NORMAL`: a power cut may lose the latest transactions, never their consistency).
+    Methods may be called on any thread, and wait for each other.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -59,7 +61,8 @@ class TaskHub:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
         location = path if path is not None else ":memory:"
-        self._db = sqlite3.connect(location, timeout=_OPENING_SECONDS, isolation_level=None)
+        self._lock = Lock()
+        self._db = sqlite3.connect(location, timeout=_OPENING_SECONDS, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._create_schema(path)
@@ -71,18 +74,20 @@ class TaskHub:
 
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in."""
-        self._db.close()
+        with self._lock:
+            self._db.close()
 
     # Work items
 
     def number(self, changes: Changes) -> None:
         """Give the new messages and activities their ids, which are in the order of the calls."""
-        self._first_id -= sum(message.is_first for message in changes.messages)
-        first_ids = count(self._first_id)
-        for message in changes.messages:
-            message.id = next(first_ids) if message.is_first else self._next_id()
-        for activity in changes.activities:
-            activity.id = self._next_id()
+        with self._lock:
+            self._first_id -= sum(message.is_first for message in changes.messages)
+            first_ids = count(self._first_id)
+            for message in changes.messages:
+                message.id = next(first_ids) if message.is_first else self._next_id()
+            for activity in changes.activities:
+                activity.id = self._next_id()
 
     def commit(self, group: Sequence[Changes]) -> None:
         """Apply the numbered changes of work items, one after the other, in one transaction.
@@ -96,9 +101,7 @@ class TaskHub:
 
     def pending_messages(self) -> Iterator[Message]:
         """Yield every message not yet processed, oldest first."""
-        for row in self._db.execute(
-            "SELECT id, target, execution_id, kind, task_id, body, due FROM messages ORDER BY id"
-        ):
+        for row in self._rows("SELECT id, target, execution_id, kind, task_id, body, due FROM messages ORDER BY id"):
             message_id, target, execution_id, kind, task_id, body, due = row
             due_at = None if due is None else from_micros(due)
             yield Message(target, kind, body, execution_id, task_id, due_at, id=message_id)
@@ -106,20 +109,20 @@ class TaskHub:
     def pending_activities(self) -> Iterator[ActivityItem]:
         """Yield every activity not yet finished, oldest first."""
         query = "SELECT id, instance_id, execution_id, task_id, name, input FROM activities ORDER BY id"
-        for activity_id, instance_id, execution_id, task_id, name, input_text in self._db.execute(query):
+        for activity_id, instance_id, execution_id, task_id, name, input_text in self._rows(query):
             yield ActivityItem(instance_id, execution_id, task_id, name, input_text, activity_id)
 
     # Instances
 
     def instance(self, instance_id: str) -> Instance | None:
         """Return an instance, or None when there is none of this id."""
-        row = self._db.execute(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
-        return None if row is None else _instance(row)
+        rows = self._rows(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", instance_id)
+        return _instance(rows[0]) if rows else None
 
     def history(self, instance_id: str) -> list[HistoryRow]:
         """Return the stored history of an instance's present execution, in order."""
         query = "SELECT event, note FROM history WHERE instance_id = ? ORDER BY n"
-        return [HistoryRow(event, note) for event, note in self._db.execute(query, (instance_id,))]
+        return [HistoryRow(event, note) for event, note in self._rows(query, instance_id)]
 
     def instances(
         self,
@@ -152,7 +155,7 @@ class TaskHub:
             where.append("(created, instance_id) > (?, ?)")
             values += [to_micros(after[0]), after[1]]
         query = f"SELECT {_INSTANCE} FROM instances WHERE {' AND '.join(where)} ORDER BY created, instance_id LIMIT ?"
-        return [_instance(row) for row in self._db.execute(query, (*values, limit))]
+        return [_instance(row) for row in self._rows(query, *values, limit)]
 
     def purge(self, instance_id: str) -> None:
         """Forget an instance with its history, messages and activities."""
@@ -166,8 +169,8 @@ class TaskHub:
 
     def entity(self, entity_id: str) -> Entity | None:
         """Return an entity's row, or None when it never ran."""
-        row = self._db.execute("SELECT * FROM entities WHERE entity_id = ?", (entity_id,)).fetchone()
-        return None if row is None else _entity(row)
+        rows = self._rows("SELECT * FROM entities WHERE entity_id = ?", entity_id)
+        return _entity(rows[0]) if rows else None
 
     def entities(
         self,
@@ -194,7 +197,7 @@ class TaskHub:
             where.append("(updated, entity_id) > (?, ?)")
             values += [to_micros(after[0]), after[1]]
         query = f"SELECT * FROM entities WHERE {' AND '.join(where)} ORDER BY updated, entity_id LIMIT ?"
-        return [_entity(row) for row in self._db.execute(query, (*values, limit))]
+        return [_entity(row) for row in self._rows(query, *values, limit)]
 
     # Below: one statement each, inside a transaction of the caller.
 
@@ -274,15 +277,20 @@ class TaskHub:
         self._last_id += 1
         return self._last_id
 
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with self._lock:
+            return self._db.execute(query, values).fetchall()
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def _create_schema(self, path: Path | None) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]

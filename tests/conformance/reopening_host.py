@@ -20,7 +20,6 @@ import sys
 from collections.abc import Callable, Hashable, Sequence
 from contextvars import ContextVar
 from datetime import timedelta
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +36,8 @@ from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import McpApi
 from devhost.web.server import Server, listen
-from devhost.worker import ResultT, Worker
+from devhost.worker import Calls, ResultT, Worker
+from tests.support.worker_here import run_calls_here
 
 _activity: ContextVar[Hashable] = ContextVar("_activity", default=None)
 
@@ -91,13 +91,9 @@ class LastingWorker(Worker):
             self._calls[call_id] = asyncio.create_task(super().run(function, payload))
         return await asyncio.shield(self._calls[call_id])
 
-    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
-        """Run a function as `run` does, and on a thread what follows.
-
-        Raises:
-            FunctionFailedError: It raised.
-        """
-        return await self.on_thread(partial(then, await self.run(function, payload)))
+    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
+        """Run functions as `run` does, and on the event loop what is done between them: there an engine is replaced."""
+        return await run_calls_here(self.run, calls)
 
 
 class ReopenedEngine(Engine):
@@ -137,7 +133,7 @@ class ReopenedEngine(Engine):
         ending.add_done_callback(self._endings.discard)
         self.start()
 
-    async def _run_activity(self, item: ActivityItem) -> Changes:
+    async def _run_activity(self, item: ActivityItem) -> Changes | ActivityItem:
         token = _activity.set((item.instance_id, item.execution_id, item.task_id))
         try:
             return await self._activities.run(item)

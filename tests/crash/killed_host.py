@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 
 import azure.durable_functions  # noqa: F401  (imported once, before the host is forked)
 
@@ -38,6 +39,7 @@ class KilledHub(TaskHub):
     def __init__(self, path: Path | None) -> None:
         self._plan = KillPlan.of_this_process()
         self._writing: set[Point] = set()
+        self._one_at_a_time = Lock()
         self._plan.passing([Point.OPENING], When.BEFORE)
         super().__init__(path)
         self._plan.passing([Point.OPENING], When.AFTER)
@@ -45,10 +47,11 @@ class KilledHub(TaskHub):
 
     def commit(self, group: Sequence[Changes]) -> None:
         """Commit work items, or die."""
-        self._writing = points = points_of(group)
-        self._plan.passing(points, When.BEFORE)
-        super().commit(group)
-        self._plan.passing(points, When.AFTER)
+        with self._one_at_a_time:
+            self._writing = points = points_of(group)
+            self._plan.passing(points, When.BEFORE)
+            super().commit(group)
+            self._plan.passing(points, When.AFTER)
 
     def purge(self, instance_id: str) -> None:
         """Forget an instance, or die."""

@@ -23,8 +23,8 @@ from devhost.hub.store import TaskHub
 from devhost.protocol.answer import Answer
 from devhost.protocol.history import Event
 from devhost.sessions import Mode, Session, keep_alive
-from devhost.worker import ResultT
-from tests.support.worker_here import WorkerHere
+from devhost.worker import Calls, ResultT
+from tests.support.worker_here import WorkerHere, run_calls_here
 from tests.unit.devhost.conftest import SMALL_APP
 
 RUN = "run-1"
@@ -67,7 +67,7 @@ ORCHESTRATORS = (chain, fan_out, chain_and_event, status_once)
 
 
 class WatchedWorker(WorkerHere):
-    """Runs activities on the event loop and what follows on a thread; `before_turn` is called there."""
+    """Runs activities on the event loop and what follows on threads; `before_turn` is called there."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -75,13 +75,20 @@ class WatchedWorker(WorkerHere):
         self.may_end = asyncio.Event()
         self.may_end.set()
         self.crossings = 0
+        self.chains = 0
+        self.are_wanted = False
         self.before_turn: Callable[[], object] = lambda: None
         self._orchestrators = {one.__name__: keep_alive(df.Orchestrator.create(one)) for one in ORCHESTRATORS}
 
     @property
-    def threads(self) -> int:
+    def thread_count(self) -> int:
         """As many as the tests need."""
         return THREADS
+
+    @property
+    def threads_are_wanted(self) -> bool:
+        """What the test says."""
+        return self.are_wanted
 
     async def run(self, function: Function, payload: str, client: str = "") -> str:
         """Run the activity when it may: note its input, and return how many there were before."""
@@ -95,14 +102,15 @@ class WatchedWorker(WorkerHere):
         while len(self.noted) < count:
             await asyncio.sleep(0)
 
-    async def run_then(self, function: Function, payload: str, then: Callable[[str | None], ResultT]) -> ResultT:
-        """Run the activity, and what follows on a thread."""
-        return await asyncio.to_thread(then, await self.run(function, payload))
-
     async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
         """Do some work, and count it."""
         self.crossings += 1
         return await super().on_thread(work)
+
+    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
+        """Run activities on the event loop, and what is done between them on threads."""
+        self.chains += 1
+        return await run_calls_here(self.run, calls, asyncio.to_thread)
 
     def call(self, function: Function, payload: str) -> Any:
         """Run an orchestrator."""
@@ -180,13 +188,19 @@ async def run(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 @pytest.mark.parametrize("mode", Mode)
-async def test_a_lone_chain_is_played_by_the_threads_of_its_activities_after_the_first_turn(
-    run: Open, mode: Mode
-) -> None:
+async def test_a_lone_chain_stays_on_one_thread_from_its_first_activity_on(run: Open, mode: Mode) -> None:
     running = run(mode)
     await running.start("chain")
     assert await running.output() == [0, 1, 2, 3, 4]
-    assert running.worker.crossings == 1
+    assert (running.worker.crossings, running.worker.chains) == (1, 1)
+
+
+async def test_a_thread_that_others_wait_for_is_given_back_after_each_turn(run: Open) -> None:
+    running = run()
+    running.worker.are_wanted = True
+    await running.start("chain")
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert (running.worker.crossings, running.worker.chains) == (1, 5)
 
 
 async def test_a_result_that_others_may_follow_is_not_played_by_its_thread(run: Open) -> None:
@@ -221,6 +235,18 @@ async def test_an_event_that_comes_while_a_thread_plays_is_taken_in_by_the_turn_
     running.worker.before_turn = lambda: None
     may_go_on.set()
     assert await running.output() == [0, "now", 1]
+
+
+async def test_an_event_that_came_meanwhile_is_taken_in_while_the_next_activity_runs(run: Open) -> None:
+    running = run()
+    running.worker.before_turn = partial(_raise_once, running, asyncio.get_running_loop())
+    await running.start("chain")
+    await running.worker.has_noted(2)
+    while not any('"Name":"early"' in row.event for row in running.hub.history(RUN)):
+        await asyncio.sleep(0)
+    assert len(running.worker.noted) == 2
+    running.worker.may_end.set()
+    assert await running.output() == [0, 1, 2, 3, 4]
 
 
 async def test_a_turn_whose_commit_is_refused_is_played_again_and_its_activity_is_not(run: Open) -> None:
@@ -283,3 +309,14 @@ async def test_a_status_that_no_replay_sets_again_is_gone_after_the_next_turn(ru
         running.engine.client.raise_event(RUN, "go", "1")
         assert await running.output() is None
     assert statuses == ['"begun"', None] * RUNS
+
+
+def _raise_once(running: Running, loop: asyncio.AbstractEventLoop) -> None:
+    """Raise an event on the loop, from a thread, wait until it has been sent, and hold up activities."""
+    running.worker.before_turn = lambda: None
+    running.worker.may_end.clear()
+
+    async def send() -> None:
+        running.engine.client.raise_event(RUN, "early", "1")
+
+    asyncio.run_coroutine_threadsafe(send(), loop).result()

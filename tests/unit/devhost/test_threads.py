@@ -1,4 +1,4 @@
-"""Functions on the worker's threads: their results, their time, and what follows them."""
+"""Functions on the worker's threads: their results, their time, and what is done between them."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from devhost.threads import LimitExceededError, Threads
+from devhost.threads import Calls, LimitExceededError, Threads, once
 
 
 @pytest.fixture
@@ -18,37 +18,78 @@ def threads() -> Iterator[Threads]:
     threads.close()
 
 
-async def test_what_follows_runs_on_the_functions_thread_and_its_result_counts(threads: Threads) -> None:
-    def follow(first: threading.Thread) -> bool:
-        return first is threading.current_thread() is not threading.main_thread()
+async def test_calls_and_what_is_between_them_run_on_one_thread(threads: Threads) -> None:
+    def calls() -> Calls:
+        first = yield threading.current_thread
+        between = threading.current_thread()
+        second = yield threading.current_thread
+        return {first, between, second, threading.current_thread()}
 
-    assert await threads.run(threading.current_thread, then=follow)
+    (thread,) = await threads.run(calls())
+    assert thread is not threading.main_thread()
 
 
-async def test_nothing_follows_a_function_that_failed(threads: Threads) -> None:
-    followed: list[object] = []
+async def test_an_error_is_raised_where_it_was_called_for(threads: Threads) -> None:
+    def calls() -> Calls:
+        try:
+            yield lambda: 1 / 0
+        except ZeroDivisionError:
+            return (yield lambda: "went on")
+
+    assert await threads.run(calls()) == "went on"
+
+
+async def test_an_error_that_is_not_caught_is_raised(threads: Threads) -> None:
     with pytest.raises(ZeroDivisionError):
-        await threads.run(lambda: 1 / 0, then=followed.append)
-    assert followed == []
+        await threads.run(once(lambda: 1 / 0))
 
 
-async def test_an_error_of_what_follows_is_raised(threads: Threads) -> None:
-    with pytest.raises(ZeroDivisionError):
-        await threads.run(lambda: 0, then=lambda zero: 1 / zero)
+async def test_a_late_function_is_left_to_its_thread_and_its_result_dropped(threads: Threads) -> None:
+    is_over, went_on = threading.Event(), list[object]()
 
+    def calls() -> Calls:
+        try:
+            went_on.append((yield lambda: is_over.wait(5)))
+        except LimitExceededError:
+            return threading.current_thread()
 
-async def test_nothing_follows_a_function_whose_time_was_over(threads: Threads) -> None:
-    time_is_over, followed = threading.Event(), list[object]()
-    with pytest.raises(LimitExceededError):
-        await threads.run(lambda: time_is_over.wait(5), limit=0.01, then=followed.append)
-    time_is_over.set()
+    assert await threads.run(calls(), limit=0.01) is threading.main_thread()
+    is_over.set()
     both = threading.Barrier(2)
-    await asyncio.gather(threads.run(both.wait), threads.run(both.wait))  # so the late function's thread is free
-    assert followed == []
+    await asyncio.gather(threads.run(once(both.wait)), threads.run(once(both.wait)))  # so the late thread is free
+    assert went_on == []
 
 
-async def test_the_time_of_a_function_is_not_that_of_what_follows(threads: Threads) -> None:
-    def follow(_: None) -> str:
-        return "waited" if not threading.Event().wait(0.05) else ""
+async def test_each_call_has_its_own_time_and_what_is_between_them_has_none(threads: Threads) -> None:
+    def wait() -> bool:
+        return threading.Event().wait(0.06)
 
-    assert await threads.run(lambda: None, limit=0.02, then=follow) == "waited"
+    def calls() -> Calls:
+        yield wait
+        wait()
+        yield wait
+        return "in time"
+
+    assert await threads.run(calls(), limit=0.1) == "in time"
+
+
+async def test_time_is_over_for_a_later_call_too(threads: Threads) -> None:
+    is_over = threading.Event()
+
+    def calls() -> Calls:
+        yield lambda: None
+        yield is_over.wait
+
+    with pytest.raises(LimitExceededError):
+        await threads.run(calls(), limit=0.05)
+    is_over.set()
+
+
+async def test_threads_are_wanted_while_something_waits_for_one(threads: Threads) -> None:
+    may_end = threading.Event()
+    running = [asyncio.create_task(threads.run(once(may_end.wait))) for _ in range(3)]
+    await asyncio.sleep(0.05)
+    assert threads.are_wanted
+    may_end.set()
+    await asyncio.gather(*running)
+    assert not threads.are_wanted
