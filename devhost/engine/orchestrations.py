@@ -36,18 +36,18 @@ _CONTROLS = (EventType.EXECUTION_TERMINATED, EventType.EXECUTION_SUSPENDED, Even
 
 @dataclass(frozen=True, slots=True)
 class _Played:
-    """A turn that has been played, and waits to be committed."""
+    """A turn that has been played, or could not be, and waits to be committed."""
 
     execution: Execution
     batch: list[Message]
-    result: TurnResult
+    result: TurnResult | Exception
 
 
 class Orchestrations:
     """Processes the messages of orchestration instances, one turn of an instance at a time.
 
     Of the `keep` instances that ran last, histories and live orchestrators stay in memory; any other is read again, and
-    replayed, when a message comes. A turn is played on a thread of the worker's, and committed on the event loop.
+    replayed, when a message comes.
     """
 
     def __init__(
@@ -91,10 +91,13 @@ class Orchestrations:
             if not batch:
                 return None
             played = await self._play(execution, batch)
-        activities = await self._commit(played)
+        self.forget(target)
+        result = self._fail(played, played.result) if isinstance(played.result, Exception) else played.result
+        changes = result.complete(played.batch, self._dispatcher.instance)
+        activities = await self._dispatcher.commit_soon(changes)
         _remove(played.batch, messages)
-        self._keep_live(played.execution, played.result)
-        self._log(played.result)
+        self._keep_live(played.execution, result)
+        self._log(result)
         return activities
 
     def go_on_here(self, ended: Changes) -> ActivityItem | None:
@@ -115,14 +118,14 @@ class Orchestrations:
         try:
             if not batch or not turn.begin(batch):
                 return None
-            played = _Played(execution, batch, self._end(turn, self._ask(turn, execution)))
-        except Exception:  # a defect of this host: `process` comes upon it too, and reports it
-            self.forget(message.target)
+            result = self._end(turn, self._ask(turn, execution))
+        except Exception as ex:
+            self._played[message.target] = _Played(execution, batch, ex)
             return None
-        if self._has_committed(ended, played.result):
+        if self._has_committed(ended, result):
             self._dispatcher.release(message.target)
-            return played.result.changes.activities[0]
-        self._played[message.target] = played
+            return result.changes.activities[0]
+        self._played[message.target] = _Played(execution, batch, result)
         return None
 
     def _has_committed(self, ended: Changes, result: TurnResult) -> bool:
@@ -140,17 +143,19 @@ class Orchestrations:
         self._live.pop(instance_id, None)
 
     async def _play(self, execution: Execution, batch: list[Message]) -> _Played:
-        """Play one turn. An error of this host's own fails the instance rather than leave it hanging."""
         try:
             return _Played(execution, batch, await self._result(execution, batch))
         except Exception as ex:
-            instance_id = execution.instance.instance_id
-            self.forget(instance_id)
-            logger.exception("%s: the turn could not be processed; the instance fails.", instance_id)
-            fresh = Execution.replay(execution.instance, self._hub.history(instance_id))
-            turn = self._new_turn(fresh)
-            turn.begin(batch)
-            return _Played(fresh, batch, turn.fail(f"devhost could not process the turn ({type(ex).__name__}: {ex})."))
+            return _Played(execution, batch, ex)
+
+    def _fail(self, played: _Played, error: Exception) -> TurnResult:
+        """End an instance for an error of this host's own, rather than leave it hanging."""
+        instance = played.execution.instance
+        text = "%s: the turn could not be processed; the instance fails."
+        logger.error(text, instance.instance_id, exc_info=error)
+        turn = self._new_turn(Execution.replay(instance, self._hub.history(instance.instance_id)))
+        turn.begin(played.batch)
+        return turn.fail(f"devhost could not process the turn ({type(error).__name__}: {error}).")
 
     async def _result(self, execution: Execution, batch: list[Message]) -> TurnResult:
         turn = self._new_turn(execution)
@@ -164,10 +169,6 @@ class Orchestrations:
         async with self._turns:
             answers = await self._worker.on_thread(partial(self._ask, turn, execution))
         return self._end(turn, answers)
-
-    async def _commit(self, played: _Played) -> list[ActivityItem]:
-        self.forget(played.execution.instance.instance_id)
-        return await self._dispatcher.commit_soon(played.result.complete(played.batch, self._dispatcher.instance))
 
     def _new_turn(self, execution: Execution) -> Turn:
         return Turn(execution, self._functions, self._clock.now())

@@ -88,6 +88,17 @@ def test_an_activity_fails_with_the_hosts_words(http: httpx.Client) -> None:
     )
 
 
+def test_each_activity_of_a_chain_has_the_whole_time(http: httpx.Client) -> None:
+    assert finish(http, "sleeps_again_and_again", [0.4, 0.4, 0.4])["output"] == "slept"
+
+
+def test_an_activity_in_a_chain_fails_as_soon_as_its_time_is_over(http: httpx.Client) -> None:
+    began = time.monotonic()
+    status = finish(http, "sleeps_again_and_again", [0, 0.1, 3])
+    assert time.monotonic() - began < 2.5
+    assert "was exceeded by function: Functions.sleep_activity" in status["output"]
+
+
 def test_an_entity_keeps_its_state_and_its_caller_sees_the_failure(http: httpx.Client) -> None:
     status = finish(http, "wakes_sloth")
     assert status["runtimeStatus"] == "Failed"

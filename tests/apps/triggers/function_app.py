@@ -192,6 +192,13 @@ def sleep_activity(seconds: float) -> str:
 
 
 @app.orchestration_trigger(context_name="context")
+def sleeps_again_and_again(context):
+    for seconds in context.get_input():
+        yield context.call_activity("sleep_activity", seconds)
+    return "slept"
+
+
+@app.orchestration_trigger(context_name="context")
 def sleeper(context):
     return (yield context.call_activity("sleep_activity", context.get_input()))
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +22,7 @@ from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
 from devhost.protocol.answer import Answer
-from devhost.protocol.history import Event
+from devhost.protocol.history import Event, EventType
 from devhost.sessions import Mode, Session, keep_alive
 from devhost.worker import Calls, ResultT
 from tests.support.worker_here import WorkerHere, run_calls_here
@@ -63,7 +64,22 @@ def status_once(context: df.DurableOrchestrationContext) -> Turns:
     yield context.wait_for_external_event("go")
 
 
-ORCHESTRATORS = (chain, fan_out, chain_and_event, status_once)
+def mixed(context: df.DurableOrchestrationContext) -> Turns:
+    """Run a plain activity, a coroutine and a plain one."""
+    results = []
+    for activity in ("note", "note_later", "note"):
+        results.append((yield context.call_activity(activity, activity)))
+    return results
+
+
+def erratic(context: df.DurableOrchestrationContext) -> Turns:
+    """Return something else when it is replayed."""
+    yield context.call_activity("note", 0)
+    return next(_NUMBERS)
+
+
+_NUMBERS = count()
+ORCHESTRATORS = (chain, fan_out, chain_and_event, status_once, mixed, erratic)
 
 
 class WatchedWorker(WorkerHere):
@@ -146,7 +162,9 @@ class Running:
         self.worker = WatchedWorker()
         self.hub = RefusingHub(path)
         functions = [Function(one.__name__, one.__name__, TriggerType.ORCHESTRATION, "x", {}) for one in ORCHESTRATORS]
-        table = FunctionTable([*functions, Function("note", "note", TriggerType.ACTIVITY, "x", {})])
+        functions.append(Function("note", "note", TriggerType.ACTIVITY, "x", {}))
+        functions.append(Function("note_later", "note_later", TriggerType.ACTIVITY, "x", {}, is_plain=False))
+        table = FunctionTable(functions)
         settings = replace(load_host_settings(SMALL_APP, {}), max_concurrent_orchestrators=max_turns)
         self.engine = Engine(self.hub, self.worker, table, SystemClock(), settings, mode)
         self.engine.start()
@@ -203,6 +221,45 @@ async def test_a_thread_that_others_wait_for_is_given_back_after_each_turn(run: 
     assert (running.worker.crossings, running.worker.chains) == (1, 5)
 
 
+async def test_a_coroutine_in_a_chain_runs_on_the_event_loop(run: Open) -> None:
+    running = run()
+    await running.start("mixed")
+    assert await running.output() == [0, 1, 2]
+    assert (running.worker.crossings, running.worker.chains) == (2, 2)
+
+
+async def test_a_chain_begins_nothing_more_once_the_engine_stops(run: Open) -> None:
+    running = run()
+    running.worker.may_end.clear()
+    await running.start("chain")
+    await running.worker.has_noted(1)
+    stopping = asyncio.create_task(running.engine.stop(grace_seconds=5))
+    await asyncio.sleep(0)
+    running.worker.may_end.set()
+    await stopping
+    assert running.worker.noted == [0]
+    assert [one.kind for one in running.hub.pending_messages()] == [EventType.TASK_COMPLETED]
+
+
+async def test_an_activity_that_a_turn_asks_for_while_the_engine_stops_is_left_for_the_next(run: Open) -> None:
+    running = run()
+    loop = asyncio.get_running_loop()
+
+    async def stop() -> asyncio.Task[None]:
+        stopping = asyncio.create_task(running.engine.stop(grace_seconds=5))
+        await asyncio.sleep(0)
+        return stopping
+
+    running.worker.before_turn = lambda: stopped.append(asyncio.run_coroutine_threadsafe(stop(), loop).result())
+    stopped: list[asyncio.Task[None]] = []
+    await running.start("chain")
+    while not stopped:
+        await asyncio.sleep(0)
+    await stopped[0]
+    assert running.worker.noted == [0]
+    assert [one.task_id for one in running.hub.pending_activities()] == [1]
+
+
 async def test_a_result_that_others_may_follow_is_not_played_by_its_thread(run: Open) -> None:
     running = run()
     players: list[threading.Thread] = []
@@ -257,18 +314,23 @@ async def test_a_turn_whose_commit_is_refused_is_played_again_and_its_activity_i
     assert running.worker.noted == [0, 1, 2, 3, 4]
 
 
-async def test_a_defect_in_a_turn_on_a_thread_loses_no_result(run: Open) -> None:
+async def test_a_defect_in_a_turn_on_a_thread_fails_the_run(run: Open, caplog: pytest.LogCaptureFixture) -> None:
     running = run()
 
-    def fail_once() -> None:
-        running.worker.before_turn = lambda: None
+    def fail() -> None:
         raise KeyError("a defect of this host")
 
-    running.worker.before_turn = fail_once
+    running.worker.before_turn = fail
     await running.start("chain")
-    assert await running.output() == [0, 1, 2, 3, 4]
-    assert running.worker.noted == [0, 1, 2, 3, 4]
-    assert running.worker.crossings == 2
+    text = "devhost could not process the turn (KeyError: 'a defect of this host')."
+    assert await running.output() == f"Orchestrator function 'chain' failed: {text}"
+    assert f"{RUN}: the turn could not be processed; the instance fails." in caplog.text
+
+
+async def test_an_orchestrator_that_answers_a_replay_otherwise_fails_on_a_thread_too(run: Open) -> None:
+    running = run()
+    await running.start("erratic")
+    assert "The orchestrator 'erratic' is not deterministic" in await running.output()
 
 
 async def test_a_run_that_is_terminated_while_a_thread_plays_its_turn_ends_after_it(run: Open) -> None:
