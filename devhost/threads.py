@@ -85,7 +85,6 @@ class _Job:
         self.result: asyncio.Future[Any] = self._loop.create_future()
         self._calls = calls
         self._first = next(calls)
-        self._limit = limit
         self._present = (time.monotonic(), Lock())
         self._watch = None if limit is None else self._loop.call_later(limit, self._look, limit)
 
