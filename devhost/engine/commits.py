@@ -15,7 +15,9 @@ logger = logging.getLogger("devhost.engine")
 BUSY_ITEMS = 8
 _WAIT_SECONDS_PER_ITEM = 0.0001
 _LONGEST_WAIT_SECONDS = 0.01
-_HELD_SECONDS = 0.005
+HELD_SECONDS = 0.005
+"""How long a finished activity's result may wait for the turn that it leads to before it is committed without."""
+
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 
@@ -73,7 +75,7 @@ class Commits:
         self._hub.number(changes)
         self._group.append((changes, None))
         if self._wake is None:
-            self._wake_in(_HELD_SECONDS)
+            self._wake_in(HELD_SECONDS)
 
     def instance(self, instance_id: str) -> Instance | None:
         """Return an instance as it will be when all that waits is committed."""

@@ -127,8 +127,8 @@ class Execution:
     """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it.
 
     `new_events` are those that no turn has played yet. `session` is the live orchestrator, if one is kept, and
-    `is_verified` says that its turns are replayed too. `canceled` has the places of tasks that are canceled
-    timers, `canceled_timers` the ids of those that were.
+    `is_verified` says that its turns are replayed too, `is_slow` that one of them took long. `canceled` has the places
+    of tasks that are canceled timers, `canceled_timers` the ids of those that were.
     """
 
     instance: Instance
@@ -136,6 +136,7 @@ class Execution:
     new_events: list[Event] = field(default_factory=list)
     session: Session | None = None
     is_verified: bool = False
+    is_slow: bool = False
     progress: Progress = field(default_factory=Progress)
     tasks: list[Task] = field(default_factory=list)
     pending: dict[int, Task] = field(default_factory=dict)

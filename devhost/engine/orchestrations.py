@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from asyncio import Semaphore
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
 from devhost.clock import Clock
+from devhost.engine.answers import Answers
+from devhost.engine.commits import HELD_SECONDS
 from devhost.engine.dispatcher import Dispatcher
 from devhost.engine.execution import Execution
 from devhost.engine.turn import Turn, TurnResult, retried_task
-from devhost.functions import Function, FunctionTable, TriggerType
+from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import ActivityItem, Changes, Message, Status
 from devhost.hub.store import TaskHub
 from devhost.protocol import failures
-from devhost.protocol.answer import Answer, ProtocolError, parse_answer, parse_failure
+from devhost.protocol.answer import Answer
 from devhost.protocol.history import EventType
 from devhost.sessions import Mode
-from devhost.worker import FunctionFailedError, Worker
+from devhost.worker import Worker
 
 logger = logging.getLogger("devhost.orchestrations")
 
-# So many runs of each orchestration are verified in `Mode.LIVE`: enough to hear of one that Azure would fail.
-_VERIFIED_RUNS = 10
-_STATUS_ONCE = (
-    "%s: '%s' does not set its custom status again when it is replayed: the status is gone after the next turn, as on "
-    "Azure. From now on it is always replayed."
-)
 _CONTROLS = (EventType.EXECUTION_TERMINATED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 
 
@@ -65,13 +62,11 @@ class Orchestrations:
         self._hub = hub
         self._dispatcher = dispatcher
         self._worker = worker
+        self._answers = Answers(worker, functions, mode)
         self._functions = functions
         self._clock = clock
         self._turns = Semaphore(max_concurrent)
-        self._mode = mode
         self._keep = keep
-        self._begun: Counter[str] = Counter()
-        self._never_live: set[str] = set()
         self._live: OrderedDict[str, Execution] = OrderedDict()
         self._played: dict[str, _Played] = {}
         # No more turns than threads are played at a time, so that a limit above that needs no watching over.
@@ -105,23 +100,26 @@ class Orchestrations:
 
         Return the activity that the turn leads to, if that is all and is committed. Else `process` goes on: with what
         the turn is to change, if it has been played; or with the result, where the turn may have to be another, since
-        something else waits for the instance or the instance for something else, and while much is going on.
+        something else waits for the instance or the instance for something else, and while much is going on. Once a
+        turn has taken longer than a result may wait, the run's results are committed without waiting for the next.
         """
         (message,) = ended.messages
         if self._is_limited or not self._dispatcher.is_calm or not self._dispatcher.claim(message):
             return None
         execution = self._live.get(message.target)
-        if execution is None or len(execution.pending) != 1 or _stale(execution, [message]):
+        if execution is None or execution.is_slow or len(execution.pending) != 1 or _stale(execution, [message]):
             return None
+        began = time.perf_counter()
         batch = _next_batch(execution, [message])
         turn = self._new_turn(execution)
         try:
             if not batch or not turn.begin(batch):
                 return None
-            result = self._end(turn, self._ask(turn, execution))
+            result = self._end(turn, self._answers.of(turn, execution))
         except Exception as ex:
             self._played[message.target] = _Played(execution, batch, ex)
             return None
+        execution.is_slow = time.perf_counter() - began > HELD_SECONDS
         if self._has_committed(ended, result):
             self._dispatcher.release(message.target)
             return result.changes.activities[0]
@@ -167,53 +165,17 @@ class Orchestrations:
         if not turn.begin(batch):
             return turn.nothing_new()
         async with self._turns:
-            answers = await self._worker.on_thread(partial(self._ask, turn, execution))
+            answers = await self._worker.on_thread(partial(self._answers.of, turn, execution))
         return self._end(turn, answers)
 
     def _new_turn(self, execution: Execution) -> Turn:
         return Turn(execution, self._functions, self._clock.now())
-
-    def _ask(self, turn: Turn, execution: Execution) -> tuple[Answer, Answer | None] | None:
-        """Return what the orchestrator answers, and what its replay does if it is verified; None if there is none."""
-        function = self._functions.find(TriggerType.ORCHESTRATION, execution.instance.name)
-        if function is None:
-            return None
-        if self._mode is Mode.REPLAY or function.name in self._never_live:
-            return self._replay(function, turn), None
-        answer = self._go_on(function, turn, execution)
-        if not execution.is_verified:
-            return answer, None
-        replayed = self._replay(function, turn)
-        if answer.custom_status != replayed.custom_status:
-            logger.warning(_STATUS_ONCE, execution.instance.instance_id, function.name)
-            self._never_live.add(function.name)
-            execution.session = None
-        return replace(answer, custom_status=replayed.custom_status), replayed
 
     def _end(self, turn: Turn, answers: tuple[Answer, Answer | None] | None) -> TurnResult:
         if answers is None:
             known = self._functions.names(TriggerType.ORCHESTRATION)
             return turn.fail(failures.unknown_function(turn.name, "orchestrator", known))
         return turn.finish(*answers)
-
-    def _go_on(self, function: Function, turn: Turn, execution: Execution) -> Answer:
-        try:
-            if execution.session is not None:
-                return self._worker.go_on(function, execution.session, execution.new_events)
-            begun = self._worker.begin(function, turn.request())
-        except FunctionFailedError as ex:
-            return parse_failure(ex.text)
-        execution.session = begun.session
-        return begun.answer
-
-    def _replay(self, function: Function, turn: Turn) -> Answer:
-        try:
-            text = self._worker.call(function, turn.request())
-        except FunctionFailedError as ex:
-            return parse_failure(ex.text)
-        if text is None:
-            raise ProtocolError("The orchestrator gave no answer.")
-        return parse_answer(text)
 
     def _execution(self, instance_id: str) -> Execution | None:
         """Return an instance's present execution, from memory if it is there, or None without such an instance."""
@@ -224,15 +186,8 @@ class Orchestrations:
         if instance is None:
             return None
         execution = Execution.replay(instance, self._hub.history(instance_id))
-        execution.is_verified = self._is_to_be_verified(instance.name)
+        execution.is_verified = self._answers.are_verified(instance.name)
         return execution
-
-    def _is_to_be_verified(self, name: str) -> bool:
-        """Whether live turns are replayed too: where that was asked for, or in the first runs of an orchestration."""
-        if self._mode is Mode.LIVE:
-            self._begun[name.casefold()] += 1
-            return self._begun[name.casefold()] <= _VERIFIED_RUNS
-        return self._mode is Mode.VERIFY
 
     def _keep_live(self, execution: Execution, result: TurnResult) -> None:
         ended = result.instance.status.is_final or result.instance.status is Status.SUSPENDED

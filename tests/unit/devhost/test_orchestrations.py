@@ -4,7 +4,8 @@ import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -17,6 +18,7 @@ import pytest
 
 from devhost.app_settings import load_host_settings
 from devhost.clock import SystemClock
+from devhost.engine.commits import HELD_SECONDS
 from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
@@ -119,9 +121,9 @@ class WatchedWorker(WorkerHere):
             await asyncio.sleep(0)
 
     async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        """Do some work, and count it."""
+        """Do some work on a thread, and count it."""
         self.crossings += 1
-        return await super().on_thread(work)
+        return await asyncio.to_thread(work)
 
     async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
         """Run activities on the event loop, and what is done between them on threads."""
@@ -221,6 +223,18 @@ async def test_a_thread_that_others_wait_for_is_given_back_after_each_turn(run: 
     assert (running.worker.crossings, running.worker.chains) == (1, 5)
 
 
+async def test_after_a_slow_turn_results_do_not_wait_for_the_next(run: Open) -> None:
+    running = run()
+    may_go_on = threading.Event()
+    turns: Iterator[Callable[[], object]] = iter([partial(time.sleep, 2 * HELD_SECONDS), partial(may_go_on.wait, 5)])
+    running.worker.before_turn = lambda: next(turns, bool)()
+    await running.start("chain")
+    while [message.kind for message in running.hub.pending_messages()] != [EventType.TASK_COMPLETED]:
+        await asyncio.sleep(0.001)
+    may_go_on.set()
+    assert await running.output() == [0, 1, 2, 3, 4]
+
+
 async def test_a_coroutine_in_a_chain_runs_on_the_event_loop(run: Open) -> None:
     running = run()
     await running.start("mixed")
@@ -262,11 +276,11 @@ async def test_an_activity_that_a_turn_asks_for_while_the_engine_stops_is_left_f
 
 async def test_a_result_that_others_may_follow_is_not_played_by_its_thread(run: Open) -> None:
     running = run()
-    players: list[threading.Thread] = []
-    running.worker.before_turn = lambda: players.append(threading.current_thread())
+    crossings: list[int] = []
+    running.worker.before_turn = lambda: crossings.append(running.worker.crossings)
     await running.start("fan_out")
     assert await running.output() == [0, 1, 2]
-    assert players[0] is threading.main_thread()
+    assert crossings[0] == 2
 
 
 async def test_a_limit_below_the_number_of_threads_holds_for_every_turn(run: Open) -> None:
