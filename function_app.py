@@ -20,6 +20,7 @@ from activities.send_email import send_email
 from agents import editor, email_assistant, librarian, researcher, shop_assistant, spam_detector, writer
 from chat_clients.factory import create_chat_client
 from hosting.durable_app import DurableAgentApp
+from hosting.health import Dependencies
 from hosting.registration import (
     Orchestration,
     OrchestrationTable,
@@ -126,7 +127,7 @@ run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
-health.register(app, model_provider=settings.model.provider)
+health.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
 workflow_routes.register(app, orchestrations)
 samples.register(app, orchestrations, trusts_app_service=trusts)
 openapi.register(app)
