@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
+from devhost.hub.columns import INSTANCE, from_micros, instance_of
 from devhost.hub.rows import HistoryRow, Instance, Status
-from devhost.hub.store import SCHEMA_VERSION, HubVersionError, from_micros
+from devhost.hub.store import SCHEMA_VERSION, HubVersionError
 
 _TABLES = {"instances", "history", "messages", "activities", "entities"}
-_INSTANCE = "instance_id, execution_id, name, status, input, output, custom_status, created, updated"
 
 
 class NotATaskHubError(Exception):
@@ -80,17 +80,17 @@ class HubSnapshot:
         self._db.close()
 
     def instance(self, instance_id: str) -> Instance | None:
-        """Return an instance, or None when there is none of this id. Its parent is left out."""
-        row = self._db.execute(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
-        return None if row is None else _instance(row)
+        """Return an instance, or None when there is none of this id."""
+        row = self._db.execute(f"SELECT {INSTANCE} FROM instances WHERE instance_id = ?", (instance_id,)).fetchone()
+        return None if row is None else instance_of(row)
 
     def newest_instances(self, *, status: Status | None, name: str | None, limit: int) -> list[Instance]:
         """Return the instances created last, the newest first; without a status or name, of any. Names ignore case."""
         query = (
-            f"SELECT {_INSTANCE} FROM instances WHERE (?1 IS NULL OR status = ?1)"
+            f"SELECT {INSTANCE} FROM instances WHERE (?1 IS NULL OR status = ?1)"
             " AND (?2 IS NULL OR name = ?2 COLLATE NOCASE) ORDER BY created DESC, instance_id DESC LIMIT ?3"
         )
-        return [_instance(row) for row in self._db.execute(query, (status, name, limit))]
+        return [instance_of(row) for row in self._db.execute(query, (status, name, limit))]
 
     def history(self, instance_id: str) -> list[HistoryRow]:
         """Return the history of an instance's present execution, in order."""
@@ -130,18 +130,3 @@ class HubSnapshot:
                 f"The task hub {path} has schema version {version}; this devhost knows up to {SCHEMA_VERSION}. "
                 "Use the devhost that wrote it."
             )
-
-
-def _instance(row: tuple[str, str, str, str, str | None, str | None, str | None, int, int]) -> Instance:
-    instance_id, execution_id, name, status, input_text, output, custom_status, created, updated = row
-    return Instance(
-        instance_id=instance_id,
-        execution_id=execution_id,
-        name=name,
-        status=Status(status),
-        created=from_micros(created),
-        updated=from_micros(updated),
-        input=input_text,
-        output=output,
-        custom_status=custom_status,
-    )

@@ -5,43 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from importlib import resources
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Parent, Status
+from devhost.hub.columns import INSTANCE, PUT_INSTANCE, from_micros, instance_of, to_micros, values_of
+from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Status
 
 SCHEMA_VERSION = 1
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_INSTANCE = (
-    "instance_id, execution_id, name, status, input, output, custom_status, created, updated, "
-    "parent_instance_id, parent_execution_id, parent_task_id"
-)
-
 _OPENING_SECONDS = 5.0  # a reader that closes the file, such as `dev.py inspect`, locks it for a moment
-# An update in place touches fewer pages than a replacement.
-_OR_UPDATE = "ON CONFLICT (instance_id) DO UPDATE SET " + ", ".join(
-    f"{column} = excluded.{column}" for column in _INSTANCE.split(", ")[1:]
-)
 
 
 class HubVersionError(Exception):
     """The task hub file was written by a newer devhost."""
-
-
-def to_micros(moment: datetime) -> int:
-    """Return an aware datetime as microseconds since 1970-01-01 UTC."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """Return the UTC datetime of a number of microseconds since 1970-01-01."""
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 class TaskHub:
@@ -116,8 +96,8 @@ class TaskHub:
 
     def instance(self, instance_id: str) -> Instance | None:
         """Return an instance, or None when there is none of this id."""
-        rows = self._rows(f"SELECT {_INSTANCE} FROM instances WHERE instance_id = ?", instance_id)
-        return _instance(rows[0]) if rows else None
+        rows = self._rows(f"SELECT {INSTANCE} FROM instances WHERE instance_id = ?", instance_id)
+        return instance_of(rows[0]) if rows else None
 
     def history(self, instance_id: str) -> list[HistoryRow]:
         """Return the stored history of an instance's present execution, in order."""
@@ -154,8 +134,8 @@ class TaskHub:
         if after is not None:
             where.append("(created, instance_id) > (?, ?)")
             values += [to_micros(after[0]), after[1]]
-        query = f"SELECT {_INSTANCE} FROM instances WHERE {' AND '.join(where)} ORDER BY created, instance_id LIMIT ?"
-        return [_instance(row) for row in self._rows(query, *values, limit)]
+        query = f"SELECT {INSTANCE} FROM instances WHERE {' AND '.join(where)} ORDER BY created, instance_id LIMIT ?"
+        return [instance_of(row) for row in self._rows(query, *values, limit)]
 
     def purge(self, instance_id: str) -> None:
         """Forget an instance with its history, messages and activities."""
@@ -214,7 +194,7 @@ class TaskHub:
         for instance_id in changes.forget_history:
             db.execute("DELETE FROM history WHERE instance_id = ?", (instance_id,))
         for instance in changes.instances:
-            self._put_instance(instance)
+            db.execute(PUT_INSTANCE, values_of(instance))
         db.executemany(
             "INSERT INTO history VALUES (?, ?, ?, ?)",
             [(instance_id, n, row.event, row.note) for instance_id, n, row in changes.history],
@@ -226,26 +206,6 @@ class TaskHub:
                 self._add_message(message)
         for activity in changes.activities:
             self._add_activity(activity)
-
-    def _put_instance(self, instance: Instance) -> None:
-        parent = instance.parent
-        self._db.execute(
-            f"INSERT INTO instances ({_INSTANCE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) {_OR_UPDATE}",
-            (
-                instance.instance_id,
-                instance.execution_id,
-                instance.name,
-                instance.status,
-                instance.input,
-                instance.output,
-                instance.custom_status,
-                to_micros(instance.created),
-                to_micros(instance.updated),
-                parent and parent.instance_id,
-                parent and parent.execution_id,
-                parent and parent.task_id,
-            ),
-        )
 
     def _put_entity(self, entity: Entity) -> None:
         self._db.execute(
@@ -303,25 +263,6 @@ class TaskHub:
         if version == 0:
             schema = resources.files("devhost.hub").joinpath("schema.sql").read_text(encoding="utf-8")
             self._db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-
-
-def _instance(row: tuple[str, str, str, str, str, str, str, int, int, str | None, str | None, int | None]) -> Instance:
-    instance_id, execution_id, name, status, input_text, output, custom_status, created, updated, *parent = row
-    parent_instance, parent_execution, parent_task = parent
-    return Instance(
-        instance_id=instance_id,
-        execution_id=execution_id,
-        name=name,
-        status=Status(status),
-        created=from_micros(created),
-        updated=from_micros(updated),
-        input=input_text,
-        output=output,
-        custom_status=custom_status,
-        parent=None
-        if parent_instance is None
-        else Parent(str(parent_instance), str(parent_execution), int(str(parent_task))),
-    )
 
 
 def _entity(row: tuple[str, int, str | None, int]) -> Entity:

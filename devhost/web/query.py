@@ -12,8 +12,8 @@ from datetime import datetime
 
 from aiohttp import web
 
+from devhost.hub.columns import from_micros, to_micros
 from devhost.hub.rows import Status
-from devhost.hub.store import from_micros, to_micros
 from devhost.protocol.history import parse_timestamp
 
 CONTINUATION = "x-ms-continuation-token"

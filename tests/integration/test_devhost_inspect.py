@@ -16,7 +16,7 @@ from devhost.__main__ import main
 from devhost.hub.snapshot import HubSnapshot
 from devhost.hub.store import TaskHub
 from tests.support.host_process import REPOSITORY, HostProcess
-from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.support.hub_over_http import HubOverHttp
 
 APP = REPOSITORY / "tests" / "conformance" / "app"
 HOUR = 3_600_000

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.host_process import REPOSITORY, HostProcess
-from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.support.hub_over_http import HubOverHttp
 
 REFERENCE = REPOSITORY / "tests" / "conformance" / "app"
 FOREIGN = REPOSITORY / "tests" / "apps" / "foreign"

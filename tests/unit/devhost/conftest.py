@@ -15,7 +15,7 @@ import pytest
 from devhost.functions import Function, Refused
 from devhost.worker import Worker
 from tests.support.host_process import REPOSITORY, HostProcess
-from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.support.hub_over_http import HubOverHttp
 from tests.unit.devhost.one_run import OneRun
 
 SMALL_APP = REPOSITORY / "tests" / "apps" / "small"

@@ -16,8 +16,8 @@ import pytest
 from devhost.hub.store import SCHEMA_VERSION, TaskHub
 from tests.conftest import StartHost
 from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.hub_over_http import HubOverHttp
 from tests.unit.devhost.conftest import SMALL_APP
-from tests.unit.devhost.hub_over_http import HubOverHttp
 
 
 def devhost(*arguments: str | Path, folder: Path = REPOSITORY) -> "subprocess.CompletedProcess[str]":

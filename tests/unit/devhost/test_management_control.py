@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from devhost.protocol.client_binding import RPC_PATH
-from tests.unit.devhost.hub_over_http import ROOT, HubOverHttp
+from tests.support.hub_over_http import ROOT, HubOverHttp
 
 # Other calls
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.unit.devhost.hub_over_http import ROOT, HubOverHttp
+from tests.support.hub_over_http import ROOT, HubOverHttp
 
 TOKEN = "x-ms-continuation-token"
 

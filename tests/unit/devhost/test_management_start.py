@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.support.hub_over_http import HubOverHttp
 
 # Starting
 

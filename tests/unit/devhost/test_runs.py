@@ -9,7 +9,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from tests.unit.devhost.hub_over_http import HubOverHttp
+from tests.support.hub_over_http import HubOverHttp
 
 
 def attempts(path: Path) -> int:

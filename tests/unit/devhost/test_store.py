@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from devhost.hub.columns import from_micros, to_micros
 from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Parent, Status
-from devhost.hub.store import SCHEMA_VERSION, HubVersionError, TaskHub, from_micros, to_micros
+from devhost.hub.store import SCHEMA_VERSION, HubVersionError, TaskHub
 from tests.unit.devhost.commit import commit
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
