@@ -3,10 +3,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,87 +11,8 @@ from devhost.engine.dispatcher import Dispatcher
 from devhost.hub.rows import ActivityItem, Changes, Instance, Message, Status
 from devhost.hub.store import TaskHub
 from tests.unit.devhost.commit import commit
+from tests.unit.devhost.dispatcher.recorder import NOON, Recorder, activity, message, start
 from tests.unit.devhost.fake_clock import FakeClock
-
-NOON = FakeClock().now()
-
-
-class Recorder:
-    """A processor that notes and consumes one message at a time; `before` may make it wait, refuse or fail."""
-
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self.bodies: list[str] = []
-        self.before: Callable[[Message], Awaitable[bool]] | None = None
-        self._dispatcher = dispatcher
-        self._waiting: list[tuple[int, asyncio.Event]] = []
-
-    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem] | None:
-        """Take the first message."""
-        message = messages[0]
-        if self.before is not None and not await self.before(message):
-            return None
-        self._dispatcher.commit(Changes(consumed=[message.id]))
-        messages.remove(message)
-        self.bodies.append(message.body)
-        for count, event in self._waiting:
-            if len(self.bodies) >= count:
-                event.set()
-        return []
-
-    async def run_activity(self, item: ActivityItem) -> Changes:
-        """Answer an activity with a message to its instance."""
-        done = Message(item.instance_id, 5, f"{item.name} done")
-        return Changes(finished_activity=item.id, messages=[done])
-
-    async def has(self, count: int) -> list[str]:
-        """Wait until this many messages were processed and return their bodies."""
-        event = asyncio.Event()
-        if len(self.bodies) >= count:
-            event.set()
-        self._waiting.append((count, event))
-        await event.wait()
-        return self.bodies
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "state.db"
-
-
-@pytest.fixture
-async def hub(path: Path) -> AsyncIterator[TaskHub]:
-    hub = TaskHub(path)
-    yield hub
-    hub.close()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-async def dispatcher(hub: TaskHub, clock: FakeClock) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(hub, clock)
-    yield dispatcher
-    await dispatcher.stop(grace_seconds=5)
-
-
-@pytest.fixture
-async def recorder(dispatcher: Dispatcher) -> Recorder:
-    return Recorder(dispatcher)
-
-
-def start(dispatcher: Dispatcher, recorder: Recorder) -> int:
-    return dispatcher.start(lambda target: recorder, recorder.run_activity)
-
-
-def message(body: str, target: str = "run", *, is_first: bool = False) -> Message:
-    return Message(target, 15, body, is_first=is_first)
-
-
-def activity(name: str) -> ActivityItem:
-    return ActivityItem("run", "e", 0, name, None)
 
 
 async def test_messages_of_one_target_are_processed_one_by_one_in_order(
@@ -231,101 +149,6 @@ async def test_error_in_a_work_item_is_logged_and_the_item_stays(
     assert "a fault of the host" in caplog.text
     dispatcher.commit(Changes(messages=[message("good")]))
     assert await recorder.has(2) == ["bad", "good"]
-
-
-# Commits that wait for each other
-
-
-async def test_work_that_is_finished_is_durable_when_the_wait_for_it_ends(
-    dispatcher: Dispatcher, recorder: Recorder, hub: TaskHub
-) -> None:
-    start(dispatcher, recorder)
-    timers = [Message("run", 11, str(n), "e", n, NOON + timedelta(hours=1)) for n in range(10)]
-    await asyncio.gather(*(dispatcher.commit_soon(Changes(messages=[timer])) for timer in timers))
-    assert sorted(one.body for one in hub.pending_messages()) == [str(n) for n in range(10)]
-
-
-async def test_changes_that_the_hub_refuses_harm_no_others(
-    dispatcher: Dispatcher, recorder: Recorder, hub: TaskHub
-) -> None:
-    start(dispatcher, recorder)
-    nameless = ActivityItem("run", "e", 0, None, None)  # type: ignore[arg-type]  # what makes the commit fail
-    outcomes = await asyncio.gather(
-        dispatcher.commit_soon(Changes(messages=[message("before")])),
-        dispatcher.commit_soon(Changes(messages=[message("never")], activities=[nameless])),
-        dispatcher.commit_soon(Changes(messages=[message("after")])),
-        return_exceptions=True,
-    )
-    assert [type(outcome) for outcome in outcomes] == [list, sqlite3.IntegrityError, list]
-    assert await recorder.has(2) == ["before", "after"]
-
-
-async def test_result_leads_to_its_turn_at_once_and_neither_is_done_again(
-    dispatcher: Dispatcher, recorder: Recorder, hub: TaskHub
-) -> None:
-    item = activity("hello")
-    commit(hub, Changes(activities=[item]))
-    start(dispatcher, recorder)
-    assert await recorder.has(1) == ["hello done"]
-    assert (list(hub.pending_activities()), list(hub.pending_messages())) == ([], [])
-
-
-async def test_result_that_no_turn_follows_is_durable_soon(dispatcher: Dispatcher, hub: TaskHub) -> None:
-    item = activity("hello")
-    commit(hub, Changes(activities=[item]))
-    refusing = Recorder(dispatcher)
-
-    async def never(_: Message) -> bool:
-        return False
-
-    refusing.before = never
-    start(dispatcher, refusing)
-    while list(hub.pending_activities()):
-        await asyncio.sleep(0)
-    assert [one.body for one in hub.pending_messages()] == ["hello done"]
-
-
-# A hub that cannot be written
-
-
-@pytest.fixture
-def other(path: Path, hub: TaskHub) -> sqlite3.Connection:
-    """Another program that has the task hub's file open."""
-    return sqlite3.connect(path, isolation_level=None)
-
-
-async def test_commit_soon_tries_again_while_another_program_locks_the_file(
-    dispatcher: Dispatcher, recorder: Recorder, other: sqlite3.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    start(dispatcher, recorder)
-    other.execute("BEGIN IMMEDIATE")
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    finished = asyncio.create_task(dispatcher.commit_soon(Changes(messages=[message("kept")])))
-    while not caplog.records:
-        await asyncio.sleep(0)
-    blocked = loop.time() - began
-    assert not finished.done()
-    other.execute("ROLLBACK")
-    await finished
-    assert await recorder.has(1) == ["kept"]
-    assert "The task hub cannot be written (database is locked); trying again in 0.1 s." in caplog.text
-    other.close()
-    assert blocked < 1
-
-
-async def test_a_queue_goes_on_where_it_was_when_the_hub_can_be_written_again(
-    dispatcher: Dispatcher, recorder: Recorder, other: sqlite3.Connection, caplog: pytest.LogCaptureFixture
-) -> None:
-    start(dispatcher, recorder)
-    dispatcher.commit(Changes(messages=[message("a"), message("b")]))
-    other.execute("ALTER TABLE messages RENAME TO gone_for_a_moment")
-    while not caplog.records:
-        await asyncio.sleep(0)
-    other.execute("ALTER TABLE gone_for_a_moment RENAME TO messages")
-    assert await recorder.has(2) == ["a", "b"]
-    assert "run: the task hub refuses (no such table: messages); trying again in 0.1 s." in caplog.text
-    other.close()
 
 
 # Stopping
