@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 
 from devhost.hub.rows import Changes, Instance
 from devhost.hub.store import TaskHub
@@ -15,7 +16,7 @@ logger = logging.getLogger("devhost.engine")
 BUSY_ITEMS = 8
 _WAIT_SECONDS_PER_ITEM = 0.0001
 _LONGEST_WAIT_SECONDS = 0.01
-HELD_SECONDS = 0.005
+HELD = timedelta(milliseconds=5)
 """How long a finished activity's result may wait for the turn that it leads to before it is committed without."""
 
 _FIRST_PAUSE_SECONDS = 0.1
@@ -75,7 +76,7 @@ class Commits:
         self._hub.number(changes)
         self._group.append((changes, None))
         if self._wake is None:
-            self._wake_in(HELD_SECONDS)
+            self._wake_in(HELD.total_seconds())
 
     def instance(self, instance_id: str) -> Instance | None:
         """Return an instance as it will be when all that waits is committed."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from asyncio import Semaphore
 from collections import OrderedDict, deque
 from collections.abc import Iterable
@@ -13,7 +12,7 @@ from functools import partial
 
 from devhost.clock import Clock
 from devhost.engine.answers import Answers
-from devhost.engine.commits import HELD_SECONDS
+from devhost.engine.commits import HELD
 from devhost.engine.dispatcher import Dispatcher
 from devhost.engine.execution import Execution
 from devhost.engine.turn import Turn, TurnResult, retried_task
@@ -109,7 +108,7 @@ class Orchestrations:
         execution = self._live.get(message.target)
         if execution is None or execution.is_slow or len(execution.pending) != 1 or _stale(execution, [message]):
             return None
-        began = time.perf_counter()
+        began = self._clock.now()
         batch = _next_batch(execution, [message])
         turn = self._new_turn(execution)
         try:
@@ -119,7 +118,7 @@ class Orchestrations:
         except Exception as ex:
             self._played[message.target] = _Played(execution, batch, ex)
             return None
-        execution.is_slow = time.perf_counter() - began > HELD_SECONDS
+        execution.is_slow = self._clock.now() - began > HELD
         if self._has_committed(ended, result):
             self._dispatcher.release(message.target)
             return result.changes.activities[0]

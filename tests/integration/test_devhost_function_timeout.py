@@ -94,8 +94,8 @@ def test_each_activity_of_a_chain_has_the_whole_time(http: httpx.Client) -> None
 
 def test_an_activity_in_a_chain_fails_as_soon_as_its_time_is_over(http: httpx.Client) -> None:
     began = time.monotonic()
-    status = finish(http, "sleeps_again_and_again", [0, 0.1, 3])
-    assert time.monotonic() - began < 2.5
+    status = finish(http, "sleeps_again_and_again", [0, 0.1, 30])
+    assert time.monotonic() - began < 15
     assert "was exceeded by function: Functions.sleep_activity" in status["output"]
 
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,8 +16,7 @@ import azure.durable_functions as df
 import pytest
 
 from devhost.app_settings import load_host_settings
-from devhost.clock import SystemClock
-from devhost.engine.commits import HELD_SECONDS
+from devhost.engine.commits import HELD
 from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
@@ -29,6 +27,7 @@ from devhost.sessions import Mode, Session, keep_alive
 from devhost.worker import Calls, ResultT
 from tests.support.worker_here import WorkerHere, run_calls_here
 from tests.unit.devhost.conftest import SMALL_APP
+from tests.unit.devhost.fake_clock import FakeClock
 
 RUN = "run-1"
 THREADS = 3
@@ -162,13 +161,14 @@ class Running:
 
     def __init__(self, path: Path, mode: Mode, max_turns: int) -> None:
         self.worker = WatchedWorker()
+        self.clock = FakeClock()
         self.hub = RefusingHub(path)
         functions = [Function(one.__name__, one.__name__, TriggerType.ORCHESTRATION, "x", {}) for one in ORCHESTRATORS]
         functions.append(Function("note", "note", TriggerType.ACTIVITY, "x", {}))
         functions.append(Function("note_later", "note_later", TriggerType.ACTIVITY, "x", {}, is_plain=False))
         table = FunctionTable(functions)
         settings = replace(load_host_settings(SMALL_APP, {}), max_concurrent_orchestrators=max_turns)
-        self.engine = Engine(self.hub, self.worker, table, SystemClock(), settings, mode)
+        self.engine = Engine(self.hub, self.worker, table, self.clock, settings, mode)
         self.engine.start()
 
     async def start(self, orchestration: str) -> None:
@@ -226,7 +226,9 @@ async def test_a_thread_that_others_wait_for_is_given_back_after_each_turn(run: 
 async def test_after_a_slow_turn_results_do_not_wait_for_the_next(run: Open) -> None:
     running = run()
     may_go_on = threading.Event()
-    turns: Iterator[Callable[[], object]] = iter([partial(time.sleep, 2 * HELD_SECONDS), partial(may_go_on.wait, 5)])
+    turns: Iterator[Callable[[], object]] = iter(
+        [partial(running.clock.advance, 2 * HELD.total_seconds()), partial(may_go_on.wait, 5)]
+    )
     running.worker.before_turn = lambda: next(turns, bool)()
     await running.start("chain")
     while [message.kind for message in running.hub.pending_messages()] != [EventType.TASK_COMPLETED]:

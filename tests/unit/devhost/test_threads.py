@@ -62,7 +62,7 @@ async def test_a_late_function_is_left_to_its_thread_and_its_result_dropped(thre
 
 async def test_each_call_has_its_own_time_and_what_is_between_them_has_none(threads: Threads) -> None:
     def wait() -> bool:
-        return threading.Event().wait(0.06)
+        return threading.Event().wait(0.6)
 
     def calls() -> Calls:
         yield wait
@@ -70,7 +70,7 @@ async def test_each_call_has_its_own_time_and_what_is_between_them_has_none(thre
         yield wait
         return "in time"
 
-    assert await threads.run(calls(), limit=0.1) == "in time"
+    assert await threads.run(calls(), limit=1.0) == "in time"
 
 
 async def test_time_is_over_for_a_later_call_too(threads: Threads) -> None:
