@@ -80,6 +80,7 @@ class Worker:
 
     def __init__(self, timeout: timedelta | None = None, *, live_orchestrators: bool = False) -> None:
         self._timeout = timeout
+        self._limit = None if timeout is None else timeout.total_seconds()
         self._live_orchestrators = live_orchestrators
         load_binding_registry()
         threadpool.start_threadpool_executor()
@@ -146,8 +147,7 @@ class Worker:
         What `calls` does between them it does on that thread too, where it may use `call`. It is thrown
         `FunctionTimedOutError` on the event loop, and then has to end.
         """
-        limit = None if self._timeout is None else self._timeout.total_seconds()
-        result: ResultT = await self._threads.run(self._invocations(calls), limit)
+        result: ResultT = await self._threads.run(self._invocations(calls), self._limit)
         return result
 
     async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
@@ -204,12 +204,11 @@ class Worker:
 
     async def _invoke(self, function: Function, trigger: Datum, client: str) -> Datum | None:
         invocation_id = self._next_id()
-        limit = None if self._timeout is None else self._timeout.total_seconds()
         try:
             if not function.is_plain:
-                return await self._await(function, trigger, client, invocation_id, limit)
+                return await self._await(function, trigger, client, invocation_id)
             call = partial(self._call, function, trigger, client, invocation_id)
-            datum: Datum | None = await self._threads.run(threads.once(call), limit)
+            datum: Datum | None = await self._threads.run(threads.once(call), self._limit)
             return datum
         except LimitExceededError as ex:
             raise self._timed_out(function, invocation_id) from ex
@@ -239,11 +238,9 @@ class Worker:
         except BaseException as ex:  # a future cannot carry all of them from thread to thread
             raise _failed(ex) from ex
 
-    async def _await(
-        self, function: Function, trigger: Datum, client: str, invocation_id: str, limit: float | None
-    ) -> Datum | None:
+    async def _await(self, function: Function, trigger: Datum, client: str, invocation_id: str) -> Datum | None:
         """Run a coroutine function on the loop."""
-        timer = asyncio.timeout(limit)
+        timer = asyncio.timeout(self._limit)
         token = invocation_id_cv.set(invocation_id)
         try:
             info, context, arguments = _prepare(function, trigger, client, invocation_id)
