@@ -60,6 +60,7 @@ def _start(parsed: argparse.Namespace) -> int:
         port=parsed.port,
         mode=parsed.mode,
         fast_timestamps=parsed.fast_timestamps,
+        early_timers=parsed.early_timers,
     )
     try:
         welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""
@@ -174,6 +175,9 @@ def _add_start(start: argparse.ArgumentParser) -> None:
         dest="fast_timestamps",
         action="store_false",
         help="read times in histories as the SDK does, which makes replays slower",
+    )
+    start.add_argument(
+        "--early-timers", action="store_true", help="let timers fire up to a second early, as Azure Storage does"
     )
     start.add_argument("--verbose", action="store_true", help="log every library's messages")
 

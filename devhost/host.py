@@ -35,7 +35,7 @@ class Options:
     """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one.
 
     `mode` says whether orchestrators stay alive between turns, `fast_timestamps` whether the SDK's reading of times is
-    replaced by a faster one.
+    replaced by a faster one, `early_timers` whether timers fire up to a second early, as with Azure Storage.
     """
 
     app_root: Path
@@ -44,6 +44,7 @@ class Options:
     port: int = 7071
     mode: Mode = Mode.LIVE
     fast_timestamps: bool = True
+    early_timers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ async def run_host(
 
         if options.fast_timestamps:
             fast_timestamps.install()
-        worker = Worker(settings.function_timeout, live_orchestrators=options.mode is not Mode.REPLAY)
+        worker = Worker(settings.function_timeout)
         stack.callback(worker.close)
         indexed, unloadable = worker.index(options.app_root)
         allowed, forbidden = host_rules(indexed)
@@ -101,16 +102,18 @@ async def run_host(
 
         base_url = f"http://{_url_host(options.host)}:{port}"
         binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
-        engine = Engine(hub, worker, functions, clock, settings, options.mode, binding.dump())
-        stack.push_async_callback(engine.stop, _GRACE_SECONDS)
-        recovered = engine.start()
-
+        engine = Engine(
+            hub, worker, functions, clock, settings, options.mode, binding.dump(), early_timers=options.early_timers
+        )
         server = Server(
             HttpFunctions(worker, functions, Router(routes), binding.dump()),
             ManagementApi(engine, functions, binding),
             McpApi(worker, tools, settings.mcp, binding.dump()),
         )
+        # Closed after the engine: what finishes there may call this host.
         stack.push_async_callback(server.close)
+        stack.push_async_callback(engine.stop, _GRACE_SECONDS)
+        recovered = engine.start()
         await server.start(listener)
         timers = TimerFunctions(worker, schedules, clock, binding.dump())
         stack.push_async_callback(timers.stop, _GRACE_SECONDS)

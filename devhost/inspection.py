@@ -95,18 +95,19 @@ def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -
     timers = {one.task_id: one.due for one in messages if one.due is not None}
     arrived = [one.task_id for one in messages if one.due is None]
     others = arrived.count(None)
-    is_suspended = execution.instance.status is Status.SUSPENDED
-    if is_suspended:
-        yield Wait(f"being resumed, with {len(arrived)} message(s) held until then")
+    withheld = {event.get("TaskScheduledId", event.get("TimerId")) for event in execution.withheld}
+    if execution.is_suspended:
+        yield Wait(f"being resumed, with {len(execution.withheld)} message(s) held until then")
     elif others:
         yield Wait(f"a host to process {others} message(s)")
     for task_id, task in execution.pending.items():
         step = timeline.by_id[task_id]
         if execution.has_returned and task.kind is Kind.MESSAGE:
             continue
+        if task_id in withheld:
+            continue
         if task_id in arrived:
-            if not is_suspended:
-                yield Wait(f"a host to process the result of {_label(step)}")
+            yield Wait(f"a host to process the result of {_label(step)}")
         elif task_id not in timers:
             yield Wait(_label(step))
         elif task.retry is None:

@@ -1,133 +1,157 @@
-"""The worker's thread pool behind a queue of its own: plain functions cost one hand-over there and one back."""
+"""Threads for the app's plain functions: each costs one hand-over there and one back."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import time
-from collections.abc import Callable, Generator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from queue import SimpleQueue
-from threading import Lock
-from typing import Any
+import traceback
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread, get_ident
+from typing import Any, TypeVar
 
-Calls = Generator[Callable[[], Any], Any, Any]
-"""Yields functions, is sent what each returned, or thrown what it raised, and returns the result of them all."""
+ResultT = TypeVar("ResultT")
 
 
 class LimitExceededError(Exception):
-    """A function did not end in time; its thread goes on, and its result will be dropped."""
+    """A function did not end in time; its result will be dropped. `stack` says where its thread was, if it has one."""
+
+    def __init__(self, stack: str = "") -> None:
+        super().__init__("The function did not end in time.")
+        self.stack = stack
 
 
 class Threads:
-    """Runs functions on an executor's threads, as many at a time as it has: `count`.
+    """Runs functions on threads of its own, up to `count` at a time, in the order in which they come.
 
-    `ThreadPoolExecutor.submit` and asyncio's way back from it take longer than most activities; a thread of the pool
-    that serves this queue instead takes its work as it comes.
+    A function that does not end in time keeps its thread, and another thread takes that one's place. The threads do
+    not keep the process from ending.
     """
 
-    def __init__(self, executor: ThreadPoolExecutor) -> None:
-        self.count: int = executor._max_workers
-        self._executor = executor
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+    def __init__(self, count: int) -> None:
+        self._count = count
         self._started = 0
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
-    async def run(self, calls: Calls, limit: float | None = None) -> Any:
-        """Run functions one after the other on one thread, each within `limit` seconds, and return their result.
+    async def run(self, function: Callable[[], ResultT], limit: float | None = None) -> ResultT:
+        """Run a function on a thread and return its result. Its `limit`, in seconds, begins when a thread takes it.
 
-        What `calls` does between them it does on that thread too, without a limit. A function that does not end in time
-        is left to its thread, and `LimitExceededError` thrown into `calls` on the event loop: then it has to end.
+        Raises:
+            LimitExceededError: It did not end in time.
+            BaseException: What the function raised.
         """
-        job = _Job(calls, limit)
+        job = _Job(function)
         self._jobs.put(job)
         # Whatever is still in the queue was not taken at once: one thread more, while there may be.
-        if self._jobs.qsize() and self._started < self.count:
-            self._started += 1
-            self._executor.submit(self._serve)
+        if self._jobs.qsize() and self._started < self._count:
+            self._start_thread()
+        if limit is not None:
+            self._look_in(limit, job, limit)
         try:
-            return await job.result
+            result: ResultT = await job.result
+            return result
         finally:
-            job.unwatch()
-
-    @property
-    def are_wanted(self) -> bool:
-        """Whether something waits for a thread; may be asked on any."""
-        return not self._jobs.empty()
+            job.give_up()
+            if job.watch is not None:
+                job.watch.cancel()
 
     def close(self) -> None:
         """Start nothing more; what runs goes on until the process ends."""
-        while not self._jobs.empty():
-            self._jobs.get()
+        with contextlib.suppress(Empty):
+            while True:
+                if (job := self._jobs.get_nowait()) is not None:
+                    job.result.cancel()
         for _ in range(self._started):
             self._jobs.put(None)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _start_thread(self) -> None:
+        self._started += 1
+        Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
-            job.run()
+            if job.begin():
+                job.run()
+            if job.is_replaced:
+                return
 
+    def _look_in(self, seconds: float, job: _Job, limit: float) -> None:
+        job.watch = asyncio.get_running_loop().call_later(seconds, self._look, job, limit)
 
-def once(function: Callable[[], Any]) -> Calls:
-    """Return the calls that are one only."""
-    return (yield function)
+    def _look(self, job: _Job, limit: float) -> None:
+        """See whether a job's time is over; then another thread takes the place of the one that it keeps."""
+        left = job.left_of(limit)
+        if left > 0:
+            self._look_in(left, job, limit)
+        elif job.replace_thread():
+            self._started -= 1
+            self._start_thread()
 
 
 class _Job:
-    """Calls on their way through a thread, for whoever awaits `result` on the loop.
+    """A function on its way through a thread, for whoever awaits `result` on the loop.
 
-    `_present` has the time at which the present call began, and a lock for what comes first: its end, or that of its
-    time. Who takes the lock goes on with the calls.
+    The lock is held where a thread and the loop decide which of them comes first: the beginning or the giving up, the
+    end or the end of its time.
     """
 
-    def __init__(self, calls: Calls, limit: float | None) -> None:
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[Any] = self._loop.create_future()
-        self._calls = calls
-        self._first = next(calls)
-        self._present = (time.monotonic(), Lock())
-        self._watch = None if limit is None else self._loop.call_later(limit, self._look, limit)
+        self.watch: asyncio.TimerHandle | None = None
+        self.is_replaced = False
+        self._lock = Lock()
+        self._thread = 0
+        self._began: float | None = None
+        self._is_over = False
+
+    # On the thread
+
+    def begin(self) -> bool:
+        """Start the clock; False when nobody waits for the result any more."""
+        with self._lock:
+            self._thread, self._began = get_ident(), time.monotonic()
+            return not self._is_over
 
     def run(self) -> None:
-        """Make the calls, on this thread."""
-        call = self._first
-        while True:
-            _, end = self._present
-            try:
-                go_on = partial(self._calls.send, call())
-            except BaseException as ex:
-                go_on = partial(self._calls.throw, ex)
-            if not end.acquire(blocking=False):
+        """Call the function, and hand over what it returns or raises unless its time was over first."""
+        result, error = None, None
+        try:
+            result = self._function()
+        except BaseException as ex:
+            error = ex
+        with self._lock:
+            self._is_over = True
+            if self.is_replaced:
                 return
-            try:
-                call = go_on()
-            except StopIteration as finished:
-                return self._finish(finished.value, None)
-            except BaseException as ex:
-                return self._finish(None, ex)
-            self._present = (time.monotonic(), Lock())
-
-    def unwatch(self) -> None:
-        """Look at the time no more."""
-        if self._watch is not None:
-            self._watch.cancel()
-
-    def _look(self, limit: float) -> None:
-        began, end = self._present
-        left = began + limit - time.monotonic()
-        if left <= 0 and end.acquire(blocking=False):
-            try:
-                self._calls.throw(LimitExceededError())
-            except StopIteration as finished:
-                self._settle(finished.value, None)
-            except BaseException as ex:
-                self._settle(None, ex)
-        else:
-            self._watch = self._loop.call_later(left if left > 0 else limit, self._look, limit)
-
-    def _finish(self, result: Any, error: BaseException | None) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
             self._loop.call_soon_threadsafe(self._settle, result, error)
+
+    # On the loop
+
+    def give_up(self) -> None:
+        """See that the function is not begun any more."""
+        with self._lock:
+            self._is_over = True
+
+    def left_of(self, limit: float) -> float:
+        """Return how many of its seconds are left; all of them while it waits for a thread."""
+        began = self._began
+        return limit if began is None else began + limit - time.monotonic()
+
+    def replace_thread(self) -> bool:
+        """End its time, unless it has ended by itself."""
+        with self._lock:
+            if self._is_over:
+                return False
+            self.is_replaced = True
+        frame = sys._current_frames().get(self._thread)
+        stack = "" if frame is None else "".join(traceback.format_stack(frame))
+        self._settle(None, LimitExceededError(stack))
+        return True
 
     def _settle(self, result: Any, error: BaseException | None) -> None:
         if self.result.done():  # canceled

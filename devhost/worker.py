@@ -14,13 +14,13 @@ import logging
 import sys
 import traceback
 import uuid
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import Any
 
 from azure_functions_runtime import handle_event, native_invocation
 from azure_functions_runtime.bindings.datumdef import Datum
@@ -31,24 +31,22 @@ from azure_functions_runtime.logging import logger as library_logger
 from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
-from devhost import threads
 from devhost.functions import Function, Refused, TriggerType
 from devhost.http_messages import HttpRequest, HttpResponse, http_datum, http_response
 from devhost.protocol.answer import Answer
 from devhost.protocol.history import Event
-from devhost.sessions import Begin, Begun, Session, keep_alive
-from devhost.threads import LimitExceededError, Threads
+from devhost.sessions import Session
+from devhost.threads import LimitExceededError, ResultT, Threads
 
 logger = logging.getLogger("devhost.worker")
 
 _TIMED_OUT = "Timeout value of %s exceeded by function '%s' (Id: '%s'). Initiating cancellation."
-_GOES_ON = "%s is not a coroutine, so it cannot be stopped: it goes on in its thread and its result is dropped."
+_GOES_ON = (
+    "%s is not a coroutine, so it cannot be stopped: it goes on in its thread, another thread takes that one's place, "
+    "and its result is dropped. It is here now:\n%s"
+)
 # The numbers of the host's BindingInfo message, which the library compares directions and data types with.
 _PROTOS = SimpleNamespace(BindingInfo=SimpleNamespace(inout=2, out=1, undefined=0))
-
-ResultT = TypeVar("ResultT")
-Calls = Generator[tuple[Function, str], str | None, ResultT]
-"""Yields functions and the JSON text to run each on, is sent its answer, or thrown its error, and returns a result."""
 
 
 class AppLoadError(Exception):
@@ -69,34 +67,23 @@ class FunctionTimedOutError(FunctionFailedError):
 
 
 class Worker:
-    """Runs one app's functions as Azure's worker does: plain ones on its thread pool, coroutines on the loop.
+    """Runs one app's functions as Azure's worker does: plain ones on threads, coroutines on the loop.
 
-    There is one app a process: the library keeps its registry in a module. With `live_orchestrators`, orchestrators can
-    be kept alive.
+    There is one app a process: the library keeps its registry in a module.
 
     A coroutine that exceeds the `timeout` is canceled. A plain function cannot be stopped: its thread goes on, where
-    Azure would restart the worker, and its result is dropped. Orchestrators have no time-out, as a turn is short.
+    Azure would restart the worker, and its result is dropped.
     """
 
-    def __init__(self, timeout: timedelta | None = None, *, live_orchestrators: bool = False) -> None:
+    def __init__(self, timeout: timedelta | None = None) -> None:
         self._timeout = timeout
         self._limit = None if timeout is None else timeout.total_seconds()
-        self._live_orchestrators = live_orchestrators
         load_binding_registry()
         threadpool.start_threadpool_executor()
-        self._threads = Threads(threadpool.get_threadpool_executor())
+        # As many threads as the library's pool may have, which reads PYTHON_THREADPOOL_THREAD_COUNT; it has none.
+        self._threads = Threads(threadpool.get_threadpool_executor()._max_workers)
         self._process_id = str(uuid.uuid4())[:-12]
         self._numbers = count()
-
-    @property
-    def thread_count(self) -> int:
-        """How many plain functions run at a time."""
-        return self._threads.count
-
-    @property
-    def threads_are_wanted(self) -> bool:
-        """Whether a plain function waits for a thread; may be asked on any."""
-        return self._threads.are_wanted
 
     def index(self, app_root: Path) -> tuple[list[Function], list[Refused]]:
         """Import `function_app.py` under the root and return its functions, and those the worker cannot load.
@@ -120,9 +107,6 @@ class Worker:
         for one in indexed:
             try:
                 info = handle_event._functions.add_indexed_function(one, _PROTOS)
-                if self._live_orchestrators and hasattr(info.func, "orchestrator_function"):
-                    info = info._replace(func=keep_alive(info.func))
-                    handle_event._functions._functions[info.function_id] = info
             except Exception as ex:  # whatever keeps one function from loading, the others are served
                 refused.append(Refused(one.get_function_name(), str(ex)))
             else:
@@ -141,19 +125,16 @@ class Worker:
         """
         return _value(await self._invoke(function, _text_datum(function, payload), client))
 
-    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
-        """Run plain functions as `run` does, one after the other on one thread, and return their result.
+    async def on_thread(self, name: str, work: Callable[[], ResultT]) -> ResultT:
+        """Run a part of a function's work on a thread: what uses `call`, `begin` and `go_on`.
 
-        What `calls` does between them it does on that thread too, where it may use `call`. It is thrown
-        `FunctionTimedOutError` on the event loop, and then has to end.
+        Raises:
+            FunctionTimedOutError: It did not end in time.
         """
-        result: ResultT = await self._threads.run(self._invocations(calls), self._limit)
-        return result
-
-    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        """Run what uses `call` on a thread of the pool."""
-        result: ResultT = await self._threads.run(threads.once(work))
-        return result
+        try:
+            return await self._threads.run(work, self._limit)
+        except LimitExceededError as ex:
+            raise self._timed_out(name, self._next_id(), ex) from ex
 
     def call(self, function: Function, payload: str) -> Any:
         """Run a plain function as `run` does, but on this thread and without a time-out.
@@ -163,16 +144,14 @@ class Worker:
         """
         return _value(self._call(function, _text_datum(function, payload), "", self._next_id()))
 
-    def begin(self, function: Function, request: str) -> Begun:
+    def begin(self, function: Function, request: str) -> tuple[Session, Answer]:
         """Run an orchestrator's turn on this thread and keep the orchestrator alive.
 
         Raises:
             FunctionFailedError: The SDK could not begin the session.
         """
-        begun = self.call(function, Begin(request))
-        if not isinstance(begun, Begun):
-            raise TypeError(f"'{function.name}' cannot be kept alive: the worker was not told to")
-        return begun
+        session = self._on_this_thread(function, Session, {"handle": _info(function).func, "request": request})
+        return session, self._on_this_thread(function, session.begin, {})
 
     def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
         """Run the next turn of an orchestrator that was kept alive, on this thread, as a call of its function.
@@ -180,13 +159,16 @@ class Worker:
         Raises:
             FunctionFailedError: The orchestrator raised what no orchestrator may, such as `SystemExit`.
         """
+        return self._on_this_thread(function, session.go_on, {"events": events})
+
+    def _on_this_thread(self, function: Function, work: Callable[..., ResultT], arguments: dict[str, Any]) -> ResultT:
         invocation_id = self._next_id()
         context = native_invocation._prepare_context(_info(function), invocation_id, {})
         try:
-            answer: Answer = run_sync_func(invocation_id, context, session.go_on, {"events": events})
+            result: ResultT = run_sync_func(invocation_id, context, work, arguments)
+            return result
         except BaseException as ex:
             raise _failed(ex) from ex
-        return answer
 
     async def run_http(self, function: Function, request: HttpRequest, client: str) -> HttpResponse:
         """Run an HTTP function. `client` is the JSON of its durable client bindings.
@@ -207,28 +189,9 @@ class Worker:
         try:
             if not function.is_plain:
                 return await self._await(function, trigger, client, invocation_id)
-            call = partial(self._call, function, trigger, client, invocation_id)
-            datum: Datum | None = await self._threads.run(threads.once(call), self._limit)
-            return datum
+            return await self._threads.run(partial(self._call, function, trigger, client, invocation_id), self._limit)
         except LimitExceededError as ex:
-            raise self._timed_out(function, invocation_id) from ex
-
-    def _invocations(self, calls: Calls[ResultT]) -> threads.Calls:
-        """Turn functions to run into calls of them."""
-        go_on: Callable[[], tuple[Function, str]] = partial(next, calls)
-        while True:
-            try:
-                function, payload = go_on()
-            except StopIteration as finished:
-                return finished.value
-            invocation_id = self._next_id()
-            try:
-                datum = yield partial(self._call, function, _text_datum(function, payload), "", invocation_id)
-                go_on = partial(calls.send, _value(datum))
-            except FunctionFailedError as ex:
-                go_on = partial(calls.throw, ex)
-            except LimitExceededError:
-                go_on = partial(calls.throw, self._timed_out(function, invocation_id))
+            raise self._timed_out(function.name, invocation_id, ex) from ex
 
     def _call(self, function: Function, trigger: Datum, client: str, invocation_id: str) -> Datum | None:
         """Run a plain function on this thread."""
@@ -248,25 +211,23 @@ class Worker:
             async with timer:
                 result = await info.func(**arguments)
             return _answer(info, result)
-        except asyncio.CancelledError as ex:
+        except BaseException as ex:
             if (caller := asyncio.current_task()) is not None and caller.cancelling():
-                raise
-            raise _failed(ex) from ex
-        except (Exception, SystemExit, KeyboardInterrupt) as ex:
+                raise asyncio.CancelledError from ex  # whatever the function made of being canceled
             if isinstance(ex, TimeoutError) and timer.expired():
                 raise LimitExceededError from ex
             raise _failed(ex) from ex
         finally:
             invocation_id_cv.reset(token)
 
-    def _timed_out(self, function: Function, invocation_id: str) -> FunctionTimedOutError:
+    def _timed_out(self, name: str, invocation_id: str, late: LimitExceededError) -> FunctionTimedOutError:
         """Log a time-out in the host's words, and return the error that reports it."""
         days, time_of_day = divmod(self._timeout or timedelta(), timedelta(days=1))
         value = f"{f'{days}.' if days else ''}{time_of_day!s:0>8}"
-        name = f"Functions.{function.name}"
+        name = f"Functions.{name}"
         logger.error(_TIMED_OUT, value, name, invocation_id)
-        if function.is_plain:
-            logger.warning(_GOES_ON, name)
+        if late.stack:
+            logger.warning(_GOES_ON, name, late.stack.rstrip())
         text = f"Timeout value of {value} was exceeded by function: {name}"
         return FunctionTimedOutError(text, text)
 
@@ -306,7 +267,11 @@ def _value(datum: Datum | None) -> Any:
 
 
 def _failed(ex: BaseException) -> FunctionFailedError:
-    return FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc())
+    try:
+        text = f"{type(ex).__name__}: {ex}"
+    except Exception as unprintable:
+        text = f"{type(ex).__name__}: (its text cannot be had: {type(unprintable).__name__})"
+    return FunctionFailedError(text, "".join(traceback.format_exception(ex)))
 
 
 def _describe(info: FunctionInfo, definition: dict[str, Any]) -> Function:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from devhost.app_settings import HostSettings
 from devhost.clock import Clock
 from devhost.engine.activities import Activities
 from devhost.engine.builtin_http import HttpActivity
 from devhost.engine.client import HubClient
+from devhost.engine.commits import Commits
 from devhost.engine.dispatcher import Dispatcher, Processor
+from devhost.engine.endings import Endings
 from devhost.engine.entities import Entities
 from devhost.engine.orchestrations import Orchestrations
 from devhost.functions import FunctionTable
@@ -19,7 +23,8 @@ from devhost.worker import Worker
 class Engine:
     """Runs the orchestrations, activities and entities of one app; `client` asks it for more, `hub` tells what is.
 
-    Entity functions are bound to the durable client that `client_binding` describes, as JSON.
+    Entity functions are bound to the durable client that `client_binding` describes, as JSON. With `early_timers`
+    timers fire up to a second early.
     """
 
     def __init__(
@@ -29,48 +34,42 @@ class Engine:
         functions: FunctionTable,
         clock: Clock,
         settings: HostSettings,
-        mode: Mode = Mode.REPLAY,
+        mode: Mode = Mode.LIVE,
         client_binding: str = "",
+        *,
+        early_timers: bool = False,
     ) -> None:
         self.hub = hub
-        self.dispatcher = Dispatcher(hub, clock)
+        commits, endings, stopping = Commits(hub), Endings(), asyncio.Event()
         self._orchestrations = Orchestrations(
-            hub,
-            self.dispatcher,
-            worker,
-            functions,
-            clock,
-            max_concurrent=settings.max_concurrent_orchestrators,
-            mode=mode,
+            hub, commits, worker, functions, clock, max_concurrent=settings.max_concurrent_orchestrators, mode=mode
         )
         self._entities = Entities(
             hub,
-            self.dispatcher,
+            commits,
             worker,
             functions,
             clock,
+            stopping,
             max_batch=settings.max_entity_batch,
             client=client_binding,
         )
         self._http = HttpActivity()
-        self._activities = Activities(
-            worker,
-            functions,
-            clock,
-            self._http,
-            self.dispatcher,
-            max_concurrent=settings.max_concurrent_activities,
-            go_on=self._orchestrations.go_on_here,
+        activities = Activities(
+            worker, functions, clock, self._http, stopping, max_concurrent=settings.max_concurrent_activities
         )
-        self.client = HubClient(hub, self.dispatcher, clock, self._orchestrations.forget)
+        self._dispatcher = Dispatcher(
+            hub, commits, clock, endings, stopping, self._processor_of, activities.run, early_timers=early_timers
+        )
+        self.client = HubClient(hub, commits, endings, clock)
 
     def start(self) -> int:
         """Go on with all that the task hub holds and return how many messages and activities that was."""
-        return self.dispatcher.start(self._processor_of, self._activities.run)
+        return self._dispatcher.start()
 
     async def stop(self, grace_seconds: float) -> None:
         """Start nothing more and give what runs this long to finish; the task hub keeps the rest."""
-        await self.dispatcher.stop(grace_seconds)
+        await self._dispatcher.stop(grace_seconds)
         await self._http.close()
 
     def _processor_of(self, target: str) -> Processor:

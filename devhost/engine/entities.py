@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from itertools import islice
 
 from devhost.clock import Clock
-from devhost.engine.dispatcher import Dispatcher
+from devhost.engine.commits import Commits
 from devhost.functions import FunctionTable, TriggerType
-from devhost.hub.rows import ActivityItem, Changes, Entity, Message
+from devhost.hub.rows import Changes, Entity, Message
 from devhost.hub.store import TaskHub
 from devhost.protocol import failures, history
 from devhost.protocol.answer import ProtocolError
@@ -30,31 +31,39 @@ class Entities:
     def __init__(
         self,
         hub: TaskHub,
-        dispatcher: Dispatcher,
+        commits: Commits,
         worker: Worker,
         functions: FunctionTable,
         clock: Clock,
+        stopping: asyncio.Event,
         *,
         max_batch: int,
         client: str = "",
     ) -> None:
         """Prepare the entities; `client` is the JSON of the functions' durable client bindings."""
         self._hub = hub
-        self._dispatcher = dispatcher
+        self._commits = commits
         self._worker = worker
         self._functions = functions
         self._clock = clock
+        self._stopping = stopping
         self._max_batch = max_batch
         self._client = client
 
-    async def process(self, target: str, messages: deque[Message]) -> list[ActivityItem]:
-        """Run the next batch and commit the entity's state, its replies and the end of the messages."""
+    async def process(self, target: str, messages: deque[Message], error: Exception | None) -> bool:
+        """Run the next batch and commit the entity's state, its replies and the end of the messages.
+
+        With an `error` of this host's the operations fail for it instead. What fails while the host stops, which may be
+        why, is left for the next start.
+        """
         batch = list(islice(messages, self._max_batch))
         requests = [Request.load(message.body) for message in batch]
-        present = self._hub.entity(target)
-        result = await self._run(EntityId.parse(target), present, requests)
+        present = self._hub.entity(target) or Entity(target, False, None, self._clock.now())
+        result = await self._run(target, present, requests, error)
+        if self._stopping.is_set() and any(one.is_error for one in result.results):
+            return False
         now = self._clock.now()
-        activities = await self._dispatcher.commit_soon(
+        await self._commits.soon(
             Changes(
                 consumed=[message.id for message in batch],
                 entity=Entity(target, result.exists, result.state, now),
@@ -67,21 +76,25 @@ class Entities:
         )
         for _ in batch:
             messages.popleft()
-        return activities
+        return True
 
-    async def _run(self, entity_id: EntityId, present: Entity | None, requests: list[Request]) -> BatchResult:
+    async def _run(self, target: str, present: Entity, requests: list[Request], error: Exception | None) -> BatchResult:
         """Run the operations; when the entity cannot answer, each fails and the state stays as it was."""
-        exists, state = (present.present, present.state) if present is not None else (False, None)
         try:
+            if error is not None:
+                raise ProtocolError(f"devhost could not process the operations ({type(error).__name__}: {error}).")
+            entity_id = EntityId.parse(target)
             function = self._functions.find(TriggerType.ENTITY, entity_id.name)
             if function is None:
                 known = self._functions.names(TriggerType.ENTITY)
                 raise ProtocolError(failures.unknown_function(entity_id.name, "entity", known))
-            text = await self._worker.run(function, batch_request(entity_id, exists, state, requests), self._client)
+            request = batch_request(entity_id, present.present, present.state, requests)
+            text = await self._worker.run(function, request, self._client)
             return parse_batch_result(text or "", len(requests))
         except (ProtocolError, FunctionFailedError) as ex:
-            logger.error("%s: %d operation(s) failed: %s", entity_id, len(requests), str(ex).partition("\n")[0])
-            return BatchResult(exists, state, [OperationResult(compact(str(ex)), is_error=True) for _ in requests])
+            logger.error("%s: %d operation(s) failed: %s", target, len(requests), str(ex).partition("\n")[0])
+            failed = OperationResult(compact(str(ex)), is_error=True)
+            return BatchResult(present.present, present.state, [failed] * len(requests))
 
 
 def _reply(request: Request, event: history.Event) -> Message:

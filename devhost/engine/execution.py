@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -12,7 +13,6 @@ from typing import Any
 from devhost.hub.rows import HistoryRow, Instance
 from devhost.protocol.answer import Action, Retry
 from devhost.protocol.history import Event, EventType, render
-from devhost.sessions import Session
 
 
 class Kind(Enum):
@@ -37,7 +37,6 @@ _ENDING = {
     EventType.SUB_ORCHESTRATION_FAILED: "TaskScheduledId",
     EventType.TIMER_FIRED: "TimerId",
 }
-_NOT_SENT = (EventType.ORCHESTRATOR_COMPLETED, EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED)
 _FAILURES = (EventType.TASK_FAILED, EventType.SUB_ORCHESTRATION_FAILED)
 
 
@@ -126,17 +125,14 @@ class Progress:
 class Execution:
     """An execution's history and what follows from it. Nothing here is stored but the rows: `replay` rebuilds it.
 
-    `new_events` are those that no turn has played yet. `session` is the live orchestrator, if one is kept, and
-    `is_verified` says that its turns are replayed too, `is_slow` that one of them took long. `canceled` has the places
-    of tasks that are canceled timers, `canceled_timers` the ids of those that were.
+    `new_events` are those that no turn has played yet. While it is suspended the orchestrator is told of what arrives,
+    but nothing follows from that: such events are `withheld` until it is resumed. `canceled` has the places of tasks
+    that are canceled timers, `canceled_timers` the ids of those that were.
     """
 
     instance: Instance
     rows: list[HistoryRow] = field(default_factory=list)
     new_events: list[Event] = field(default_factory=list)
-    session: Session | None = None
-    is_verified: bool = False
-    is_slow: bool = False
     progress: Progress = field(default_factory=Progress)
     tasks: list[Task] = field(default_factory=list)
     pending: dict[int, Task] = field(default_factory=dict)
@@ -147,6 +143,8 @@ class Execution:
     next_id: int = 0
     clock: str = ""
     has_returned: bool = False
+    is_suspended: bool = False
+    withheld: list[Event] = field(default_factory=list)
     _types: list[EventType] = field(default_factory=list)
     _played: int = 0
 
@@ -156,6 +154,8 @@ class Execution:
         execution = Execution(instance)
         for row in rows:
             execution.record(json.loads(row.event), row)
+            for _ in execution.take_withheld():
+                pass
         execution._played = execution._end_of_last_input()
         execution.new_events = []
         return execution
@@ -168,14 +168,33 @@ class Execution:
         self._types.append(kind)
         if kind in SCHEDULING:
             self._scheduled(SCHEDULING[kind], event, note or Note.load(row.note))
-        elif kind in _ENDING:
-            self._ended(kind, event[_ENDING[kind]])
-        elif kind is EventType.EVENT_RAISED:
-            self._raised(event["Name"])
+        elif kind in _ENDING or kind is EventType.EVENT_RAISED:
+            if self.is_suspended:
+                self.withheld.append(event)
+            else:
+                self._take_in(kind, event)
+        elif kind in (EventType.EXECUTION_SUSPENDED, EventType.EXECUTION_RESUMED):
+            self.is_suspended = kind is EventType.EXECUTION_SUSPENDED
         elif kind is EventType.ORCHESTRATOR_STARTED:
             self.clock = event["Timestamp"]
         elif kind is EventType.ORCHESTRATOR_COMPLETED:
             self._completed(note or Note.load(row.note))
+
+    def take_withheld(self) -> Iterator[tuple[Event, Task | None]]:
+        """Take in what arrived while the execution was suspended, unless it still is.
+
+        Yields each event once it is taken in, and the task with a retry policy that it is about.
+        """
+        while self.withheld and not self.is_suspended:
+            event = self.withheld.pop(0)
+            task = self.retried(event.get("TaskScheduledId", event.get("TimerId")))
+            self._take_in(EventType(event["EventType"]), event)
+            yield event, task
+
+    def retried(self, task_id: int | None) -> Task | None:
+        """Return the task with a retry policy that an id is of, or None."""
+        task = None if task_id is None else self.pending.get(task_id)
+        return task if task is not None and task.retry is not None else None
 
     def rendered_history(self) -> str:
         """Return the history as the JSON array of this turn's request.
@@ -197,9 +216,16 @@ class Execution:
     def _end_of_last_input(self) -> int:
         """Return how many rows there were when the last turn was sent to the worker: what it answered came after."""
         end = len(self._types)
-        while end and (self._types[end - 1] in SCHEDULING or self._types[end - 1] in _NOT_SENT):
+        answered = (*SCHEDULING, EventType.ORCHESTRATOR_COMPLETED)
+        while end and self._types[end - 1] in answered:
             end -= 1
         return end
+
+    def _take_in(self, kind: EventType, event: Event) -> None:
+        if kind is EventType.EVENT_RAISED:
+            self._raised(event["Name"])
+        else:
+            self._ended(kind, event[_ENDING[kind]])
 
     def _scheduled(self, kind: Kind, event: Event, note: Note) -> None:
         task_id = event["EventId"]

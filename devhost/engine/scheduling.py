@@ -13,7 +13,7 @@ from devhost.engine.execution import Execution, Kind, Note, Progress, Task
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import OPERATION, ActivityItem, Changes, HistoryRow, Instance, Message, Parent
 from devhost.hub.rows import Status as InstanceStatus
-from devhost.protocol import failures, history
+from devhost.protocol import failures, history, ids
 from devhost.protocol.answer import Action, ActionType, Answer
 from devhost.protocol.entities import EntityId, Request
 from devhost.protocol.history import Event, EventType
@@ -85,6 +85,7 @@ class Scheduler:
         self._children = children
         self._next_task = 0
         self._waits: defaultdict[str, int] = defaultdict(int)
+        self._is_held = False
 
     def walk(self, answer: Answer) -> Walk:
         """Visit the answer's actions in order, up to and including the first that is not complete.
@@ -92,19 +93,21 @@ class Scheduler:
         The extension awaits them one after the other, so what follows an incomplete one is not scheduled yet. Where the
         answer has the new actions only, the walk goes on from the first that was not complete.
 
+        While the execution is suspended nothing is scheduled.
+
         Raises:
             SchedulingError: The actions do not agree with the history, or name a function the app does not have.
         """
         execution = self._execution
         progress = execution.progress if answer.is_tail else Progress()
-        self._next_task, self._waits = progress.tasks, progress.waits.copy()
+        self._next_task, self._waits, self._is_held = progress.tasks, progress.waits.copy(), False
         self._cancel_tasks(answer.canceled or frozenset())
         actions = [*progress.unfinished, *answer.actions]
         for position, action in enumerate(actions):
             tasks, waits = self._next_task, self._waits.copy()
             if action.kind is ActionType.CONTINUE_AS_NEW:
                 progress.continue_as_new = action
-            elif not self._visit(action):
+            elif not self._visit(action) or self._is_held:
                 execution.progress = Progress(actions[position:], tasks, waits)
                 return Walk(action, len(actions) - position - 1)
         execution.progress = Progress([], self._next_task, self._waits, progress.continue_as_new)
@@ -144,6 +147,9 @@ class Scheduler:
         if self._next_task < len(self._execution.tasks):
             task = self._execution.tasks[self._next_task]
             self._check_same(task, action)
+        elif self._execution.is_suspended:
+            self._is_held = True
+            return False
         else:
             task = self._start(action, _note(action, self._execution))
         if (action.canceled or self._next_task in self._execution.canceled) and not task.is_done:
@@ -178,6 +184,7 @@ class Scheduler:
         task_id = self._execution.next_id
         kind = _KINDS[action.kind]
         self._check_known(kind, action)
+        self._check_id(kind, action)
         match kind:
             case Kind.ACTIVITY:
                 event = self._start_activity(task_id, action)
@@ -198,6 +205,19 @@ class Scheduler:
         if self._functions.find(trigger, name) is None:
             text = failures.unknown_function(name, word, self._functions.names(trigger))
             raise UnknownFunctionError(failures.orchestrator_failed(self._execution.instance.name, text))
+
+    def _check_id(self, kind: Kind, action: Action) -> None:
+        """Let no id pass that the task hub cannot hold, or that would be taken for one of another kind."""
+        if not action.target:
+            return
+        if kind is Kind.CHILD:
+            what, text, fault = "instance id", action.target, ids.fault_of_instance(action.target)
+        else:
+            key = EntityId.parse(action.target).key
+            what, text, fault = "entity key", key, ids.fault_of(key)
+        if fault is not None:
+            error = f"The {what} {text!r} of '{action.name}' cannot be used: {fault}."
+            raise SchedulingError(failures.orchestrator_failed(self._execution.instance.name, error))
 
     def _start_activity(self, task_id: int, action: Action) -> Event:
         instance = self._execution.instance

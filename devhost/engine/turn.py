@@ -43,12 +43,6 @@ class TurnResult:
     remarks: list[str] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
 
-    @property
-    def is_step(self) -> bool:
-        """Whether all that the turn sends is one activity."""
-        sends_more = self.changes.messages or self.changes.canceled_timers or self.changes.forget_history
-        return len(self.changes.activities) == 1 and not (sends_more or self.children or self.remarks)
-
     def complete(self, batch: Iterable[Message], find_instance: Callable[[str], Instance | None]) -> Changes:
         """Return all that is to be committed with the turn's messages, once the task hub may be asked for instances."""
         self.changes.consumed += [message.id for message in batch]
@@ -91,13 +85,16 @@ class Turn:
         if not news:
             return False
         self._events = [message.event or json.loads(message.body) for message in news]
-        self._retried = next((task for message in news if (task := retried_task(self._execution, message))), None)
-        times = [event["FireAt"] for event in self._events if "FireAt" in event]
-        times += [self._execution.clock] if self._execution.clock else []
-        self._now = max([self._now, *map(history.parse_timestamp, times)])
+        self._retried = next((task for one in news if (task := self._execution.retried(one.task_id))), None)
+        times = [self._now, *(message.due for message in news if message.due is not None)]
+        times += [history.parse_timestamp(self._execution.clock)] if self._execution.clock else []
+        self._now = max(times)
         self._record(history.orchestrator_started(self._now))
         for message, event in zip(news, self._events, strict=True):
             self._execution.record(event, HistoryRow(message.body))
+            if event.get("Reason") is not None and message.task_id is None:
+                # Azure Storage shows why a run was suspended or resumed in the place of its output, until it ends.
+                self._instance = replace(self._instance, output=compact(event["Reason"]))
         if self._first_row == 0 and self._instance.status is Status.RUNNING:
             # An execution that continues another begins with a turn that has ended already, as the extension has it.
             self._record(history.orchestrator_completed(self._now))
@@ -134,14 +131,12 @@ class Turn:
             ReplayDiffersError: They differ in something the extension has no words for.
         """
         self._execution.mark_played()
-        self._instance = replace(
-            self._instance, status=Status.RUNNING, custom_status=answer.custom_status, updated=self._now
-        )
+        status = Status.SUSPENDED if self._execution.is_suspended else Status.RUNNING
+        self._instance = replace(self._instance, status=status, custom_status=answer.custom_status, updated=self._now)
         scheduler = self._scheduler()
         try:
             self._check_custom_status(answer.custom_status)
-            self._go_on_retrying(scheduler)
-            walk = scheduler.walk(answer) if answer.is_known else Walk()
+            walk = self._walk(scheduler, answer)
             if replayed is not None and replayed.is_known:
                 walk = self._scheduler().walk(replayed)
                 check_same(self._instance.name, answer, replayed)
@@ -170,13 +165,6 @@ class Turn:
         output = None if reason is None else compact(reason)
         return self._complete(Status.TERMINATED, output, reason or "")
 
-    def set_suspended(self, message: Message, suspended: bool) -> TurnResult:
-        """Hold the instance's other messages, or release them."""
-        status = Status.SUSPENDED if suspended else Status.RUNNING
-        self._record(json.loads(message.body))
-        self._instance = replace(self._instance, status=status, updated=self._now)
-        return self._result()
-
     def _is_news(self, message: Message) -> bool:
         return message.task_id is None or message.task_id in self._execution.pending
 
@@ -187,21 +175,36 @@ class Turn:
             text = failures.custom_status_too_large(kilobytes)
             raise SchedulingError(failures.orchestrator_failed(self._instance.name, text))
 
-    def _go_on_retrying(self, scheduler: Scheduler) -> None:
+    def _walk(self, scheduler: Scheduler, answer: Answer) -> Walk:
+        """Go on with the retries and actions that the new events lead to, in the order in which the SDK numbers them.
+
+        That order is by event: the SDK takes the id of a retry's timer or attempt before user code goes on.
+        """
+        if self._retried is not None:
+            self._go_on_retrying(scheduler, self._retried, self._events[0])
+        walk = scheduler.walk(answer) if answer.is_known else Walk()
+        for event, task in self._execution.take_withheld():
+            if task is not None:
+                self._go_on_retrying(scheduler, task, event)
+            walk = scheduler.walk(replace(answer, actions=()) if answer.is_tail else answer)
+        return walk
+
+    def _go_on_retrying(self, scheduler: Scheduler, task: Task, event: Event) -> None:
         """Start the timer after a failed attempt, or the next attempt after its timer.
 
         There is a timer after the last attempt too: the SDK raises the error only when that one has fired.
         """
-        task = self._retried
-        if task is None or task.retry is None or task.is_done:
+        if task.retry is None or task.is_done or self._execution.is_suspended:
             return
-        if task.last_failed and self._events[0]["EventType"] != EventType.TIMER_FIRED:
+        if task.last_failed and event["EventType"] != EventType.TIMER_FIRED:
             scheduler.retry_later(task, self._now + timedelta(milliseconds=task.retry.interval_ms))
         else:
             scheduler.retry(task)
 
     def _end(self, answer: Answer, walk: Walk, scheduler: Scheduler) -> TurnResult:
         wants_to_end = answer.is_done or answer.error is not None
+        if self._execution.is_suspended and (walk.waits_for is not None or walk.continue_as_new is not None):
+            return self._go_on(has_returned=wants_to_end)
         if walk.waits_for is not None:
             if walk.held_back:
                 self._remarks.append(
@@ -290,9 +293,3 @@ class Turn:
         new_rows = enumerate(self._execution.rows[self._first_row :], self._first_row)
         self._changes.history += [(instance_id, n, row) for n, row in new_rows]
         return TurnResult(self._changes, self._instance, self._remarks, self._children)
-
-
-def retried_task(execution: Execution, message: Message) -> Task | None:
-    """Return the task with a retry policy that a message is about, or None."""
-    task = None if message.task_id is None else execution.pending.get(message.task_id)
-    return task if task is not None and task.retry is not None else None

@@ -104,7 +104,10 @@ class Entity:
 
 @dataclass(slots=True)
 class Changes:
-    """Everything one work item changes; committed as a whole or not at all."""
+    """Everything one work item changes; committed as a whole or not at all.
+
+    `purged` names instances that are forgotten with all that belongs to them.
+    """
 
     consumed: list[int] = field(default_factory=list)
     finished_activity: int | None = None
@@ -115,3 +118,4 @@ class Changes:
     activities: list[ActivityItem] = field(default_factory=list)
     canceled_timers: list[tuple[str, str, int]] = field(default_factory=list)
     entity: Entity | None = None
+    purged: list[str] = field(default_factory=list)

@@ -70,14 +70,10 @@ class TaskHub:
                 activity.id = self._next_id()
 
     def commit(self, group: Sequence[Changes]) -> None:
-        """Apply the numbered changes of work items, one after the other, in one transaction.
-
-        A message that one of them sends and a later one consumes never reaches the file.
-        """
-        consumed = {message_id for changes in group for message_id in changes.consumed}
+        """Apply the numbered changes of work items, one after the other, in one transaction."""
         with self._transaction():
             for changes in group:
-                self._apply(changes, consumed)
+                self._apply(changes)
 
     def pending_messages(self) -> Iterator[Message]:
         """Yield every message not yet processed, oldest first."""
@@ -137,14 +133,6 @@ class TaskHub:
         query = f"SELECT {INSTANCE} FROM instances WHERE {' AND '.join(where)} ORDER BY created, instance_id LIMIT ?"
         return [instance_of(row) for row in self._rows(query, *values, limit)]
 
-    def purge(self, instance_id: str) -> None:
-        """Forget an instance with its history, messages and activities."""
-        with self._transaction() as db:
-            db.execute("DELETE FROM instances WHERE instance_id = ?", (instance_id,))
-            db.execute("DELETE FROM history WHERE instance_id = ?", (instance_id,))
-            db.execute("DELETE FROM messages WHERE target = ?", (instance_id,))
-            db.execute("DELETE FROM activities WHERE instance_id = ?", (instance_id,))
-
     # Entities
 
     def entity(self, entity_id: str) -> Entity | None:
@@ -181,7 +169,7 @@ class TaskHub:
 
     # Below: one statement each, inside a transaction of the caller.
 
-    def _apply(self, changes: Changes, consumed: set[int]) -> None:
+    def _apply(self, changes: Changes) -> None:
         db = self._db
         for message_id in changes.consumed:
             db.execute("DELETE FROM messages WHERE id = ?", (message_id,))
@@ -202,10 +190,20 @@ class TaskHub:
         if changes.entity is not None:
             self._put_entity(changes.entity)
         for message in changes.messages:
-            if message.id not in consumed:
-                self._add_message(message)
+            self._add_message(message)
         for activity in changes.activities:
             self._add_activity(activity)
+        for instance_id in changes.purged:
+            self._purge(instance_id)
+
+    def _purge(self, instance_id: str) -> None:
+        for table, column in (
+            ("instances", "instance_id"),
+            ("history", "instance_id"),
+            ("messages", "target"),
+            ("activities", "instance_id"),
+        ):
+            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (instance_id,))
 
     def _put_entity(self, entity: Entity) -> None:
         self._db.execute(

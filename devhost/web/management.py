@@ -13,10 +13,12 @@ from typing import Any
 from aiohttp import web
 
 from devhost.engine.client import (
+    HubUnavailableError,
     InstanceEndedError,
     InstanceNotFoundError,
     InstanceRunningError,
     InstanceStateError,
+    InvalidIdError,
 )
 from devhost.engine.engine import Engine
 from devhost.functions import FunctionTable, TriggerType
@@ -85,6 +87,10 @@ class ManagementApi:
             return web.Response(status=410)
         except UnreadableBodyError as ex:
             return _json(_invalid_json(str(ex)), 400)
+        except InvalidIdError as ex:
+            return _json({"Message": str(ex)}, 400)
+        except HubUnavailableError as ex:
+            return _json({"Message": str(ex)}, 503)
         except InstanceStateError as ex:
             message = "Something went wrong while processing your request"
             return _json(payloads.exception(message, "System.InvalidOperationException", str(ex)), 500)
@@ -112,7 +118,7 @@ class ManagementApi:
             instance_id = await self._engine.client.start(values["name"], instance_id, body or None)
         except InstanceRunningError:
             return _json({"Message": f"An orchestration with id '{instance_id}' already exists."}, 409)
-        if waits and await self._engine.dispatcher.instance_ended(instance_id, seconds or 0):
+        if waits and await self._engine.client.wait(instance_id, seconds or 0):
             instance = self._engine.hub.instance(instance_id)
             if instance is not None:
                 return _outcome(instance)
@@ -151,7 +157,7 @@ class ManagementApi:
         return _json(rows, headers={query.CONTINUATION: token})
 
     async def _purge(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        if not self._engine.client.purge(values["id"]):
+        if not await self._engine.client.purge(values["id"]):
             return web.Response(status=404)
         return _json({"instancesDeleted": 1})
 
@@ -159,7 +165,7 @@ class ManagementApi:
         created_from = query.time(request, "createdTimeFrom")
         if created_from is None:
             return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
-        purged = self._engine.client.purge_many(
+        purged = await self._engine.client.purge_many(
             query.statuses(request), created_from, query.time(request, "createdTimeTo")
         )
         return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
@@ -170,23 +176,23 @@ class ManagementApi:
             return _json({"Message": "Only application/json request content is supported"}, 400)
         if (fault := json_error(body)) is not None:
             return _json(_invalid_json(fault), 400)
-        self._engine.client.raise_event(values["id"], values["event"], compact(json.loads(body)))
+        await self._engine.client.raise_event(values["id"], values["event"], compact(json.loads(body)))
         return web.Response(status=202)
 
     async def _terminate(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._engine.client.terminate(values["id"], request.query.get("reason"))
+        await self._engine.client.terminate(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _suspend(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._engine.client.suspend(values["id"], request.query.get("reason"))
+        await self._engine.client.suspend(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _resume(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._engine.client.resume(values["id"], request.query.get("reason"))
+        await self._engine.client.resume(values["id"], request.query.get("reason"))
         return web.Response(status=202)
 
     async def _rewind(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        self._engine.client.rewind(values["id"])
+        await self._engine.client.rewind(values["id"])
         return web.Response(status=202)
 
     async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
@@ -215,10 +221,10 @@ class ManagementApi:
                 return _json({"Message": f"Could not parse JSON content: {fault}"}, 400)
         elif body:
             input_text = compact(body)
-        return self._signal(values, request.query.get("op", ""), input_text)
+        return await self._signal(values, request.query.get("op", ""), input_text)
 
     async def _delete_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        return self._signal(values, "delete", None)
+        return await self._signal(values, "delete", None)
 
     async def _read_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         row = self._engine.hub.entity(str(_entity_id(values)))
@@ -242,12 +248,12 @@ class ManagementApi:
             [payloads.entity(one, fetch_state=fetch_state) for one in page], headers={query.CONTINUATION: token}
         )
 
-    def _signal(self, values: Mapping[str, str], operation: str, input_text: str | None) -> web.Response:
+    async def _signal(self, values: Mapping[str, str], operation: str, input_text: str | None) -> web.Response:
         entity_id = _entity_id(values)
         if self._functions.find(TriggerType.ENTITY, entity_id.name) is None:
             known = self._functions.names(TriggerType.ENTITY)
             return _json({"Message": failures.unknown_function(entity_id.name, "entity", known)}, 400)
-        self._engine.client.signal_entity(entity_id, operation, input_text)
+        await self._engine.client.signal_entity(entity_id, operation, input_text)
         return web.Response(status=202)
 
     def _instance(self, instance_id: str) -> Instance:

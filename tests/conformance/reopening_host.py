@@ -26,18 +26,19 @@ from typing import Any
 from devhost import event_loop
 from devhost.app_settings import HostSettings, load_host_settings
 from devhost.clock import SystemClock
+from devhost.engine.dispatcher import RunActivity
 from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType, host_rules
 from devhost.hub.rows import ActivityItem, Changes
 from devhost.hub.store import TaskHub
 from devhost.protocol.client_binding import ClientBinding
 from devhost.routing.router import Route, Router, in_host_order
+from devhost.sessions import Mode
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import McpApi
 from devhost.web.server import Server, listen
-from devhost.worker import Calls, ResultT, Worker
-from tests.support.worker_here import run_calls_here
+from devhost.worker import Worker
 
 _activity: ContextVar[Hashable] = ContextVar("_activity", default=None)
 
@@ -66,12 +67,6 @@ class OneCommitHub(TaskHub):
         self._is_abandoned = True
         self._committed()
 
-    def purge(self, instance_id: str) -> None:
-        """Forget an instance. What waited has been committed right before, so this hub may be abandoned already."""
-        super().purge(instance_id)
-        self._is_abandoned = True
-        self._committed()
-
 
 class LastingWorker(Worker):
     """Lets a call that has begun go on, and gives its answer to whichever engine asks for it."""
@@ -91,10 +86,6 @@ class LastingWorker(Worker):
             self._calls[call_id] = asyncio.create_task(super().run(function, payload))
         return await asyncio.shield(self._calls[call_id])
 
-    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
-        """Run functions as `run` does, and on the event loop what is done between them: there an engine is replaced."""
-        return await run_calls_here(self.run, calls)
-
 
 class ReopenedEngine(Engine):
     """An engine that after every commit becomes a new one, on a new task hub on the same file."""
@@ -106,25 +97,21 @@ class ReopenedEngine(Engine):
         self._endings: set[asyncio.Task[None]] = set()
         self._open()
 
-    def start(self) -> int:
-        """Go on with what the task hub holds, and return how much that was."""
-        return self.dispatcher.start(self._processor_of, self._run_activity)
-
     def _open(self) -> None:
-        super().__init__(OneCommitHub(self._file, self._reopen), *self._parts)
+        super().__init__(OneCommitHub(self._file, self._reopen), *self._parts, Mode.REPLAY)
+        self._dispatcher._run_activity = _named(self._dispatcher._run_activity)
 
     def _reopen(self) -> None:
         self.times += 1
-        old_hub, old_dispatcher, old_http = self.hub, self.dispatcher, self._http
+        old_hub, old_client, old_dispatcher, old_http = self.hub, self.client, self._dispatcher, self._http
         self._open()
         # Callers that wait for an instance to end belong to the HTTP server, which lives on.
-        self.dispatcher._waiters = old_dispatcher._waiters
+        self.client._endings = self._dispatcher._endings = old_client._endings
         # Nothing of the old engine begins, also not in this round of the event loop.
-        old_dispatcher._is_stopping = True
+        old_dispatcher._stopping.set()
 
         async def end() -> None:
-            with contextlib.suppress(AbandonedError):  # It would commit what waits.
-                await old_dispatcher.stop(grace_seconds=0)
+            await old_dispatcher.stop(grace_seconds=0)
             await old_http.close()
             old_hub.close()
 
@@ -133,12 +120,18 @@ class ReopenedEngine(Engine):
         ending.add_done_callback(self._endings.discard)
         self.start()
 
-    async def _run_activity(self, item: ActivityItem) -> Changes | ActivityItem:
+
+def _named(run_activity: RunActivity) -> RunActivity:
+    """Let the worker know for which activity it is called."""
+
+    async def run(item: ActivityItem, error: Exception | None) -> Changes | None:
         token = _activity.set((item.instance_id, item.execution_id, item.task_id))
         try:
-            return await self._activities.run(item)
+            return await run_activity(item, error)
         finally:
             _activity.reset(token)
+
+    return run
 
 
 async def serve(app_root: Path, file: Path, port: int) -> None:

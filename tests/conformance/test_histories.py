@@ -24,6 +24,7 @@ from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.store import TaskHub
 from devhost.protocol.history import EventType
 from devhost.protocol.json_text import compact
+from devhost.sessions import Mode
 from devhost.worker import FunctionFailedError
 from tests.conformance.player.compare import differences
 from tests.conformance.player.target import target_server
@@ -122,7 +123,7 @@ async def replayed(functions: Functions, recorded: list[Request]) -> RecordingWo
     """Run what was recorded, under the same id and with the same events, and return the worker."""
     table, user_code = functions
     worker, hub = RecordingWorker(user_code), TaskHub(None)
-    engine = Engine(hub, worker, table, SystemClock(), load_host_settings(HERE / "app", {}))
+    engine = Engine(hub, worker, table, SystemClock(), load_host_settings(HERE / "app", {}), Mode.REPLAY)
     started = recorded[0]["history"][1]
     instance_id = recorded[0]["instanceId"]
     engine.start()
@@ -133,8 +134,8 @@ async def replayed(functions: Functions, recorded: list[Request]) -> RecordingWo
                 for event in external_events(request):
                     while len(worker.turns[instance_id]) < number:
                         await asyncio.sleep(0.01)
-                    engine.client.raise_event(instance_id, event["Name"], event["Input"])
-            assert await engine.dispatcher.instance_ended(instance_id, LONGEST_SECONDS)
+                    await engine.client.raise_event(instance_id, event["Name"], event["Input"])
+            assert await engine.client.wait(instance_id, LONGEST_SECONDS)
     finally:
         await engine.stop(grace_seconds=1)
         hub.close()

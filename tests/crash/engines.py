@@ -25,11 +25,10 @@ from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
-from devhost.protocol.answer import Answer
-from devhost.protocol.history import Event
 from devhost.protocol.json_text import compact
-from devhost.sessions import Mode, Session, keep_alive
-from devhost.worker import FunctionFailedError, ResultT
+from devhost.sessions import Mode
+from devhost.threads import ResultT
+from devhost.worker import FunctionFailedError
 from tests.crash import errands
 from tests.crash.kill_plan import When
 from tests.crash.virtual_time import VirtualClock, VirtualTimeLoop
@@ -98,10 +97,9 @@ class UserCode(WorkerHere):
     """Runs the errands as a worker process would, and keeps count of the marks that activities and entities leave."""
 
     def __init__(self, hub: CrashingHub, marks: Counter[tuple[str, str]]) -> None:
-        super().__init__()
+        super().__init__({"errands": df.Orchestrator.create(errands.run)})
         self._hub = hub
         self._marks = marks
-        self._orchestrator = keep_alive(df.Orchestrator.create(errands.run))
         self._entity = df.Entity.create(self._tally)
 
     async def run(self, function: Function, payload: str, client: str = "") -> Any:
@@ -118,27 +116,23 @@ class UserCode(WorkerHere):
         except Exception as ex:
             raise _failed(ex) from ex
 
-    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
+    async def on_thread(self, name: str, work: Callable[[], ResultT]) -> ResultT:
         """Do some work."""
         await self._end_with_the_process()
-        return await super().on_thread(work)
+        return await super().on_thread(name, work)
 
     def call(self, function: Function, payload: str) -> Any:
-        """Run an orchestrator, which may be kept alive, or an entity.
+        """Run an orchestrator or an entity.
 
         Raises:
             FunctionFailedError: It raised.
         """
         try:
             if function.trigger_type == TriggerType.ORCHESTRATION:
-                return self._orchestrator(SimpleNamespace(body=payload))
+                return self.orchestrators[function.name](SimpleNamespace(body=payload))
             return self._entity(payload)
         except Exception as ex:
             raise _failed(ex) from ex
-
-    def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
-        """Run the next turn of an orchestrator that was kept alive."""
-        return session.go_on(events)
 
     async def _end_with_the_process(self) -> None:
         if self._hub.crashed.is_set():

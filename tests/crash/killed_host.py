@@ -19,7 +19,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
 
 import azure.durable_functions  # noqa: F401  (imported once, before the host is forked)
 
@@ -39,7 +38,6 @@ class KilledHub(TaskHub):
     def __init__(self, path: Path | None) -> None:
         self._plan = KillPlan.of_this_process()
         self._writing: set[Point] = set()
-        self._one_at_a_time = Lock()
         self._plan.passing([Point.OPENING], When.BEFORE)
         super().__init__(path)
         self._plan.passing([Point.OPENING], When.AFTER)
@@ -47,17 +45,10 @@ class KilledHub(TaskHub):
 
     def commit(self, group: Sequence[Changes]) -> None:
         """Commit work items, or die."""
-        with self._one_at_a_time:
-            self._writing = points = points_of(group)
-            self._plan.passing(points, When.BEFORE)
-            super().commit(group)
-            self._plan.passing(points, When.AFTER)
-
-    def purge(self, instance_id: str) -> None:
-        """Forget an instance, or die."""
-        self._plan.passing([Point.PURGE], When.BEFORE)
-        super().purge(instance_id)
-        self._plan.passing([Point.PURGE], When.AFTER)
+        self._writing = points = points_of(group)
+        self._plan.passing(points, When.BEFORE)
+        super().commit(group)
+        self._plan.passing(points, When.AFTER)
 
     def _on_statement(self, statement: str) -> None:
         """Come between a transaction's first deletions and its first row."""

@@ -44,6 +44,8 @@ def _points_of_item(changes: Changes) -> set[Point]:
         return {Point.ACTIVITY_RESULT}
     if changes.entity is not None:
         return {Point.ENTITY_BATCH}
+    if changes.purged:
+        return {Point.PURGE}
     if changes.consumed or (changes.history and not changes.forget_history):
         return _points_of_turn(changes)
     return {Point.REWIND if changes.history else _REQUESTS[changes.messages[0].kind]}

@@ -139,17 +139,18 @@ class OneRun:
         assert not turn.begin(messages)
         self._commit(turn.nothing_new(), messages)
 
-    def suspend_and_resume(self) -> None:
-        """Suspend the instance and resume it."""
-        for event in (
-            history.execution_suspended(self.clock.now(), None),
-            history.execution_resumed(self.clock.now(), None),
-        ):
-            message = Message(RUN, event["EventType"], history.dump(event))
-            commit(self.hub, Changes(messages=[message]))
-            turn = Turn(self._execution, self.functions, self.clock.now())
-            result = turn.set_suspended(message, event["EventType"] == EventType.EXECUTION_SUSPENDED)
-            self._commit(result, [message])
+    def suspend(self, answer: Answer, reason: str | None = None) -> TurnResult:
+        """Suspend the instance, which its orchestrator is told of."""
+        return self._control(history.execution_suspended(self.clock.now(), reason), answer)
+
+    def resume(self, answer: Answer, reason: str | None = None) -> TurnResult:
+        """Resume the instance, which its orchestrator is told of."""
+        return self._control(history.execution_resumed(self.clock.now(), reason), answer)
+
+    def _control(self, event: Event, answer: Answer) -> TurnResult:
+        message = Message(RUN, event["EventType"], history.dump(event))
+        commit(self.hub, Changes(messages=[message]))
+        return self.turn(answer, [message])
 
     def terminate(self, reason: str | None) -> TurnResult:
         """End the instance from outside."""
@@ -214,7 +215,18 @@ class OneRun:
             task = replayed.pending.pop(task_id, None)
             if task is not None:
                 task.is_done = True
-        for name in ("instance", "rows", "tasks", "pending", "requests", "raised", "next_id", "clock", "has_returned"):
+        for name in (
+            "instance",
+            "rows",
+            "tasks",
+            "pending",
+            "requests",
+            "raised",
+            "next_id",
+            "clock",
+            "has_returned",
+            "withheld",
+        ):
             assert getattr(self._execution, name) == getattr(replayed, name), name
         return result
 

@@ -71,7 +71,8 @@ def test_an_instance_that_has_not_run_has_no_tasks() -> None:
 def test_suspending_and_resuming_replays_too() -> None:
     run = OneRun()
     run.turn(answer(activity("hello")))
-    run.suspend_and_resume()
+    run.suspend(answer(activity("hello")))
+    run.resume(answer(activity("hello")))
     run.complete(0)
     run.turn(answer(activity("hello"), activity("bye")))
 

@@ -1,10 +1,10 @@
-"""Who plays a turn: the thread of the activity whose result it takes in, where that is all there is to take in."""
+"""Runs on a whole engine: turns on threads, what comes in between, what fails, and the end of it all."""
 
 import asyncio
 import json
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -16,21 +16,22 @@ import azure.durable_functions as df
 import pytest
 
 from devhost.app_settings import load_host_settings
-from devhost.engine.commits import HELD
+from devhost.engine.client import InvalidIdError
 from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
 from devhost.protocol.answer import Answer
 from devhost.protocol.history import Event, EventType
-from devhost.sessions import Mode, Session, keep_alive
-from devhost.worker import Calls, ResultT
-from tests.support.worker_here import WorkerHere, run_calls_here
+from devhost.sessions import Mode, Session
+from devhost.threads import ResultT
+from devhost.worker import FunctionFailedError
+from tests.support.worker_here import WorkerHere
 from tests.unit.devhost.conftest import SMALL_APP
 from tests.unit.devhost.fake_clock import FakeClock
 
 RUN = "run-1"
-THREADS = 3
+LONG_CHAIN = 150
 RUNS = 12  # more than the first runs of an orchestration, which are verified
 Turns = Generator[Any, Any, Any]
 
@@ -65,12 +66,36 @@ def status_once(context: df.DurableOrchestrationContext) -> Turns:
     yield context.wait_for_external_event("go")
 
 
-def mixed(context: df.DurableOrchestrationContext) -> Turns:
-    """Run a plain activity, a coroutine and a plain one."""
-    results = []
-    for activity in ("note", "note_later", "note"):
-        results.append((yield context.call_activity(activity, activity)))
-    return results
+def refused(context: df.DurableOrchestrationContext) -> Turns:
+    """Run an activity that fails."""
+    try:
+        yield context.call_activity("refuse", 0)
+    except Exception:
+        return "caught"
+
+
+def odd_key(context: df.DurableOrchestrationContext) -> Turns:
+    """Call an entity whose key is a text that was cut in the middle of a character."""
+    yield context.call_entity(df.EntityId("tally", "a\ud83d"), "add", 1)
+
+
+def odd_signal(context: df.DurableOrchestrationContext) -> Turns:
+    """Signal such an entity."""
+    context.signal_entity(df.EntityId("tally", "a\ud83d"), "add", 1)
+    yield context.call_activity("note", 0)
+
+
+def odd_child(context: df.DurableOrchestrationContext) -> Turns:
+    """Start a child under an id that is none; which, the input says."""
+    ids = ["a\ud83d", "@tally@x", "x" * 257, " "]
+    yield context.call_sub_orchestrator("chain", None, ids[int(context.get_input() or 0)])
+
+
+def long_chain(context: df.DurableOrchestrationContext) -> Turns:
+    """Run very many activities."""
+    for step in range(LONG_CHAIN):
+        yield context.call_activity("note", step)
+    return "done"
 
 
 def erratic(context: df.DurableOrchestrationContext) -> Turns:
@@ -80,38 +105,42 @@ def erratic(context: df.DurableOrchestrationContext) -> Turns:
 
 
 _NUMBERS = count()
-ORCHESTRATORS = (chain, fan_out, chain_and_event, status_once, mixed, erratic)
+ORCHESTRATORS = (
+    chain,
+    fan_out,
+    chain_and_event,
+    status_once,
+    refused,
+    odd_key,
+    odd_signal,
+    odd_child,
+    long_chain,
+    erratic,
+)
 
 
 class WatchedWorker(WorkerHere):
-    """Runs activities on the event loop and what follows on threads; `before_turn` is called there."""
+    """Runs activities on the event loop and turns on threads; `before_turn` is called there."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__({one.__name__: df.Orchestrator.create(one) for one in ORCHESTRATORS})
         self.noted: list[Any] = []
         self.may_end = asyncio.Event()
         self.may_end.set()
-        self.crossings = 0
-        self.chains = 0
-        self.are_wanted = False
         self.before_turn: Callable[[], object] = lambda: None
-        self._orchestrators = {one.__name__: keep_alive(df.Orchestrator.create(one)) for one in ORCHESTRATORS}
-
-    @property
-    def thread_count(self) -> int:
-        """As many as the tests need."""
-        return THREADS
-
-    @property
-    def threads_are_wanted(self) -> bool:
-        """What the test says."""
-        return self.are_wanted
+        self.replays = 0
 
     async def run(self, function: Function, payload: str, client: str = "") -> str:
-        """Run the activity when it may: note its input, and return how many there were before."""
+        """Run the activity when it may: note its input, and return how many there were before.
+
+        Raises:
+            FunctionFailedError: It is the one that fails once it may end.
+        """
         number = len(self.noted)
         self.noted.append(json.loads(payload))
         await self.may_end.wait()
+        if function.name == "refuse":
+            raise FunctionFailedError("ValueError: no", "")
         return str(number)
 
     async def has_noted(self, count: int) -> None:
@@ -119,24 +148,24 @@ class WatchedWorker(WorkerHere):
         while len(self.noted) < count:
             await asyncio.sleep(0)
 
-    async def on_thread(self, work: Callable[[], ResultT]) -> ResultT:
-        """Do some work on a thread, and count it."""
-        self.crossings += 1
+    async def on_thread(self, name: str, work: Callable[[], ResultT]) -> ResultT:
+        """Do some work on a thread."""
         return await asyncio.to_thread(work)
 
-    async def run_calls(self, calls: Calls[ResultT]) -> ResultT:
-        """Run activities on the event loop, and what is done between them on threads."""
-        self.chains += 1
-        return await run_calls_here(self.run, calls, asyncio.to_thread)
-
     def call(self, function: Function, payload: str) -> Any:
-        """Run an orchestrator."""
-        return self._orchestrators[function.name](SimpleNamespace(body=payload))
+        """Replay an orchestrator."""
+        self.replays += 1
+        return self.orchestrators[function.name](SimpleNamespace(body=payload))
+
+    def begin(self, function: Function, request: str) -> tuple[Session, Answer]:
+        """Run an orchestrator's first turn."""
+        self.before_turn()
+        return super().begin(function, request)
 
     def go_on(self, function: Function, session: Session, events: Sequence[Event]) -> Answer:
         """Run an orchestrator's next turn."""
         self.before_turn()
-        return session.go_on(events)
+        return super().go_on(function, session, events)
 
 
 class RefusingHub(TaskHub):
@@ -165,15 +194,16 @@ class Running:
         self.hub = RefusingHub(path)
         functions = [Function(one.__name__, one.__name__, TriggerType.ORCHESTRATION, "x", {}) for one in ORCHESTRATORS]
         functions.append(Function("note", "note", TriggerType.ACTIVITY, "x", {}))
-        functions.append(Function("note_later", "note_later", TriggerType.ACTIVITY, "x", {}, is_plain=False))
+        functions.append(Function("refuse", "refuse", TriggerType.ACTIVITY, "x", {}))
+        functions.append(Function("tally", "tally", TriggerType.ENTITY, "x", {}))
         table = FunctionTable(functions)
         settings = replace(load_host_settings(SMALL_APP, {}), max_concurrent_orchestrators=max_turns)
         self.engine = Engine(self.hub, self.worker, table, self.clock, settings, mode)
         self.engine.start()
 
-    async def start(self, orchestration: str) -> None:
+    async def start(self, orchestration: str, run_id: str = RUN, value: Any = None) -> None:
         """Start a run."""
-        await self.engine.client.start(orchestration, RUN, None)
+        await self.engine.client.start(orchestration, run_id, json.dumps(json.dumps(value)))
 
     def status(self) -> str | None:
         """Return the run's custom status."""
@@ -181,10 +211,10 @@ class Running:
         assert instance is not None
         return instance.custom_status
 
-    async def output(self) -> Any:
-        """Wait until the run has ended, and return its output."""
-        assert await self.engine.dispatcher.instance_ended(RUN, 5)
-        instance = self.hub.instance(RUN)
+    async def output(self, run_id: str = RUN) -> Any:
+        """Wait until a run has ended, and return its output."""
+        assert await self.engine.client.wait(run_id, 5)
+        instance = self.hub.instance(run_id)
         assert instance is not None
         return json.loads(instance.output or "null")
 
@@ -208,43 +238,22 @@ async def run(tmp_path: Path) -> AsyncIterator[Open]:
 
 
 @pytest.mark.parametrize("mode", Mode)
-async def test_a_lone_chain_stays_on_one_thread_from_its_first_activity_on(run: Open, mode: Mode) -> None:
+async def test_a_chain_runs_to_its_end(run: Open, mode: Mode) -> None:
     running = run(mode)
     await running.start("chain")
     assert await running.output() == [0, 1, 2, 3, 4]
-    assert (running.worker.crossings, running.worker.chains) == (1, 1)
 
 
-async def test_a_thread_that_others_wait_for_is_given_back_after_each_turn(run: Open) -> None:
+async def test_a_result_is_durable_before_its_turn_is_played(run: Open) -> None:
     running = run()
-    running.worker.are_wanted = True
+    kinds: list[list[int]] = []
+    running.worker.before_turn = lambda: kinds.append([one.kind for one in running.hub.pending_messages()])
     await running.start("chain")
     assert await running.output() == [0, 1, 2, 3, 4]
-    assert (running.worker.crossings, running.worker.chains) == (1, 5)
+    assert kinds == [[EventType.EXECUTION_STARTED], *[[EventType.TASK_COMPLETED]] * 5]
 
 
-async def test_after_a_slow_turn_results_do_not_wait_for_the_next(run: Open) -> None:
-    running = run()
-    may_go_on = threading.Event()
-    turns: Iterator[Callable[[], object]] = iter(
-        [partial(running.clock.advance, 2 * HELD.total_seconds()), partial(may_go_on.wait, 5)]
-    )
-    running.worker.before_turn = lambda: next(turns, bool)()
-    await running.start("chain")
-    while [message.kind for message in running.hub.pending_messages()] != [EventType.TASK_COMPLETED]:
-        await asyncio.sleep(0.001)
-    may_go_on.set()
-    assert await running.output() == [0, 1, 2, 3, 4]
-
-
-async def test_a_coroutine_in_a_chain_runs_on_the_event_loop(run: Open) -> None:
-    running = run()
-    await running.start("mixed")
-    assert await running.output() == [0, 1, 2]
-    assert (running.worker.crossings, running.worker.chains) == (2, 2)
-
-
-async def test_a_chain_begins_nothing_more_once_the_engine_stops(run: Open) -> None:
+async def test_nothing_more_begins_once_the_engine_stops(run: Open) -> None:
     running = run()
     running.worker.may_end.clear()
     await running.start("chain")
@@ -255,6 +264,19 @@ async def test_a_chain_begins_nothing_more_once_the_engine_stops(run: Open) -> N
     await stopping
     assert running.worker.noted == [0]
     assert [one.kind for one in running.hub.pending_messages()] == [EventType.TASK_COMPLETED]
+
+
+async def test_an_activity_that_fails_while_the_engine_stops_is_run_again_by_the_next(run: Open) -> None:
+    running = run()
+    running.worker.may_end.clear()
+    await running.start("refused")
+    await running.worker.has_noted(1)
+    stopping = asyncio.create_task(running.engine.stop(grace_seconds=5))
+    await asyncio.sleep(0)
+    running.worker.may_end.set()
+    await stopping
+    assert (list(running.hub.pending_messages()), len(list(running.hub.pending_activities()))) == ([], 1)
+    assert await run().output() == "caught"
 
 
 async def test_an_activity_that_a_turn_asks_for_while_the_engine_stops_is_left_for_the_next(run: Open) -> None:
@@ -272,27 +294,11 @@ async def test_an_activity_that_a_turn_asks_for_while_the_engine_stops_is_left_f
     while not stopped:
         await asyncio.sleep(0)
     await stopped[0]
-    assert running.worker.noted == [0]
-    assert [one.task_id for one in running.hub.pending_activities()] == [1]
+    assert running.worker.noted == []
+    assert [one.task_id for one in running.hub.pending_activities()] == [0]
 
 
-async def test_a_result_that_others_may_follow_is_not_played_by_its_thread(run: Open) -> None:
-    running = run()
-    crossings: list[int] = []
-    running.worker.before_turn = lambda: crossings.append(running.worker.crossings)
-    await running.start("fan_out")
-    assert await running.output() == [0, 1, 2]
-    assert crossings[0] == 2
-
-
-async def test_a_limit_below_the_number_of_threads_holds_for_every_turn(run: Open) -> None:
-    running = run(max_turns=THREADS - 1)
-    await running.start("chain")
-    assert await running.output() == [0, 1, 2, 3, 4]
-    assert running.worker.crossings == 6
-
-
-async def test_an_event_that_comes_while_a_thread_plays_is_taken_in_by_the_turn_after(run: Open) -> None:
+async def test_an_event_that_comes_while_a_turn_is_played_is_taken_in_by_the_turn_after(run: Open) -> None:
     running = run()
     playing, may_go_on = threading.Event(), threading.Event()
 
@@ -303,26 +309,39 @@ async def test_an_event_that_comes_while_a_thread_plays_is_taken_in_by_the_turn_
     running.worker.before_turn = wait
     await running.start("chain_and_event")
     assert await asyncio.to_thread(playing.wait, 5)
-    running.engine.client.raise_event(RUN, "go", '"now"')
+    await running.engine.client.raise_event(RUN, "go", '"now"')
     await asyncio.sleep(0.05)  # long enough for a turn beside the one on the thread, if there were one
     running.worker.before_turn = lambda: None
     may_go_on.set()
     assert await running.output() == [0, "now", 1]
 
 
-async def test_an_event_that_came_meanwhile_is_taken_in_while_the_next_activity_runs(run: Open) -> None:
+async def test_an_event_is_taken_in_while_an_activity_runs(run: Open) -> None:
     running = run()
-    running.worker.before_turn = partial(_raise_once, running, asyncio.get_running_loop())
+    running.worker.may_end.clear()
     await running.start("chain")
-    await running.worker.has_noted(2)
+    await running.worker.has_noted(1)
+    await running.engine.client.raise_event(RUN, "early", "1")
     while not any('"Name":"early"' in row.event for row in running.hub.history(RUN)):
         await asyncio.sleep(0)
-    assert len(running.worker.noted) == 2
+    assert len(running.worker.noted) == 1
     running.worker.may_end.set()
     assert await running.output() == [0, 1, 2, 3, 4]
 
 
-async def test_a_turn_whose_commit_is_refused_is_played_again_and_its_activity_is_not(run: Open) -> None:
+async def test_a_request_to_terminate_ends_a_chain_with_the_turn_after(run: Open) -> None:
+    running = run()
+    running.worker.may_end.clear()
+    await running.start("chain")
+    await running.worker.has_noted(1)
+    await running.engine.client.terminate(RUN, "enough")
+    assert await running.output() == "enough"
+    running.worker.may_end.set()
+    await asyncio.sleep(0.05)
+    assert running.worker.noted == [0]
+
+
+async def test_a_commit_that_is_refused_is_made_later_and_nothing_is_done_again(run: Open) -> None:
     running = run()
     running.worker.before_turn = partial(setattr, running.hub, "refusals", 1)
     await running.start("chain")
@@ -330,7 +349,7 @@ async def test_a_turn_whose_commit_is_refused_is_played_again_and_its_activity_i
     assert running.worker.noted == [0, 1, 2, 3, 4]
 
 
-async def test_a_defect_in_a_turn_on_a_thread_fails_the_run(run: Open, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_defect_in_a_turn_fails_the_run(run: Open, caplog: pytest.LogCaptureFixture) -> None:
     running = run()
 
     def fail() -> None:
@@ -343,19 +362,76 @@ async def test_a_defect_in_a_turn_on_a_thread_fails_the_run(run: Open, caplog: p
     assert f"{RUN}: the turn could not be processed; the instance fails." in caplog.text
 
 
-async def test_an_orchestrator_that_answers_a_replay_otherwise_fails_on_a_thread_too(run: Open) -> None:
+@pytest.mark.parametrize("name", ["odd_key", "odd_signal"])
+async def test_an_entity_key_that_the_file_cannot_hold_fails_its_run_and_no_other(run: Open, name: str) -> None:
+    running = run()
+    await running.start(name)
+    assert "The entity key 'a\\ud83d' of 'add' cannot be used: it has half a character" in await running.output()
+    await running.start("chain", "beside")
+    assert await running.output("beside") == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("which", range(4))
+async def test_a_child_id_that_is_none_fails_its_run_and_no_other(run: Open, which: int) -> None:
+    running = run()
+    await running.start("odd_child", value=which)
+    assert "cannot be used: it " in await running.output()
+    await running.start("chain", "beside")
+    assert await running.output("beside") == [0, 1, 2, 3, 4]
+    ended = {one.name: one.status for one in running.hub.instances(limit=9)}
+    assert ended == {"odd_child": "Failed", "chain": "Completed"}
+
+
+@pytest.mark.parametrize("bad", ["a\ud83d", "@tally@x", "x" * 257, " "])
+async def test_a_run_is_not_started_under_an_id_that_is_none(run: Open, bad: str) -> None:
+    running = run()
+    with pytest.raises(InvalidIdError, match="cannot be used"):
+        await running.start("chain", bad)
+    assert running.hub.instances(limit=1) == []
+
+
+async def test_an_orchestrator_that_answers_a_replay_otherwise_fails(run: Open) -> None:
     running = run()
     await running.start("erratic")
     assert "The orchestrator 'erratic' is not deterministic" in await running.output()
 
 
-async def test_a_run_that_is_terminated_while_a_thread_plays_its_turn_ends_after_it(run: Open) -> None:
+async def test_a_run_counts_once_among_the_first_however_often_it_is_read(run: Open) -> None:
     running = run()
-    running.worker.before_turn = lambda: loop.call_soon_threadsafe(running.engine.client.terminate, RUN, "enough")
+    await running.start("chain_and_event", "waits")
+    await running.worker.has_noted(1)
+    for _ in range(RUNS):
+        running.engine._orchestrations._live.clear()  # as when too many other runs have come
+        await running.engine.client.raise_event("waits", "other", "1")
+        while list(running.hub.pending_messages()):
+            await asyncio.sleep(0)
+    await running.start("erratic")
+    assert "is not deterministic" in await running.output()
+    await running.start("chain_and_event", "new")
+    before = running.worker.replays
+    await running.engine.client.raise_event("new", "go", "1")
+    await running.output("new")
+    assert running.worker.replays > before
+
+
+async def test_of_a_long_run_only_some_turns_are_replayed_too_and_its_last(run: Open) -> None:
+    running = run()
+    await running.start("long_chain")
+    assert await running.output() == "done"
+    assert LONG_CHAIN / 10 < running.worker.replays < LONG_CHAIN / 2
+
+
+async def test_a_run_that_is_terminated_while_its_turn_is_played_ends_after_it(run: Open) -> None:
+    running = run()
     loop = asyncio.get_running_loop()
+
+    def terminate() -> None:
+        running.worker.before_turn = lambda: None
+        asyncio.run_coroutine_threadsafe(running.engine.client.terminate(RUN, "enough"), loop).result(5)
+
+    running.worker.before_turn = terminate
     await running.start("chain_and_event")
     assert await running.output() == "enough"
-    assert running.worker.noted == ["first"]
 
 
 async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_ones(run: Open) -> None:
@@ -363,12 +439,24 @@ async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_one
     running.worker.may_end.clear()
     await running.start("chain")
     await running.worker.has_noted(1)
-    running.engine.client.terminate(RUN, "enough")
+    await running.engine.client.terminate(RUN, "enough")
     assert await running.output() == "enough"
     await running.start("chain")
     await running.worker.has_noted(2)
     running.worker.may_end.set()
     assert await running.output() == [1, 2, 3, 4, 5]
+
+
+async def test_a_run_that_is_started_again_is_not_purged_with_the_one_before(run: Open) -> None:
+    running = run()
+    client = running.engine.client
+    await running.start("chain")
+    await running.output()
+    outcomes = tuple(await asyncio.gather(client.start("chain", RUN, None), client.purge(RUN)))
+    assert outcomes == (RUN, False)
+    assert await running.output() == [5, 6, 7, 8, 9]
+    assert await client.purge(RUN) is True
+    assert await client.wait(RUN, 5) is False
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -384,17 +472,6 @@ async def test_a_status_that_no_replay_sets_again_is_gone_after_the_next_turn(ru
         while running.status() == statuses[-1]:
             await asyncio.sleep(0)
         statuses.append(running.status())
-        running.engine.client.raise_event(RUN, "go", "1")
+        await running.engine.client.raise_event(RUN, "go", "1")
         assert await running.output() is None
     assert statuses == ['"begun"', None] * RUNS
-
-
-def _raise_once(running: Running, loop: asyncio.AbstractEventLoop) -> None:
-    """Raise an event on the loop, from a thread, wait until it has been sent, and hold up activities."""
-    running.worker.before_turn = lambda: None
-    running.worker.may_end.clear()
-
-    async def send() -> None:
-        running.engine.client.raise_event(RUN, "early", "1")
-
-    asyncio.run_coroutine_threadsafe(send(), loop).result()

@@ -5,16 +5,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from devhost.protocol.answer import Action, Answer, parse_answer, parse_failure
 from devhost.protocol.history import Event
-from devhost.sessions import Begin, Begun, ReplayDiffersError, check_same, keep_alive
+from devhost.sessions import ReplayDiffersError, Session, check_same
 from tests.support.host_process import REPOSITORY
-from tests.unit.devhost.actions import activity, answer, tail, timer
+from tests.unit.devhost.actions import activity, all_of, answer, call_entity, child, continue_as_new, tail, timer
 from tests.unit.devhost.fake_clock import FakeClock
 from tests.unit.devhost.recordings import ORCHESTRATIONS, TURNS
 
@@ -61,13 +60,12 @@ def new_events(turn: dict[str, Any], before: dict[str, Any]) -> list[Event]:
 def test_live_orchestrator_answers_as_recorded(orchestrators: Orchestrators, title: str) -> None:
     for turns in executions(title):
         name = next(one["Name"] for one in turns[0]["request"]["history"] if one["EventType"] == EXECUTION_STARTED)
-        run = keep_alive(orchestrators[name])
-        begun = run(SimpleNamespace(body=Begin(json.dumps(turns[0]["request"]))))
-        assert isinstance(begun, Begun)
-        assert begun.answer == recorded_answer(turns[0])
-        actions = begun.answer.actions
+        session = Session(orchestrators[name], json.dumps(turns[0]["request"]))
+        first = session.begin()
+        assert first == recorded_answer(turns[0])
+        actions = first.actions
         for before, turn in pairwise(turns):
-            live = begun.session.go_on(new_events(turn, before))
+            live = session.go_on(new_events(turn, before))
             actions += live.actions
             recorded = recorded_answer(turn)
             whole = replace(live, actions=actions, canceled=None)
@@ -84,18 +82,12 @@ def _without_cancellations(answer: Answer) -> Answer:
     return replace(answer, actions=tuple(map(created, answer.actions)))
 
 
-def test_kept_orchestrator_still_takes_the_sdks_own_requests(orchestrators: Orchestrators) -> None:
-    turn = TURNS["chain"][0]
-    text = keep_alive(orchestrators["chain"])(SimpleNamespace(body=json.dumps(turn["request"])))
-    assert isinstance(text, str)
-    assert json.loads(text) == turn["response"]["returned"]
-
-
 # What replays are held to
 
 
-def test_inputs_may_differ() -> None:
-    check_same("main", answer(activity("hello", "12:00:00")), answer(activity("hello", "12:00:01")))
+def test_when_an_agent_was_asked_may_differ() -> None:
+    first, again = ({"message": "hi", "created_at": moment} for moment in ("12:00:00", "12:00:01"))
+    check_same("main", answer(call_entity("@agent@a", "run", first)), answer(call_entity("@agent@a", "run", again)))
 
 
 def test_new_actions_are_compared_with_the_last_of_all() -> None:
@@ -107,13 +99,30 @@ def test_new_actions_are_compared_with_the_last_of_all() -> None:
     ("live", "replayed"),
     [
         (answer(activity("hello")), answer(activity("bye"))),
+        (answer(activity("hello", "12:00:00")), answer(activity("hello", "12:00:01"))),
+        (answer(all_of(activity("hello", 1))), answer(all_of(activity("hello", 2)))),
+        (answer(child("child", None, 1)), answer(child("child", None, 2))),
+        (answer(call_entity("@agent@a", "run", {"id": 1})), answer(call_entity("@agent@a", "run", {"id": 2}))),
+        (answer(continue_as_new(1), done=True), answer(continue_as_new(2), done=True)),
         (answer(output=1), answer(output=2)),
         (answer(activity("hello")), answer(activity("hello"), output=1)),
         (answer(status="a"), answer(status="b")),
         (answer(timer(FakeClock().now())), answer(timer(FakeClock().advance(1)))),
         (tail(activity("bye")), answer(activity("bye"), activity("hello"))),
     ],
-    ids=["name", "output", "end", "custom status", "time", "order"],
+    ids=[
+        "name",
+        "input",
+        "input of one of many",
+        "child",
+        "operation",
+        "continue as new",
+        "output",
+        "end",
+        "custom status",
+        "time",
+        "order",
+    ],
 )
 def test_anything_else_that_differs_is_an_error_with_what_to_do(live: Answer, replayed: Answer) -> None:
     with pytest.raises(ReplayDiffersError) as difference:

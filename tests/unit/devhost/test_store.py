@@ -283,7 +283,7 @@ def test_purge_takes_all_of_one_instance_and_nothing_else(hub: TaskHub) -> None:
             activities=[activity(), replace(activity(), instance_id="run2")],
         ),
     )
-    hub.purge("run")
+    commit(hub, Changes(purged=["run"]))
     assert hub.instance("run") is None
     assert (hub.history("run"), hub.history("run2")) == ([], [HistoryRow("{}")])
     assert bodies(hub) == ["b"]

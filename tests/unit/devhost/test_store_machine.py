@@ -59,7 +59,7 @@ class HubMachine(RuleBasedStateMachine):
     @rule(name=NAMES)
     def purge(self, name: str) -> None:
         """Forget an instance, whether there is one or not."""
-        self.hub.purge(name)
+        commit(self.hub, Changes(purged=[name]))
         self.instances.pop(name, None)
         self.histories.pop(name, None)
         self.messages = [one for one in self.messages if one.target != name]

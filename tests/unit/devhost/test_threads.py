@@ -1,95 +1,174 @@
-"""Functions on the worker's threads: their results, their time, and what is done between them."""
+"""Functions on threads: their results, their time, threads that hang, and the end."""
 
 import asyncio
+import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from devhost.threads import Calls, LimitExceededError, Threads, once
+from devhost.threads import LimitExceededError, Threads
+
+COUNT = 2
 
 
 @pytest.fixture
 def threads() -> Iterator[Threads]:
-    """Two threads."""
-    threads = Threads(ThreadPoolExecutor(2))
+    threads = Threads(COUNT)
     yield threads
     threads.close()
 
 
-async def test_calls_and_what_is_between_them_run_on_one_thread(threads: Threads) -> None:
-    def calls() -> Calls:
-        first = yield threading.current_thread
-        between = threading.current_thread()
-        second = yield threading.current_thread
-        return {first, between, second, threading.current_thread()}
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
 
-    (thread,) = await threads.run(calls())
+
+@pytest.fixture
+def may_end() -> Iterator[threading.Event]:
+    """What functions wait for; they are let go at the end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+async def test_a_function_runs_on_a_thread_that_does_not_keep_the_process(threads: Threads) -> None:
+    thread = await threads.run(threading.current_thread)
     assert thread is not threading.main_thread()
+    assert thread.daemon
 
 
-async def test_an_error_is_raised_where_it_was_called_for(threads: Threads) -> None:
-    def calls() -> Calls:
-        try:
-            yield lambda: 1 / 0
-        except ZeroDivisionError:
-            return (yield lambda: "went on")
-
-    assert await threads.run(calls()) == "went on"
-
-
-async def test_an_error_that_is_not_caught_is_raised(threads: Threads) -> None:
+async def test_what_it_raises_is_raised(threads: Threads) -> None:
     with pytest.raises(ZeroDivisionError):
-        await threads.run(once(lambda: 1 / 0))
+        await threads.run(lambda: 1 // 0)
 
 
-async def test_a_late_function_is_left_to_its_thread_and_its_result_dropped(threads: Threads) -> None:
-    is_over, went_on = threading.Event(), list[object]()
+async def test_so_many_run_at_a_time_and_the_others_in_their_order(threads: Threads, may_end: threading.Event) -> None:
+    began: list[int] = []
 
-    def calls() -> Calls:
-        try:
-            went_on.append((yield lambda: is_over.wait(5)))
-        except LimitExceededError:
-            return threading.current_thread()
+    def work(n: int) -> None:
+        began.append(n)
+        may_end.wait()
 
-    assert await threads.run(calls(), limit=0.01) is threading.main_thread()
-    is_over.set()
-    both = threading.Barrier(2)
-    await asyncio.gather(threads.run(once(both.wait)), threads.run(once(both.wait)))  # so the late thread is free
-    assert went_on == []
-
-
-async def test_each_call_has_its_own_time_and_what_is_between_them_has_none(threads: Threads) -> None:
-    def wait() -> bool:
-        return threading.Event().wait(0.6)
-
-    def calls() -> Calls:
-        yield wait
-        wait()
-        yield wait
-        return "in time"
-
-    assert await threads.run(calls(), limit=1.0) == "in time"
-
-
-async def test_time_is_over_for_a_later_call_too(threads: Threads) -> None:
-    is_over = threading.Event()
-
-    def calls() -> Calls:
-        yield lambda: None
-        yield is_over.wait
-
-    with pytest.raises(LimitExceededError):
-        await threads.run(calls(), limit=0.05)
-    is_over.set()
-
-
-async def test_threads_are_wanted_while_something_waits_for_one(threads: Threads) -> None:
-    may_end = threading.Event()
-    running = [asyncio.create_task(threads.run(once(may_end.wait))) for _ in range(3)]
+    running = [asyncio.create_task(threads.run(lambda n=n: work(n))) for n in range(5)]  # type: ignore[misc]
+    while len(began) < COUNT:
+        await asyncio.sleep(0.001)
     await asyncio.sleep(0.05)
-    assert threads.are_wanted
+    assert began == [0, 1]
     may_end.set()
     await asyncio.gather(*running)
-    assert not threads.are_wanted
+    assert sorted(began) == [0, 1, 2, 3, 4]
+
+
+async def test_time_begins_when_a_thread_takes_the_function(threads: Threads) -> None:
+    def work() -> str:
+        threading.Event().wait(0.3)
+        return "in time"
+
+    # Three rounds on two threads: the last two begin after 0.6 s.
+    assert await asyncio.gather(*(threads.run(work, limit=0.55) for _ in range(6))) == ["in time"] * 6
+
+
+async def test_a_late_function_loses_its_result_and_tells_where_it_is(
+    threads: Threads, may_end: threading.Event
+) -> None:
+    def hang_here() -> None:
+        may_end.wait()
+
+    with pytest.raises(LimitExceededError) as late:
+        await threads.run(hang_here, limit=0.05)
+    assert "in hang_here" in late.value.stack
+
+
+async def test_a_thread_that_hangs_is_replaced(threads: Threads, may_end: threading.Event) -> None:
+    for _ in range(2 * COUNT):
+        with pytest.raises(LimitExceededError):
+            await threads.run(may_end.wait, limit=0.02)
+    both = threading.Barrier(COUNT)
+    await asyncio.gather(*(threads.run(lambda: both.wait(5)) for _ in range(COUNT)))
+
+
+async def test_a_thread_that_was_replaced_takes_nothing_more(threads: Threads) -> None:
+    ends = [threading.Event() for _ in range(COUNT)]
+    late: list[threading.Thread] = []
+
+    def hang(end: threading.Event) -> None:
+        late.append(threading.current_thread())
+        end.wait()
+
+    for end in ends:
+        with pytest.raises(LimitExceededError):
+            await threads.run(lambda end=end: hang(end), limit=0.02)  # type: ignore[misc]
+        end.set()
+    for thread in late:
+        await asyncio.to_thread(thread.join, 5)
+        assert not thread.is_alive()
+    assert await threads.run(threading.current_thread) not in late
+
+
+async def test_a_function_that_nobody_waits_for_any_more_is_not_begun(
+    threads: Threads, may_end: threading.Event
+) -> None:
+    begun: list[str] = []
+    busy = [asyncio.create_task(threads.run(may_end.wait)) for _ in range(COUNT)]
+    given_up = asyncio.create_task(threads.run(lambda: begun.append("given up")))
+    await asyncio.sleep(0.01)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    may_end.set()
+    await asyncio.gather(*busy)
+    await asyncio.gather(*(threads.run(lambda: begun.append("after")) for _ in range(COUNT)))
+    assert begun == ["after"] * COUNT
+
+
+async def test_who_gives_up_a_function_that_runs_leaves_its_thread_to_others(
+    threads: Threads, may_end: threading.Event
+) -> None:
+    running = [asyncio.create_task(threads.run(may_end.wait)) for _ in range(COUNT)]
+    await asyncio.sleep(0.01)
+    for one in running:
+        one.cancel()
+    await asyncio.wait(running)
+    may_end.set()
+    both = threading.Barrier(COUNT)
+    await asyncio.gather(*(threads.run(lambda: both.wait(5)) for _ in range(COUNT)))
+
+
+@pytest.mark.usefixtures("restless")
+async def test_closing_never_hangs_while_threads_take_from_the_queue() -> None:
+    for _ in range(300):
+        threads = Threads(4)
+        running = [asyncio.create_task(threads.run(lambda: None)) for _ in range(20)]
+        await asyncio.sleep(0)
+        threads.close()
+        await asyncio.wait(running, timeout=5)
+        assert all(one.done() for one in running)
+
+
+@pytest.mark.usefixtures("restless")
+async def test_the_end_of_a_function_and_of_its_time_never_both_count() -> None:
+    threads = Threads(4)
+    ended = [0]
+
+    async def race(n: int) -> str:
+        def work() -> str:
+            threading.Event().wait(0.01 + n % 7 * 0.0005)
+            ended[0] += 1
+            return "done"
+
+        try:
+            return await threads.run(work, limit=0.0115)
+        except LimitExceededError:
+            return "late"
+
+    outcomes = [one for _ in range(25) for one in await asyncio.gather(*(race(n) for n in range(8)))]
+    assert set(outcomes) <= {"done", "late"}
+    assert len(outcomes) == 200
+    # Whatever was late, as many threads as before take functions.
+    four = threading.Barrier(4)
+    await asyncio.gather(*(threads.run(lambda: four.wait(5)) for _ in range(4)))
+    threads.close()

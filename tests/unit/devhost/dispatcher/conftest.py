@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from devhost.engine.dispatcher import Dispatcher
 from devhost.hub.store import TaskHub
 from tests.unit.devhost.dispatcher.recorder import Recorder
 from tests.unit.devhost.fake_clock import FakeClock
@@ -29,12 +28,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-async def dispatcher(hub: TaskHub, clock: FakeClock) -> AsyncIterator[Dispatcher]:
-    dispatcher = Dispatcher(hub, clock)
-    yield dispatcher
-    await dispatcher.stop(grace_seconds=5)
-
-
-@pytest.fixture
-async def recorder(dispatcher: Dispatcher) -> Recorder:
-    return Recorder(dispatcher)
+async def recorder(hub: TaskHub, clock: FakeClock) -> AsyncIterator[Recorder]:
+    recorder = Recorder(hub, clock)
+    yield recorder
+    await recorder.dispatcher.stop(grace_seconds=5)
