@@ -44,7 +44,7 @@ def short_runs(stage: Stage) -> list[Line]:
                 seconds = one.ask("time_parallel", "chain", _SIZE, _RUNS)
                 in_process.setdefault(one.label, []).append(_RUNS / seconds)
             for label, host in hosts.items():
-                over_http.setdefault(label, []).append(_RUNS / asyncio.run(_time_runs(host.url, _RUNS)))
+                over_http.setdefault(label, []).append(_RUNS / asyncio.run(time_runs(host.url, _RUNS)))
     over_http |= {label: in_process[label] for label in PEERS}
     targets = (TimesBetter(2, IN_MEMORY), TimesBetter(2, DBOS))
     title = f"{_RUNS} short runs"
@@ -64,11 +64,11 @@ def short_runs(stage: Stage) -> list[Line]:
 @contextmanager
 def _warm_host(stage: Stage, label: str) -> Iterator[HostProcess]:
     with HostProcess(PLAIN_APP, stage.new_folder() / "hub.db", host_flags(label), {}) as host:
-        asyncio.run(_time_runs(host.url, _WARM_UPS))
+        asyncio.run(time_runs(host.url, _WARM_UPS))
         yield host
 
 
-async def _time_runs(url: str, count: int) -> float:
+async def time_runs(url: str, count: int) -> float:
     """Start runs of one activity each over HTTP and return how long it took until none was left.
 
     The input goes as the SDK's client sends it, JSON text in a JSON string: from a bare number the SDK reads no input.

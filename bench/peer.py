@@ -109,6 +109,10 @@ class Peer(ABC):
         self._check("wait_for_go", 0, self._paused)
         self._paused = ()
 
+    def warm_up_chains_with_events(self) -> None:
+        """Run short chains with events, as many of each kind as there have to be."""
+        self.time_chains_with_events(2 * EVENTS, 2 * self.event_warm_ups)
+
     def time_chains_with_events(self, size: int, count: int) -> float:
         """Run chains of short steps into which events are raised, and return how long it took until all had ended.
 

@@ -72,6 +72,8 @@ def chains_with_events(stage: Stage) -> list[Line]:
         seconds: float = one.ask("time_chains_with_events", _STEPS_WITH_EVENTS, _CHAINS_WITH_EVENTS)
         return _STEPS_WITH_EVENTS * _CHAINS_WITH_EVENTS / seconds
 
+    for one in stage.warm():
+        one.ask("warm_up_chains_with_events")
     rates = alternate(stage.warm(), stage.scale.long, steps)
     title = f"{_CHAINS_WITH_EVENTS} chains of {_STEPS_WITH_EVENTS}, {EVENTS} events into each"
     return [Line(title, "steps/s", rates, more_is_better=True, digits=0)]
