@@ -22,7 +22,10 @@ from devhost.worker import Worker
 
 
 class WatchedHub(TaskHub):
-    """A task hub that counts its transactions, and tells when an entity's new state is durable."""
+    """A task hub that counts its transactions, and tells when an entity's new state is durable.
+
+    It may be committed to on any thread, one at a time, and is watched on the event loop.
+    """
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -39,7 +42,8 @@ class WatchedHub(TaskHub):
         self.commits += 1
         for changes in group:
             if changes.entity is not None and changes.entity.entity_id in self._watched:
-                self._watched.pop(changes.entity.entity_id).set_result(None)
+                done = self._watched.pop(changes.entity.entity_id)
+                done.get_loop().call_soon_threadsafe(done.set_result, None)
 
 
 class BenchEngine:
