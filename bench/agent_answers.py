@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ import httpx
 from bench.contenders import DEVHOST, host_flags
 from bench.figures import AtMost, Line
 from bench.host_process import HostProcess
+from bench.outcomes import WrongOutcomeError
 from bench.stage import Stage
 from devhost.app_settings import load_local_settings
 from hosting.polling import poll
@@ -59,9 +61,19 @@ def _time_turn(http: httpx.Client, session: str) -> float:
     started = time.perf_counter()
     answer = http.post("/api/agents/Writer/run", json={"message": _MESSAGE, "session_id": session})
     seconds = time.perf_counter() - started
-    if answer.status_code != 200:
-        raise RuntimeError(f"The agent answered {answer.status_code}: {answer.text}")
+    check_answer(answer, session)
     return seconds
+
+
+def check_answer(answer: httpx.Response, session: str) -> None:
+    """See that the agent has answered, in this session.
+
+    Raises:
+        WrongOutcomeError: It has not.
+    """
+    told = answer.json() if answer.status_code == HTTPStatus.OK else {}
+    if (told.get("status"), told.get("session_id")) != ("success", session) or not told.get("response"):
+        raise WrongOutcomeError(f"The agent answered {answer.status_code}: {answer.text}")
 
 
 def _near(seconds: list[float], turn: int) -> list[float]:

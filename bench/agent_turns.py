@@ -8,7 +8,7 @@ from functools import partial
 
 from bench.contenders import FRAMEWORK, agent_contender
 from bench.figures import AtMostTimesPlus, Line
-from bench.peer import PeerProcess
+from bench.peer_process import PeerProcess
 from bench.stage import Stage, alternate
 
 _TURNS = (1, 10, 50, 200)

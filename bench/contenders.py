@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from bench.peer import Contender
-from devhost.sessions import Mode
+from dataclasses import replace
+
+from bench.peer_process import Contender
 
 DEVHOST = "devhost"
 IN_MEMORY = "in-memory"
@@ -18,10 +19,10 @@ VARIANTS = (DEVHOST, SESSIONS_OFF, SDK_TIMESTAMPS, BOTH_OFF)
 PEERS = (IN_MEMORY, DBOS)
 
 _OPTIONS = {
-    DEVHOST: {"mode": Mode.LIVE, "fast_timestamps": True},
-    SESSIONS_OFF: {"mode": Mode.REPLAY, "fast_timestamps": True},
-    SDK_TIMESTAMPS: {"mode": Mode.LIVE, "fast_timestamps": False},
-    BOTH_OFF: {"mode": Mode.REPLAY, "fast_timestamps": False},
+    DEVHOST: {"replay": False, "fast_timestamps": True},
+    SESSIONS_OFF: {"replay": True, "fast_timestamps": True},
+    SDK_TIMESTAMPS: {"replay": False, "fast_timestamps": False},
+    BOTH_OFF: {"replay": True, "fast_timestamps": False},
 }
 _MODULES = {IN_MEMORY: "bench.peers.durabletask_memory", DBOS: "bench.peers.dbos_sqlite"}
 
@@ -33,6 +34,12 @@ def contender(label: str) -> Contender:
     return Contender(label, _MODULES[label])
 
 
+def jittered_contender(label: str) -> Contender:
+    """Return who stands behind a label, with the orchestration of jittered steps."""
+    one = contender(label)
+    return replace(one, options={**one.options, "app": "jittered"}) if label in _OPTIONS else one
+
+
 def agent_contender(label: str) -> Contender:
     """Return a variant of devhost with the agent app."""
     return Contender(label, "bench.peers.devhost_agent", _OPTIONS[label])
@@ -41,5 +48,5 @@ def agent_contender(label: str) -> Contender:
 def host_flags(label: str) -> list[str]:
     """Return the flags with which `devhost start` is this variant."""
     options = _OPTIONS[label]
-    flags = ["--replay"] if options["mode"] is Mode.REPLAY else []
+    flags = ["--replay"] if options["replay"] else []
     return flags if options["fast_timestamps"] else [*flags, "--sdk-timestamps"]

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOG_VARIABLE = "BENCH_STEP_LOG"
-LONGEST_SECONDS = 0.02
+SECONDS_VARIABLE = "BENCH_STEP_SECONDS"
+"""The shortest and the longest time that a step takes, with a space between."""
+
 _SEED = 20261121
 _GATE_SECONDS = 0.05
 
@@ -30,11 +32,15 @@ def open_gate(log: Path) -> None:
 
 
 async def jittered_step(run: str, step: int) -> int:
-    """Sleep for up to `LONGEST_SECONDS`, the same time whenever the step runs, log its end and return its number."""
+    """Sleep for a random time, the same whenever the step runs, then log its end and return its number.
+
+    The line in the log is the step's effect. It is one write at the end of a file, so that it is there or not.
+    """
     log = Path(os.environ[LOG_VARIABLE])
     while not _gate(log).exists():
         await asyncio.sleep(_GATE_SECONDS)
-    await asyncio.sleep(random.Random(f"{_SEED} {run} {step}").uniform(0, LONGEST_SECONDS))
+    shortest, longest = map(float, os.environ[SECONDS_VARIABLE].split())
+    await asyncio.sleep(random.Random(f"{_SEED} {run} {step}").uniform(shortest, longest))
     with log.open("ab", buffering=0) as file:
         file.write(f"{run} {step} {time.time()}\n".encode())
     return step

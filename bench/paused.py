@@ -10,7 +10,10 @@ _RUNS = 1000
 
 
 def paused_runs(stage: Stage) -> list[Line]:
-    """Have 1000 runs wait for an event, in a new process for each contender, and do nothing for a while."""
+    """Have 1000 runs wait for an event, in a new process for each contender, and do nothing for a while.
+
+    Then each gets its event, and has to complete.
+    """
     fresh: dict[str, list[float]] = {}
     rested: dict[str, list[float]] = {}
     busy: dict[str, list[float]] = {}
@@ -24,6 +27,7 @@ def paused_runs(stage: Stage) -> list[Line]:
             if before is not None:
                 fresh[label] = [(paused - before) / _RUNS / 1000]
                 rested[label] = [(one.ask("memory") - before) / _RUNS / 1000]
+            one.ask("resume")
     title = f"{_RUNS} paused runs"
     return [
         Line(f"{title}: memory of each", "kB", fresh, (AtMost(10, "kB"),)),

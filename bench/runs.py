@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from bench.contenders import DBOS, IN_MEMORY
 from bench.figures import AtMost, Line, TimesBetter
-from bench.peer import PeerProcess
+from bench.outcomes import EVENTS
+from bench.peer_process import PeerProcess
 from bench.stage import Stage, alternate
 
 _CHAIN = 10
@@ -15,12 +16,14 @@ _LONG_CHAIN = 400
 _CHAINS = 100
 _FAN_OUT = 100
 _COUNTED_CHAINS = 20
+_CHAINS_WITH_EVENTS = 10
+_STEPS_WITH_EVENTS = 96
 
 
 def chain(stage: Stage) -> list[Line]:
     """Time a chain of 10 on its own."""
     seconds = alternate(stage.warm(), stage.scale.short, lambda one: _median_run(one, "chain", _CHAIN, 3))
-    targets = (TimesBetter(4, IN_MEMORY), TimesBetter(2.3, DBOS))
+    targets = (TimesBetter(4, IN_MEMORY), TimesBetter(2, DBOS))
     return [Line(f"chain of {_CHAIN}, one run", "ms", _milliseconds(seconds), targets)]
 
 
@@ -60,6 +63,20 @@ def event(stage: Stage) -> list[Line]:
     """Time an event, from being sent to the end of the run that it resumes."""
     seconds = alternate(stage.warm(), stage.scale.medium, lambda one: statistics.median(one.ask("time_events", 2)))
     return [Line("event sent to run resumed and ended", "ms", _milliseconds(seconds), (AtMost(5, "ms"),), digits=2)]
+
+
+def chains_with_events(stage: Stage) -> list[Line]:
+    """Time chains of short steps into which events are raised while they run; half of the chains wait for theirs."""
+
+    def steps(one: PeerProcess) -> float:
+        seconds: float = one.ask("time_chains_with_events", _STEPS_WITH_EVENTS, _CHAINS_WITH_EVENTS)
+        return _STEPS_WITH_EVENTS * _CHAINS_WITH_EVENTS / seconds
+
+    for one in stage.warm():
+        one.ask("warm_up_chains_with_events")
+    rates = alternate(stage.warm(), stage.scale.long, steps)
+    title = f"{_CHAINS_WITH_EVENTS} chains of {_STEPS_WITH_EVENTS}, {EVENTS} events into each"
+    return [Line(title, "steps/s", rates, more_is_better=True, digits=0)]
 
 
 def commits(stage: Stage) -> list[Line]:

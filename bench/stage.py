@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.contenders import PEERS, contender
-from bench.peer import Contender, PeerProcess
+from bench.peer_process import Contender, PeerProcess
 
 ValueT = TypeVar("ValueT")
 
@@ -36,6 +36,12 @@ class Stage:
         self._stack = stack
         self._names = count()
         self._warm: list[PeerProcess] = []
+
+    def forget_warm(self) -> None:
+        """End the warm contenders; whoever needs them next gets new ones."""
+        for one in self._warm:
+            one.kill()
+        self._warm.clear()
 
     def new_folder(self) -> Path:
         """Return a new, empty folder."""

@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 from pathlib import Path
+
+import httpx
 
 from bench.contenders import host_flags
 from bench.figures import AtMost, Line
 from bench.host_process import HostProcess
+from bench.outcomes import WrongOutcomeError
 from bench.stage import Stage
 from devhost.app_settings import load_local_settings
 
@@ -26,12 +30,24 @@ def start_to_ready(stage: Stage) -> list[Line]:
         for label in stage.scale.variants:
             hub = stage.new_folder() / "hub.db"
             started = time.perf_counter()
-            with HostProcess(_APP, hub, host_flags(label), environment):
+            with HostProcess(_APP, hub, host_flags(label), environment) as host:
                 seconds = time.perf_counter() - started - imported
+                check_ready(host.url)
             if repetition:  # the first reads the files from the disk
                 values.setdefault(label, []).append(seconds)
     title = "start to ready, over the app's own import"
     return [Line(title, "s", values, (AtMost(0.5, "s"),), digits=2)]
+
+
+def check_ready(url: str) -> None:
+    """See that a host which says that it listens serves the app.
+
+    Raises:
+        WrongOutcomeError: It does not.
+    """
+    answer = httpx.get(f"{url}/api/openapi.json", timeout=10)
+    if answer.status_code != HTTPStatus.OK:
+        raise WrongOutcomeError(f"A host that had said it listens answered {answer.status_code}: {answer.text}")
 
 
 def _time_import(environment: dict[str, str]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ import sqlalchemy
 from dbos import DBOS, DBOSConfig, SetWorkflowID, WorkflowHandle
 
 from bench.jitter import jittered_step
-from bench.peer import FIRST_TURN_SECONDS, Recoverable
+from bench.outcomes import COMPLETED, EVENTS, Outcome, digest
+from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, Recoverable
+from bench.progress import END, event_name, short_step, steps_before
 
 _SYNCHRONOUS_NORMAL = 1
 _STARTERS = 16
+_LOOK_SECONDS = 0.02
 
 _begun: list[str | None] = []
 """The workflows that have come to their wait."""
@@ -40,42 +43,71 @@ async def noop_async(value: int) -> int:
 
 
 @DBOS.step()
+def short(run: str, step: int) -> int:
+    """Do a little I/O."""
+    return short_step(run, step)
+
+
+@DBOS.step()
 async def jittered(run: str, step: int) -> int:
     """Take a moment that differs from step to step, and log it."""
     return await jittered_step(run, step)
 
 
 @DBOS.workflow()
-def chain(size: int) -> str:
+def chain(size: int) -> int:
     """Run steps one after the other."""
-    for step in range(size):
-        noop(step)
-    return "done"
+    return digest([noop(step) for step in range(size)])
 
 
 @DBOS.workflow()
 async def fan_out(size: int) -> int:
     """Run steps side by side."""
-    return len(await asyncio.gather(*(noop_async(n) for n in range(size))))
+    return digest(await asyncio.gather(*(noop_async(n) for n in range(size))))
 
 
 @DBOS.workflow()
-async def wait_for_go(_size: int) -> str:
+async def wait_for_go(_size: int) -> Any:
     """Wait for a message, without an end."""
     _begun.append(DBOS.workflow_id)
-    await DBOS.recv_async("go", timeout_seconds=3600)
-    return "done"
+    return await DBOS.recv_async("go", timeout_seconds=3600)
 
 
 @DBOS.workflow()
-async def jittered_chain(run: str, size: int) -> str:
-    """Run steps one after the other that take their time."""
+def listening_chain(size: int) -> list[int]:
+    """Run steps one after the other, and wait for each message when it is due."""
+    run, results, events = str(DBOS.workflow_id), [], list[int]()
     for step in range(size):
-        await jittered(run, step)
-    return "done"
+        while len(events) < EVENTS and steps_before(len(events), size) <= step:
+            events.append(DBOS.recv(event_name(len(events)), timeout_seconds=RUN_SECONDS))
+        results.append(short(run, step))
+    DBOS.recv(END, timeout_seconds=RUN_SECONDS)
+    return [digest(results), *events]
 
 
-_WORKFLOWS: dict[str, Callable[[int], Any]] = {"chain": chain, "fan_out": fan_out, "wait_for_go": wait_for_go}
+@DBOS.workflow()
+def deaf_chain(size: int) -> list[int]:
+    """Run steps one after the other, and wait for the last message only."""
+    run = str(DBOS.workflow_id)
+    results = [short(run, step) for step in range(size)]
+    DBOS.recv(END, timeout_seconds=RUN_SECONDS)
+    return [digest(results)]
+
+
+@DBOS.workflow()
+async def jittered_chain(run: str, size: int) -> int:
+    """Run steps one after the other that take their time."""
+    return digest([await jittered(run, step) for step in range(size)])
+
+
+_WORKFLOWS: dict[str, Callable[[int], Any]] = {
+    "chain": chain,
+    "fan_out": fan_out,
+    "wait_for_go": wait_for_go,
+    "listening_chain": listening_chain,
+    "deaf_chain": deaf_chain,
+}
+_STATUSES = {"SUCCESS": COMPLETED}
 
 
 class DbosPeer(Recoverable):
@@ -93,49 +125,52 @@ class DbosPeer(Recoverable):
             "application_version": "1",
         }
         self._starters = ThreadPoolExecutor(_STARTERS)
+        self._handles: dict[str, WorkflowHandle[Any]] = {}
         DBOS(config=config)
         DBOS.launch()
 
-    def time_parallel(self, orchestration: str, size: int, count: int) -> float:
+    def start(self, orchestration: str, size: int, count: int) -> list[str]:
         workflow = _WORKFLOWS[orchestration]
-        started = time.perf_counter()
-        for handle in self._start(workflow, size, count):
-            handle.get_result()
-        return time.perf_counter() - started
+        if count == 1:
+            handles = [DBOS.start_workflow(workflow, size)]
+        else:
+            handles = list(self._starters.map(lambda _: DBOS.start_workflow(workflow, size), range(count)))
+        self._handles |= {handle.workflow_id: handle for handle in handles}
+        return [handle.workflow_id for handle in handles]
 
-    def time_event(self) -> float:
-        (handle,) = self._start_waiting(1)
-        sent = time.perf_counter()
-        DBOS.send(handle.workflow_id, "now", "go")
-        handle.get_result()
-        return time.perf_counter() - sent
+    def start_waiting(self, count: int) -> list[str]:
+        _begun.clear()
+        runs = self.start("wait_for_go", 0, count)
+        while len(_begun) < count:
+            time.sleep(0.005)
+        time.sleep(FIRST_TURN_SECONDS)
+        return runs
+
+    def send_event(self, run: str, name: str, payload: object) -> None:
+        DBOS.send(run, payload, name)
+
+    def wait(self, runs: Sequence[str]) -> None:
+        for run in runs:
+            handle = self._handles.pop(run, None)
+            if handle is None:
+                DBOS.retrieve_workflow(run).get_result(polling_interval_sec=_LOOK_SECONDS)
+            else:
+                handle.get_result()
+
+    def outcomes(self, runs: Sequence[str]) -> list[Outcome]:
+        found = DBOS.list_workflows(workflow_ids=list(runs), load_input=False)
+        return [
+            Outcome(one.workflow_id, _STATUSES.get(one.status, one.status), one.error or one.output) for one in found
+        ]
 
     def pause(self, count: int) -> None:
-        self._start_waiting(count)
+        super().pause(count)
+        self._handles.clear()  # so that the memory of a paused run is the engine's alone
 
     def start_jittered(self, count: int, steps: int) -> None:
         for n in range(count):
             with SetWorkflowID(f"run-{n}"):
                 DBOS.start_workflow(jittered_chain, f"run-{n}", steps)
-
-    def wait_for_jittered(self, count: int) -> int:
-        results: list[object] = [
-            DBOS.retrieve_workflow(f"run-{n}").get_result(polling_interval_sec=0.02) for n in range(count)
-        ]
-        return results.count("done")
-
-    def _start(self, workflow: Callable[[int], Any], size: int, count: int) -> list[WorkflowHandle[Any]]:
-        if count == 1:
-            return [DBOS.start_workflow(workflow, size)]
-        return list(self._starters.map(lambda _: DBOS.start_workflow(workflow, size), range(count)))
-
-    def _start_waiting(self, count: int) -> list[WorkflowHandle[Any]]:
-        _begun.clear()
-        handles = self._start(wait_for_go, 0, count)
-        while len(_begun) < count:
-            time.sleep(0.005)
-        time.sleep(FIRST_TURN_SECONDS)
-        return handles
 
 
 def open_peer(folder: Path) -> DbosPeer:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
 from durabletask import task
-from durabletask.client import OrchestrationStatus, TaskHubGrpcClient
+from durabletask.client import OrchestrationState, OrchestrationStatus, TaskHubGrpcClient
 from durabletask.testing import create_test_backend
 from durabletask.worker import TaskHubGrpcWorker
 
+from bench.outcomes import COMPLETED, EVENTS, Outcome, digest
 from bench.peer import FIRST_TURN_SECONDS, RUN_SECONDS, Peer
+from bench.progress import END, event_name, short_step, steps_before
 
 
 def noop(_context: task.ActivityContext, value: int) -> int:
@@ -22,28 +25,54 @@ def noop(_context: task.ActivityContext, value: int) -> int:
     return value
 
 
-def chain(context: task.OrchestrationContext, size: int) -> Generator[task.Task[Any], Any, str]:
+def short(context: task.ActivityContext, step: int) -> int:
+    """Do a little I/O."""
+    return short_step(context.orchestration_id, step)
+
+
+def chain(context: task.OrchestrationContext, size: int) -> Generator[task.Task[Any], Any, int]:
     """Run activities one after the other."""
+    results = []
     for step in range(size):
-        yield context.call_activity(noop, input=step)
-    return "done"
+        results.append((yield context.call_activity(noop, input=step)))
+    return digest(results)
 
 
 def fan_out(context: task.OrchestrationContext, size: int) -> Generator[task.Task[Any], Any, int]:
     """Run activities side by side."""
     results = yield task.when_all([context.call_activity(noop, input=n) for n in range(size)])
-    return len(results)
+    return digest(results)
 
 
-def wait_for_go(context: task.OrchestrationContext, _size: int) -> Generator[task.Task[Any], Any, str]:
+def wait_for_go(context: task.OrchestrationContext, _size: int) -> Generator[task.Task[Any], Any, Any]:
     """Wait for an event, without an end."""
-    yield context.wait_for_external_event("go")
-    return "done"
+    return (yield context.wait_for_external_event("go"))
+
+
+def listening_chain(context: task.OrchestrationContext, size: int) -> Generator[task.Task[Any], Any, list[int]]:
+    """Run activities one after the other, and wait for each event when it is due."""
+    results, events = [], list[int]()
+    for step in range(size):
+        while len(events) < EVENTS and steps_before(len(events), size) <= step:
+            events.append((yield context.wait_for_external_event(event_name(len(events)))))
+        results.append((yield context.call_activity(short, input=step)))
+    yield context.wait_for_external_event(END)
+    return [digest(results), *events]
+
+
+def deaf_chain(context: task.OrchestrationContext, size: int) -> Generator[task.Task[Any], Any, list[int]]:
+    """Run activities one after the other, and wait for the last event only."""
+    results = []
+    for step in range(size):
+        results.append((yield context.call_activity(short, input=step)))
+    yield context.wait_for_external_event(END)
+    return [digest(results)]
 
 
 _ORCHESTRATIONS: dict[str, Callable[[task.OrchestrationContext, int], Generator[task.Task[Any], Any, Any]]] = {
-    one.__name__: one for one in (chain, fan_out, wait_for_go)
+    one.__name__: one for one in (chain, fan_out, wait_for_go, listening_chain, deaf_chain)
 }
+_STATUSES = {OrchestrationStatus.COMPLETED: COMPLETED}
 
 
 class InMemoryPeer(Peer):
@@ -57,45 +86,45 @@ class InMemoryPeer(Peer):
         quiet.setLevel(logging.ERROR)
         self._backend = create_test_backend(port)
         self._worker = TaskHubGrpcWorker(host_address=f"localhost:{port}", logger=quiet)
-        self._worker.add_activity(noop)
+        for activity in (noop, short):
+            self._worker.add_activity(activity)
         for orchestration in _ORCHESTRATIONS.values():
             self._worker.add_orchestrator(orchestration)
         self._worker.start()  # type: ignore[no-untyped-call]  # durabletask does not annotate it
         self._client = TaskHubGrpcClient(host_address=f"localhost:{port}", logger=quiet)
 
-    def time_parallel(self, orchestration: str, size: int, count: int) -> float:
-        started = time.perf_counter()
-        ids = [self._start(orchestration, size) for _ in range(count)]
-        for instance_id in ids:
-            self._wait_for(instance_id)
-        return time.perf_counter() - started
+    def start(self, orchestration: str, size: int, count: int) -> list[str]:
+        start = self._client.schedule_new_orchestration
+        return [start(_ORCHESTRATIONS[orchestration], input=size) for _ in range(count)]
 
-    def time_event(self) -> float:
-        (instance_id,) = self._start_waiting(1)
-        sent = time.perf_counter()
-        self._client.raise_orchestration_event(instance_id, "go")
-        self._wait_for(instance_id)
-        return time.perf_counter() - sent
-
-    def pause(self, count: int) -> None:
-        self._start_waiting(count)
-
-    def _start(self, orchestration: str, size: int) -> str:
-        return self._client.schedule_new_orchestration(_ORCHESTRATIONS[orchestration], input=size)
-
-    def _start_waiting(self, count: int) -> list[str]:
-        ids = [self._start("wait_for_go", 0) for _ in range(count)]
-        for instance_id in ids:
-            self._client.wait_for_orchestration_start(instance_id, timeout=RUN_SECONDS)
+    def start_waiting(self, count: int) -> list[str]:
+        runs = self.start("wait_for_go", 0, count)
+        for run in runs:
+            self._client.wait_for_orchestration_start(run, timeout=RUN_SECONDS)
         time.sleep(FIRST_TURN_SECONDS)
-        return ids
+        return runs
 
-    def _wait_for(self, instance_id: str) -> None:
-        state = self._client.wait_for_orchestration_completion(instance_id, timeout=RUN_SECONDS)
-        if state is None or state.runtime_status is not OrchestrationStatus.COMPLETED:
-            raise RuntimeError(f"The run {instance_id} did not complete: {state}")
+    def send_event(self, run: str, name: str, payload: object) -> None:
+        self._client.raise_orchestration_event(run, name, data=payload)
+
+    def wait(self, runs: Sequence[str]) -> None:
+        for run in runs:
+            if self._client.wait_for_orchestration_completion(run, fetch_payloads=False, timeout=RUN_SECONDS) is None:
+                raise TimeoutError(f"The run {run} has not ended within {RUN_SECONDS:g} s.")
+
+    def outcomes(self, runs: Sequence[str]) -> list[Outcome]:
+        found = [self._client.get_orchestration_state(run) for run in runs]
+        return [_outcome(state) for state in found if state is not None]
 
 
 def open_peer(_folder: Path) -> InMemoryPeer:
     """Start a backend, a worker and a client."""
     return InMemoryPeer()
+
+
+def _outcome(state: OrchestrationState) -> Outcome:
+    status = _STATUSES.get(state.runtime_status, state.runtime_status.name)
+    if state.failure_details is not None:
+        return Outcome(state.instance_id, status, state.failure_details.message)
+    output = None if state.serialized_output is None else json.loads(state.serialized_output)
+    return Outcome(state.instance_id, status, output)
