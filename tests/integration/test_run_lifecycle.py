@@ -79,7 +79,7 @@ def test_an_impossible_wait_starts_nothing(http: httpx.Client, wait: str) -> Non
 def test_a_failed_run_names_the_step_and_shows_no_stack(http: httpx.Client) -> None:
     run = start(http, "fails", 1)
     assert run["runtime_status"] == "Failed"
-    reason = "Activity function 'ship' failed:  ValueError: no carrier for order 1"
+    reason = "Activity function 'ship' failed: ValueError: no carrier for order 1"
     assert run["failed_step"] == {"name": "ship", "kind": "activity", "attempts": 1, "error": reason}
     assert "Traceback" not in str(run)
     assert "function_app.py" not in str(run)
