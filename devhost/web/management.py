@@ -187,7 +187,8 @@ class ManagementApi:
     async def _rewind(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         instance = self._engine.hub.instance(values["id"])
         if instance is None:
-            return json_response(f'No orchestration with instance ID "{values["id"]}" found.', status=404)
+            # The `$` is the extension's own slip.
+            return json_response(f'No orchestration with instance ID "${values["id"]}" found.', status=404)
         if instance.status is not Status.FAILED:
             return json_response(_NOT_FAILED.format(instance.status), status=412)
         self._engine.client.rewind(instance.instance_id)

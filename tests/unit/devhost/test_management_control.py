@@ -133,7 +133,7 @@ def test_rewind_of_a_run_that_has_not_failed_is_412(
 
 def test_rewind_of_nobody_is_404_with_the_extensions_words(hub: HubOverHttp) -> None:
     response = hub.post("instances/nobody/rewind")
-    assert (response.status_code, response.json()) == (404, 'No orchestration with instance ID "nobody" found.')
+    assert (response.status_code, response.json()) == (404, 'No orchestration with instance ID "$nobody" found.')
 
 
 def test_event_needs_json_and_a_body(hub: HubOverHttp, prefix: str) -> None:
