@@ -39,7 +39,7 @@ def played() -> Iterator[dict[str, Any]]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", [name for name in RECORDED if name not in NOT_REPLAYED])
 def test_a_case_is_answered_as_on_azure_but_where_it_is_named(played: dict[str, Any], name: str) -> None:
-    want = as_newest({name: RECORDED[name]})[name]
+    want: Any = as_newest({name: RECORDED[name]})[name]
     pairs = [(one, other) for one, other in zip(want, played[name], strict=True) if other is not None]
     sentences = {
         place: list(differences(one, other))

@@ -159,9 +159,7 @@ _SHOWN = ("EventType", "FunctionName", "Reason", "Result", "OrchestrationStatus"
 _WITH_NAME = ("TaskScheduled", "EventRaised")
 
 
-def replay(
-    play: Play, name: str, recorded: Sequence[Mapping[str, Any]], may_differ: Collection[int] = ()
-) -> list[Json]:
+def replay(play: Play, name: str, recorded: Sequence[Mapping[str, Any]], may_differ: Collection[int] = ()) -> list[Any]:
     """Play one case and return an exchange for each recorded one; None for what cannot be taken again.
 
     One that may differ is given a moment to become what it is, the others time to become what was recorded.
@@ -174,7 +172,7 @@ def replay(
     return answers
 
 
-def _repeat(play: Play, entry: Mapping[str, Any], seconds: float) -> Json:
+def _repeat(play: Play, entry: Mapping[str, Any], seconds: float) -> Any:
     """Take an exchange, again and again until it is the recorded one, and return the last."""
     end = time.monotonic() + seconds
     while True:
