@@ -62,7 +62,7 @@ class BenchEngine:
         warnings.filterwarnings("ignore", "Potential duplicate Task completion")
         if fast_timestamps:
             faster.install()
-        worker = Worker(live_orchestrators=not replay)
+        worker = Worker()
         functions, refused = worker.index(app_root)
         if refused:
             raise RuntimeError(f"devhost refuses functions of {app_root}: {refused}")
@@ -86,11 +86,11 @@ class BenchEngine:
 
     async def send_event(self, instance_id: str, name: str, payload: object) -> None:
         """Send an external event."""
-        self._engine.client.raise_event(instance_id, name, json.dumps(payload))
+        await self._engine.client.raise_event(instance_id, name, json.dumps(payload))
 
     async def has_ended(self, instance_id: str, seconds: float) -> bool:
         """Wait until an instance has ended, in whatever way; False when it has not within this time."""
-        return await self._engine.dispatcher.instance_ended(instance_id, seconds)
+        return await self._engine.client.wait(instance_id, seconds)
 
     def outcome(self, instance_id: str) -> Outcome | None:
         """Return how an instance stands in the task hub, or None when there is none."""
@@ -111,7 +111,7 @@ class BenchEngine:
     async def operate(self, entity: EntityId, request: Request) -> None:
         """Signal an entity and return once its new state is durable."""
         done = self._hub.watch(str(entity))
-        self._engine.client.signal_entity(entity, request.operation, request.input)
+        await self._engine.client.signal_entity(entity, request.operation, request.input)
         await done
 
     def state(self, entity: EntityId) -> str | None:

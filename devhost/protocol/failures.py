@@ -1,6 +1,7 @@
 """The sentences in which the Functions host and the Durable Task extension report failures.
 
-Recorded from Microsoft.Azure.WebJobs.Extensions.DurableTask 3.14.1, blanks included.
+Recorded from Microsoft.Azure.WebJobs.Extensions.DurableTask 3.14.1, blanks included; where 3.19.0 says it otherwise, as
+that says it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ def orchestrator_details(error: str) -> str:
 
 def activity_failed(name: str, error: str) -> str:
     """Say that an activity failed; `error` is `Type: message`."""
-    return f"Activity function '{name}' failed:  {error}"
+    return f"Activity function '{name}' failed: {error}"
 
 
 def activity_timed_out(name: str, error: str) -> str:
-    """Say that an activity did not end in time; unlike other failures, with one blank."""
+    """Say that an activity did not end in time."""
     return f"Activity function '{name}' failed: {error}"
 
 

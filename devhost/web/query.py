@@ -20,8 +20,21 @@ CONTINUATION = "x-ms-continuation-token"
 
 _DEFAULT_PAGE = 100
 _LONGEST_PAGE = 10_000
+_NUMBERS = {
+    Status.RUNNING: "0",
+    Status.COMPLETED: "1",
+    Status.FAILED: "3",
+    Status.CANCELED: "4",
+    Status.TERMINATED: "5",
+    Status.PENDING: "6",
+    Status.SUSPENDED: "7",
+}
 # A status of Azure's that no instance keeps here: a continued run is Running again in the same transaction.
-_NEVER_SEEN = "continuedasnew"
+_NEVER_SEEN = {"continuedasnew", "2"}
+
+
+class UnknownTokenError(Exception):
+    """A continuation token was not given out here."""
 
 
 def flag(request: web.Request, name: str, *, default: bool = False) -> bool:
@@ -47,10 +60,15 @@ def time(request: web.Request, name: str) -> datetime | None:
 
 
 def statuses(request: web.Request) -> frozenset[Status] | None:
-    """Return the statuses that `runtimeStatus` lists, in any case; None when it lists none that there is."""
-    wanted = {name.strip().lower() for name in request.query.get("runtimeStatus", "").split(",")}
-    found = frozenset(status for status in Status if status.value.lower() in wanted)
-    return found if found or _NEVER_SEEN in wanted else None
+    """Return the statuses that all `runtimeStatus` list, in any case or by their numbers; None when they list none."""
+    wanted = {name.strip().lower() for name in ",".join(request.query.getall("runtimeStatus", [])).split(",")}
+    found = frozenset(status for status in Status if wanted & {status.value.lower(), _NUMBERS[status]})
+    return found if found or wanted & _NEVER_SEEN else None
+
+
+def prefix(request: web.Request) -> str:
+    """Return what ids begin with; several `instanceIdPrefix` are one text with commas, as ASP.NET reads them."""
+    return ",".join(request.query.getall("instanceIdPrefix", []))
 
 
 def limit(request: web.Request) -> int:
@@ -60,12 +78,20 @@ def limit(request: web.Request) -> int:
 
 
 def after(request: web.Request) -> tuple[datetime, str] | None:
-    """Return where the last page ended, from the continuation header; None for the first page."""
-    try:
-        moment, last_id = json.loads(base64.urlsafe_b64decode(request.headers.get(CONTINUATION, "")))
-        return from_micros(int(moment)), str(last_id)
-    except (ValueError, TypeError, OverflowError):
+    """Return where the last page ended, from the continuation header; None for the first page.
+
+    Raises:
+        UnknownTokenError: It holds no token of this API. Azure answers an empty page, which looks like the last one.
+    """
+    text = request.headers.get(CONTINUATION)
+    if not text:
         return None
+    try:
+        moment, last_id = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        last_id.encode()
+        return from_micros(moment), last_id
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as ex:
+        raise UnknownTokenError(f"The {CONTINUATION} header is not one that a list was answered with.") from ex
 
 
 def token(moment: datetime, last_id: str) -> str:

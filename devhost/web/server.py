@@ -8,14 +8,11 @@ import socket
 from aiohttp import web
 
 from devhost.protocol.client_binding import RPC_PATH, WEBHOOK_PATH
+from devhost.web.callers import Callers
 from devhost.web.http_functions import HttpFunctions
+from devhost.web.limits import Limits
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import MCP_PATH, McpApi
-
-MAX_BODY_BYTES = 100 * 1024 * 1024
-"""Larger request bodies are refused with 413; Azure's limit is of this order."""
-
-_GRACE_SECONDS = 2.0
 
 
 class PortInUseError(Exception):
@@ -55,13 +52,13 @@ class Server:
         self._functions = functions
         self._management = management
         self._mcp = mcp
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
-        # A line break in a path, as %0A, is no reason for aiohttp to answer by itself.
-        app.router.add_route("*", "/{path:(?s:.*)}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_GRACE_SECONDS)
+        self._callers = Callers("127.0.0.1")
+        self._limits = Limits()
+        self._runner = self._limits.runner(self._handle)
 
     async def start(self, listener: socket.socket) -> None:
         """Serve what connects to the socket; the socket is closed with the server."""
+        self._callers = Callers(listener.getsockname()[0])
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
 
@@ -70,6 +67,10 @@ class Server:
         await self._runner.cleanup()
 
     async def _handle(self, request: web.Request) -> web.Response:
+        refused = self._limits.refusal(request) or self._callers.refusal(request)
+        refused = refused or await self._limits.receive(request)
+        if refused is not None:
+            return refused
         path = request.rel_url.raw_path
         for root in (WEBHOOK_PATH, RPC_PATH):
             if path.lower() == root or path.lower().startswith(f"{root}/"):

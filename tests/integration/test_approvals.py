@@ -67,7 +67,6 @@ def test_what_waits_is_listed_across_runs_page_by_page(start_host: Any, api_of: 
         ({"limit": "201"}, "limit"),
         ({"limit": "ten"}, "limit"),
         ({"page_token": "%%"}, "page_token"),
-        ({"page_token": ""}, "page_token"),
         ({"page_token": "DQo="}, "page_token"),
     ],
 )

@@ -148,7 +148,7 @@ def test_timeline_tells_attempts_durations_and_failures(inspect: Inspect) -> Non
     assert text.startswith("tried  program  Completed\n")
     assert re.search(
         r"\d \d\d:\d\d:\d\d\.\d{3} +\d\d:\d\d:\d\d\.\d{3} +[\d.]+ m?s +activity fail +"
-        r"failed: Activity function 'fail' failed:  ValueError: no \(attempt 3 of 3\)\n",
+        r"failed: Activity function 'fail' failed: ValueError: no \(attempt 3 of 3\)\n",
         text,
     )
     assert re.search(r"entity @counter@trieda add +answered\n", text)

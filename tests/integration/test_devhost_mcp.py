@@ -189,6 +189,10 @@ def test_notifications_and_answers_are_accepted_without_a_body(http: httpx.Clien
         ('{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
         ('{"jsonrpc": "2.0", "id": 1}', -32600),
         ('{"jsonrpc": "2.0", "id": 1, "method": 3}', -32600),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"n": NaN}}', -32700),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"n": "\\ud83d"}}', -32700),
+        ('{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": ' + "[" * 990 + "]" * 990 + "}", -32700),
+        ("[" * 20_000 + "]" * 20_000, -32700),
     ],
 )
 def test_what_is_no_message_is_refused(http: httpx.Client, body: str, code: int) -> None:

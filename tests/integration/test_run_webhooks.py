@@ -54,7 +54,7 @@ def test_a_completed_and_a_failed_run_are_told_once(start_host: Any) -> None:
         assert (first["event"], first["instance_id"]) == ("run.completed", completed["instance_id"])
         assert (first["status"], first["output"], first["error"]) == ("Completed", {"number": 0}, None)
         assert (second["event"], second["orchestration"]) == ("run.failed", "delivery")
-        assert second["error"] == "Activity function 'ship' failed:  ValueError: no carrier for order 0"
+        assert second["error"] == "Activity function 'ship' failed: ValueError: no carrier for order 0"
         assert [call.headers["webhook-id"] for call in receiver.calls] == [first["delivery_id"], second["delivery_id"]]
         # The run is what it would have been, and shows its input without what the template has added.
         assert (completed["runtime_status"], completed["output"]) == ("Completed", {"number": 0})

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -26,12 +27,15 @@ class HostProcess:
     `environment` says otherwise.
     """
 
-    def __init__(self, folder: Path, app_root: Path = REPOSITORY, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, app_root: Path = REPOSITORY, flags: Sequence[str] = (), **environment: str
+    ) -> None:
         self.outbox = folder / "outbox"
         self.published = folder / "published"
         self.database = folder / "state.db"
         self.log = folder / "devhost.log"
         self._app_root = app_root
+        self._flags = flags
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(_OF_THE_MACHINE)},
             # Empty is not set, and still wins over the local.settings.json of whoever runs the tests.
@@ -66,7 +70,7 @@ class HostProcess:
             AssertionError: It ended, or did not listen in time and was killed; the message holds its output.
         """
         command = [sys.executable, "-m", "devhost", "start", "--app-root", str(self._app_root)]
-        command += ["--verify", "--port", str(self._port), "--db", str(self.database)]
+        command += [*self._flags, "--verify", "--port", str(self._port), "--db", str(self.database)]
         self.log.parent.mkdir(parents=True, exist_ok=True)
         seen = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:

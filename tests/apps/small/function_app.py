@@ -49,6 +49,21 @@ def broken(req: func.HttpRequest) -> str:
     raise ValueError("a secret of the app")
 
 
+@app.route(route="length", methods=["POST"])
+def length(req: func.HttpRequest) -> str:
+    return str(len(req.get_body()))
+
+
+@app.route(route="answers-none")
+def answers_none(req: func.HttpRequest) -> func.HttpResponse:
+    return None
+
+
+@app.route(route="answers-dict")
+def answers_dict(req: func.HttpRequest):
+    return {"a": 1}
+
+
 @app.route(route="exits")
 def exits(req: func.HttpRequest) -> str:
     sys.exit("the function has had enough")
@@ -87,6 +102,21 @@ def need_file(path: str) -> str:
 @app.orchestration_trigger(context_name="context")
 def echo(context: df.DurableOrchestrationContext):
     return context.get_input()
+
+
+@app.orchestration_trigger(context_name="context")
+def nest(context: df.DurableOrchestrationContext):
+    """Return as many lists, each in another."""
+    value: list = []
+    for _ in range(context.get_input() - 1):
+        value = [value]
+    return value
+
+
+@app.orchestration_trigger(context_name="context")
+def not_finite(context: df.DurableOrchestrationContext):
+    context.set_custom_status({"at": float("nan")})
+    return [float("nan"), float("inf"), float("-inf")]
 
 
 @app.orchestration_trigger(context_name="context")

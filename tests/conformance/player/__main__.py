@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .compare import Comparison, compare
 from .devhost_process import NoHostError, devhost_process
+from .newest import as_newest
 from .play import Json
 from .programs import generate, play_programs, without_attempts
 from .recorded_cases import play_cases
@@ -31,9 +32,9 @@ def main(arguments: list[str]) -> int:
 def _play(options: argparse.Namespace) -> int:
     try:
         with nullcontext(options.base) if options.base else devhost_process(options.flags) as base:
-            cases = play_cases(base, workers=options.workers)
-            want = _read(RECORDINGS / "programs.json")
-            programs = play_programs(base, sorted(map(int, want)), options.workers)
+            cases = as_newest(play_cases(base, workers=options.workers))
+            want = as_newest(_read(RECORDINGS / "programs.json"))
+            programs = as_newest(play_programs(base, sorted(map(int, want)), options.workers))
     except NoHostError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -42,7 +43,7 @@ def _play(options: argparse.Namespace) -> int:
         return 1
     differs = _read(RECORDINGS / "differs.json")
     statuses = (
-        _report_cases(compare(_read(RECORDINGS / "recorded.json"), cases, differs), places=12),
+        _report_cases(compare(_newest_cases(RECORDINGS / "recorded.json"), cases, differs), places=12),
         _report_programs(compare(want, programs)),
     )
     return max(statuses)
@@ -52,7 +53,7 @@ def _cases(options: argparse.Namespace) -> int:
     got = play_cases(options.base, options.only, options.workers)
     if options.record:
         return _record(got, options.record)
-    result = compare(_read(options.compare), got, _read(options.differs))
+    result = compare(_newest_cases(options.compare), as_newest(got), _read(options.differs))
     return _report_cases(result, places=0 if options.quiet else 12)
 
 
@@ -70,7 +71,7 @@ def _programs(options: argparse.Namespace) -> int:
         return _record(got, options.record)
     if options.patience:
         want, got = without_attempts(want), without_attempts(got)
-    return _report_programs(compare(want, got))
+    return _report_programs(compare(as_newest(want), as_newest(got)))
 
 
 def _report_programs(result: Comparison) -> int:
@@ -91,6 +92,12 @@ def _report(result: Comparison, summary: str, places: int) -> int:
 def _read(path: Path) -> Mapping[str, Json]:
     recording: Mapping[str, Json] = json.loads(path.read_text(encoding="utf-8"))
     return recording
+
+
+def _newest_cases(path: Path) -> Mapping[str, Json]:
+    """Read recorded cases, those of 3.14.1 as 3.19.0 answers them."""
+    is_ours = path == RECORDINGS / "recorded.json"
+    return as_newest(_read(path), _read(RECORDINGS / "newer.json") if is_ours else None)
 
 
 def _record(answers: Mapping[str, Json], path: Path) -> int:

@@ -164,7 +164,7 @@ class OneRun:
         """Finish an activity."""
         self._finish_activity(task_id, history.task_completed(self.clock.now(), task_id, json.dumps(result)))
 
-    def fail(self, task_id: int, reason: str = "Activity function 'hello' failed:  ValueError: no") -> None:
+    def fail(self, task_id: int, reason: str = "Activity function 'hello' failed: ValueError: no") -> None:
         """Let an activity fail."""
         self._finish_activity(task_id, history.task_failed(self.clock.now(), task_id, reason, "details"))
 

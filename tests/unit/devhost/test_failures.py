@@ -6,7 +6,7 @@ from devhost.protocol import failures
 
 
 def test_failed_activity_and_orchestrator_are_named() -> None:
-    assert failures.activity_failed("fail", "ValueError: no") == "Activity function 'fail' failed:  ValueError: no"
+    assert failures.activity_failed("fail", "ValueError: no") == "Activity function 'fail' failed: ValueError: no"
     assert failures.orchestrator_failed("main", "no") == "Orchestrator function 'main' failed: no"
 
 

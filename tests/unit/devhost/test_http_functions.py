@@ -1,6 +1,7 @@
 """HTTP functions get requests as the Functions host gives them, and their answers arrive whole."""
 
 import base64
+import gzip
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from devhost.web.server import MAX_BODY_BYTES
+from devhost.web.limits import MAX_BODY_BYTES
 
 
 def seen(response: httpx.Response) -> dict[str, Any]:
@@ -55,8 +56,8 @@ def test_no_function_is_404_with_an_empty_body(http: httpx.Client, path: str) ->
 
 
 def test_url_is_the_one_the_caller_used(http: httpx.Client) -> None:
-    response = http.get("/api/mirror/x?a=%20b", headers={"Host": "runs.example.com:8080"})
-    assert seen(response)["url"] == "http://runs.example.com:8080/api/mirror/x?a=%20b"
+    response = http.get("/api/mirror/x?a=%20b", headers={"Host": "localhost:8080"})
+    assert seen(response)["url"] == "http://localhost:8080/api/mirror/x?a=%20b"
 
 
 def test_repeated_headers_and_query_keys_are_joined(http: httpx.Client) -> None:
@@ -66,8 +67,21 @@ def test_repeated_headers_and_query_keys_are_joined(http: httpx.Client) -> None:
     assert (headers["x-own"], headers["x-other"]) == ("1,2", "3")
 
 
+def test_query_keys_differ_by_more_than_case(http: httpx.Client) -> None:
+    assert seen(http.get("/api/mirror?a=1&A=2"))["params"] == {"A": "1,2"}
+
+
+def test_a_query_parameter_without_a_value_does_not_reach_the_function_but_such_a_header_does(
+    http: httpx.Client,
+) -> None:
+    request = seen(http.get("/api/mirror?a=&b&c=1&c=&d=&d=", headers=[("X-A", ""), ("X-B", "1"), ("X-B", "")]))
+    assert request["params"] == {"c": "1"}
+    headers = {name.lower(): value for name, value in request["headers"].items()}
+    assert (headers["x-a"], headers["x-b"]) == ("", "1")
+
+
 def test_query_is_decoded(http: httpx.Client) -> None:
-    assert seen(http.get("/api/mirror?a=%2B+%C5%BE%26&empty=&flag"))["params"] == {"a": "+ ž&", "empty": "", "flag": ""}
+    assert seen(http.get("/api/mirror?a=%2B+%C5%BE%26"))["params"] == {"a": "+ ž&"}
 
 
 def test_route_values_are_decoded_and_missing_ones_absent(http: httpx.Client) -> None:
@@ -89,15 +103,23 @@ def test_body_in_chunks_arrives_whole(http: httpx.Client) -> None:
     assert http.post("/api/bytes", content=chunks()).content == b"one two three"
 
 
-@pytest.mark.parametrize("path", ["/api/bytes", "/runtime/webhooks/durabletask/orchestrators/echo"])
-def test_body_over_the_limit_is_413(http: httpx.Client, path: str) -> None:
+def test_a_body_of_100_mib_is_taken_and_a_byte_more_is_500(http: httpx.Client) -> None:
     megabyte = bytes(1024 * 1024)
 
-    def too_much() -> Iterator[bytes]:
-        for _ in range(MAX_BODY_BYTES // len(megabyte) + 1):
+    def body(*more: bytes) -> Iterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // len(megabyte)):
             yield megabyte
+        yield from more
 
-    assert http.post(path, content=too_much()).status_code == 413
+    assert http.post("/api/length", content=body()).text == str(100 * 1024 * 1024)
+    for path in ("/api/length", "/runtime/webhooks/durabletask/orchestrators/echo"):
+        response = http.post(path, content=body(b"x"))
+        assert (response.status_code, response.content) == (500, b"")
+
+
+def test_a_body_in_gzip_arrives_as_it_was_sent(http: httpx.Client) -> None:
+    body = gzip.compress(b"hello")
+    assert http.post("/api/bytes", content=body, headers={"Content-Encoding": "gzip"}).content == body
 
 
 def test_several_cookies_arrive_as_several_headers(http: httpx.Client) -> None:
@@ -106,9 +128,12 @@ def test_several_cookies_arrive_as_several_headers(http: httpx.Client) -> None:
     assert (second["size"].value, second["size"]["max-age"]) == ("big", "60")
 
 
-def test_failing_function_is_500_and_does_not_tell_why(http: httpx.Client) -> None:
-    response = http.get("/api/broken")
+@pytest.mark.parametrize("path", ["/api/broken", "/api/answers-none", "/api/answers-dict"])
+def test_failing_function_is_500_and_does_not_tell_why(http: httpx.Client, path: str) -> None:
+    response = http.get(path)
     assert (response.status_code, response.content) == (500, b"")
+    assert response.headers["Content-Length"] == "0"
+    assert "Content-Type" not in response.headers
 
 
 def test_function_that_exits_is_500_and_the_host_goes_on(http: httpx.Client) -> None:

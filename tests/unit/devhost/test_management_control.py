@@ -13,13 +13,13 @@ from tests.support.hub_over_http import ROOT, HubOverHttp
 # Other calls
 
 
-@pytest.mark.parametrize("operation", ["terminate", "suspend", "resume", "rewind", "raiseEvent/go"])
+@pytest.mark.parametrize("operation", ["terminate", "suspend", "resume", "raiseEvent/go"])
 def test_unknown_run_is_404_for_everything(hub: HubOverHttp, operation: str) -> None:
     response = hub.post(f"instances/nobody/{operation}", json=1)
     assert (response.status_code, response.content) == (404, b"")
 
 
-@pytest.mark.parametrize("operation", ["terminate", "suspend", "resume", "rewind", "raiseEvent/go"])
+@pytest.mark.parametrize("operation", ["terminate", "suspend", "resume", "raiseEvent/go"])
 def test_completed_run_is_410_for_everything(hub: HubOverHttp, prefix: str, operation: str) -> None:
     hub.run("echo", f"{prefix}a")
     assert hub.post(f"instances/{prefix}a/{operation}", json=1).status_code == 410
@@ -108,10 +108,32 @@ def test_rewind_goes_on_from_what_failed_and_repeats_nothing_else(
     assert (tmp_path / "needed.attempts").read_text(encoding="ascii") == "xx"
 
 
-def test_rewind_of_a_live_run_is_refused(hub: HubOverHttp, prefix: str) -> None:
-    hub.start("wait_for_go", f"{prefix}a")
-    hub.until(f"{prefix}a", "Running")
-    assert hub.post(f"instances/{prefix}a/rewind").status_code == 500
+@pytest.mark.parametrize(
+    ("name", "operation", "status"),
+    [
+        ("wait_for_go", "", "Running"),
+        ("wait_for_go", "suspend", "Suspended"),
+        ("wait_for_go", "terminate", "Terminated"),
+        ("echo", "", "Completed"),
+    ],
+)
+def test_rewind_of_a_run_that_has_not_failed_is_412(
+    hub: HubOverHttp, prefix: str, name: str, operation: str, status: str
+) -> None:
+    hub.start(name, f"{prefix}a")
+    if operation:
+        hub.post(f"instances/{prefix}a/{operation}")
+    hub.until(f"{prefix}a", status)
+    response = hub.post(f"instances/{prefix}a/rewind")
+    assert (response.status_code, response.json()) == (
+        412,
+        f'This orchestration has status {status}, but only orchestrations in the "Failed" state can be rewound.',
+    )
+
+
+def test_rewind_of_nobody_is_404_with_the_extensions_words(hub: HubOverHttp) -> None:
+    response = hub.post("instances/nobody/rewind")
+    assert (response.status_code, response.json()) == (404, 'No orchestration with instance ID "$nobody" found.')
 
 
 def test_event_needs_json_and_a_body(hub: HubOverHttp, prefix: str) -> None:
@@ -156,7 +178,7 @@ def test_entities_are_listed_by_name_with_their_state_if_asked_for(hub: HubOverH
     for fetch_state in (True, False):
         rows = hub.get("entities/shelf", params={"fetchState": str(fetch_state)}).json()
         (row,) = [one for one in rows if one["entityId"] == {"name": "shelf", "key": f"{prefix}a"}]
-        assert row.get("state") == (["first", "second"] if fetch_state else None)
+        assert row["state"] == (["first", "second"] if fetch_state else None)
     assert hub.get("entities/nosuch").json() == []
 
 
@@ -170,6 +192,20 @@ def test_unknown_entity_is_400_with_the_known_ones(hub: HubOverHttp) -> None:
     assert response.status_code == 400
     assert "'nosuch' doesn't exist, is disabled, or is not an entity function" in response.json()["Message"]
     assert "'Shelf'" in response.json()["Message"]
+
+
+def test_an_entity_without_a_key_has_an_empty_one(hub: HubOverHttp) -> None:
+    assert hub.delete("entities/Shelf").status_code == 202
+    for path in ("entities/Shelf?op=put", "entities/Shelf/?op=put", "entities/Shelf/$?op=put"):
+        assert hub.post(path, json='"book"').status_code == 202
+    assert state_of(hub, "$", ["book"] * 3).status_code == 200
+    hub.delete("entities/Shelf")
+
+
+@pytest.mark.parametrize("key", ["a%23b", "a%3Fb", "a%5Cb", "a%09b", "a%2523b", "a%00b"])
+def test_a_key_that_azure_refuses_is_400(hub: HubOverHttp, key: str) -> None:
+    assert hub.post(f"entities/Shelf/{key}?op=put", json='"book"').status_code == 400
+    assert hub.delete(f"entities/Shelf/{key}").status_code == 400
 
 
 def test_entity_signal_with_bad_json_is_400(hub: HubOverHttp) -> None:

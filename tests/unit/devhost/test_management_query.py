@@ -130,14 +130,30 @@ def test_page_that_holds_all_has_no_token(hub: HubOverHttp, prefix: str, five: l
             base64.urlsafe_b64encode(json.dumps(value).encode()).decode()
             for value in (5, None, [], [1], ["soon", "a"], [None, None], {"a": 1, "b": 2}, [1e300, "a"])
         ),
-        base64.urlsafe_b64encode(b'[1e400, "a"]').decode(),
+        *(
+            base64.urlsafe_b64encode(text).decode()
+            for text in (b'[1e400, "a"]', b'[1, "\\ud83d"]', b"[" * 5000 + b"]" * 5000, b'[NaN, "a"]')
+        ),
     ],
 )
-def test_token_that_cannot_be_read_is_the_first_page(
-    hub: HubOverHttp, prefix: str, five: list[str], token: str
+@pytest.mark.parametrize("path", ["instances", "entities"])
+def test_token_that_was_not_given_out_is_400(hub: HubOverHttp, path: str, token: str) -> None:
+    response = hub.get(path, headers={TOKEN: token})
+    assert response.status_code == 400
+    assert "x-ms-continuation-token" in response.json()["Message"]
+
+
+def test_statuses_of_several_parameters_add_up_and_numbers_are_read(
+    hub: HubOverHttp, prefix: str, five: list[str]
 ) -> None:
-    response = hub.get("instances", params={"instanceIdPrefix": prefix}, headers={TOKEN: token})
-    assert [one["instanceId"] for one in response.json()] == five
+    def found(query: str) -> list[str]:
+        return [one["instanceId"] for one in hub.get(f"instances?instanceIdPrefix={prefix}&{query}").json()]
+
+    assert found("runtimeStatus=Completed&runtimeStatus=Running") == [*five[:3], five[4]]
+    assert found("runtimeStatus=0") == [five[4]]
+    assert found("runtimeStatus=1&runtimeStatus=3,7") == five[:4]
+    assert found("runtimeStatus=2") == []
+    assert found("instanceIdPrefix=zzz") == []
 
 
 # Purge
@@ -151,9 +167,15 @@ def test_purge_of_one_takes_it_and_says_how_many(hub: HubOverHttp, prefix: str) 
     assert hub.delete(f"instances/{prefix}a").status_code == 404
 
 
-def test_purge_of_a_live_run_is_404_and_leaves_it(hub: HubOverHttp, prefix: str) -> None:
+def test_purge_of_a_live_run_is_412_and_leaves_it(hub: HubOverHttp, prefix: str) -> None:
     hub.start("wait_for_go", f"{prefix}a")
-    assert hub.delete(f"instances/{prefix}a").status_code == 404
+    hub.until(f"{prefix}a", "Running")
+    response = hub.delete(f"instances/{prefix}a")
+    assert (response.status_code, response.json()) == (
+        412,
+        "Only orchestrations in a terminal state can be purged, but the orchestration with instance ID "
+        f"{prefix}a has status Running",
+    )
     assert hub.get(f"instances/{prefix}a").status_code == 202
 
 

@@ -1,6 +1,7 @@
 """Starting instances through the management API, and waiting for them."""
 
 import json
+import re
 
 import pytest
 
@@ -43,16 +44,31 @@ def test_start_of_an_id_that_has_ended_replaces_the_run_and_its_history(hub: Hub
     assert [event["EventType"] for event in history] == ["ExecutionStarted", "ExecutionCompleted"]
 
 
-@pytest.mark.parametrize("instance_id", ["@x@y", "a%23b", "a%3Fb", "a%5Cb", "a%00b", "a%7Fb", "x" * 257])
+@pytest.mark.parametrize(
+    "instance_id", ["@x@y", "a%23b", "a%3Fb", "a%5Cb", "a%01b", "a%7Fb", "x" * 257, "%20", "%2520"]
+)
 def test_ids_that_storage_would_refuse_are_400_and_name_the_id(hub: HubOverHttp, instance_id: str) -> None:
     response = hub.start("echo", instance_id)
     assert response.status_code == 400
     assert "is not allowed" in response.json()["Message"]
 
 
-@pytest.mark.parametrize("instance_id", ["a b", "ž", "a:b", "a@b", "a+b", "a%25b", "x" * 256])
+@pytest.mark.parametrize("instance_id", ["a b", "ž", "a:b", "a@b", "a%25b", "x" * 256])
 def test_ids_with_other_characters_are_kept(hub: HubOverHttp, instance_id: str) -> None:
     assert hub.run("echo", instance_id)["instanceId"] == instance_id.replace("%25", "%")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"), [("p+q", "p q"), ("p%252Bq", "p+q"), ("p%2541q", "pAq"), ("p%2F", "p"), ("p%2F%2F", "p")]
+)
+def test_a_path_is_decoded_twice_and_as_a_form(hub: HubOverHttp, prefix: str, sent: str, kept: str) -> None:
+    assert hub.run("echo", f"{prefix}{sent}")["instanceId"] == f"{prefix}{kept}"
+
+
+@pytest.mark.parametrize("path", ["instances/a%2Fb", "instances/a%252Fb", "entities/Shelf/a%2Fb"])
+def test_an_encoded_slash_is_a_slash(hub: HubOverHttp, path: str) -> None:
+    response = hub.get(path)
+    assert (response.status_code, response.content) == (404, b"")
 
 
 def test_start_with_bad_json_is_400_and_starts_nothing(hub: HubOverHttp, prefix: str) -> None:
@@ -124,13 +140,70 @@ def test_a_timeout_that_is_not_a_number_is_ignored(hub: HubOverHttp) -> None:
 # Half a character: JSON may hold one half of a surrogate pair, as when a text was cut inside an emoji
 
 
-def test_half_a_character_passes_through_input_output_events_and_errors(hub: HubOverHttp, prefix: str) -> None:
+def test_half_a_character_that_the_sdk_sends_passes_through(hub: HubOverHttp, prefix: str) -> None:
     half = "cut \ud83d"
     assert hub.run("echo", f"{prefix}a", half)["output"] == half
     hub.start("wait_for_go", f"{prefix}b")
-    body = json.dumps({"text": half})
-    sent = hub.post(f"instances/{prefix}b/raiseEvent/go", content=body, headers={"Content-Type": "application/json"})
-    assert sent.status_code == 202
-    assert hub.until(f"{prefix}b", "Completed")["output"] == {"text": half}
+    assert hub.raise_event(f"{prefix}b", "go", json.dumps({"text": half})).status_code == 202
+    assert json.loads(hub.until(f"{prefix}b", "Completed")["output"]) == {"text": half}
     assert half in hub.run("fail_with", f"{prefix}c", half)["output"]
     assert hub.run("put_book", f"{prefix}d", "k")["output"] == ["first", "second"]
+
+
+# What could not be written again
+
+UNWRITABLE = {
+    "deep": "[" * 65 + "]" * 65,
+    "deep objects": '{"a":' * 65 + "1" + "}" * 65,
+    "very deep": "[" * 20_000 + "]" * 20_000,
+    "NaN": '{"n": NaN}',
+    "infinite": "-Infinity",
+    "too large a number": "[1e400]",
+    "half a character": '"\\ud83d"',
+    "half a name": '{"\\udc00": 1}',
+}
+
+
+@pytest.mark.parametrize("body", UNWRITABLE.values(), ids=UNWRITABLE)
+@pytest.mark.parametrize(
+    "path", ["orchestrators/echo/{}a", "instances/{}live/raiseEvent/go", "entities/Shelf/{}a?op=put"]
+)
+def test_what_could_not_be_written_again_is_400(hub: HubOverHttp, prefix: str, path: str, body: str) -> None:
+    hub.start("wait_for_go", f"{prefix}live")
+    response = hub.post(path.format(prefix), content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400
+    assert re.match("Invalid JSON content|Could not parse JSON content: ", response.json()["Message"])
+    assert hub.ids(instanceIdPrefix=prefix) == [f"{prefix}live"]
+    assert hub.get(f"entities/Shelf/{prefix}a").status_code == 404
+
+
+def test_a_depth_of_64_is_kept(hub: HubOverHttp, prefix: str) -> None:
+    body = '{"a":' * 64 + "1" + "}" * 64
+    assert hub.post(f"orchestrators/echo/{prefix}a?timeout=20&pollingInterval=1", content=body).status_code == 200
+    assert hub.status(f"{prefix}a")["input"] == json.loads(body)
+
+
+def test_what_an_app_nests_too_deep_is_shown_as_text(hub: HubOverHttp, prefix: str) -> None:
+    text = "[" * 300 + "]" * 300
+    hub.run("nest", f"{prefix}a", 300)
+    assert hub.get("instances", params={"instanceIdPrefix": prefix}).json()[0]["output"] == text
+    events = hub.status(f"{prefix}a", "?showHistory=true&showHistoryOutput=true")["historyEvents"]
+    assert events[-1]["Result"] == text
+
+
+@pytest.mark.parametrize("depth", [900, 960, 985, 990, 1000, 5000])
+def test_no_depth_of_an_app_spoils_a_list(hub: HubOverHttp, prefix: str, depth: int) -> None:
+    hub.run("nest", f"{prefix}a", depth)
+    (run,) = hub.get("instances", params={"instanceIdPrefix": prefix}).json()
+    assert isinstance(run["output"], str)
+    status = hub.status(f"{prefix}a", "?showHistory=true&showHistoryOutput=true")
+    assert status["output"] == run["output"]
+    assert len(status["historyEvents"]) == 2
+
+
+def test_numbers_of_an_app_that_json_has_not_are_shown_by_name(hub: HubOverHttp, prefix: str) -> None:
+    hub.run("not_finite", f"{prefix}a")
+    response = hub.get("instances", params={"instanceIdPrefix": prefix})
+    assert "NaN," not in response.text
+    (run,) = response.json()
+    assert (run["output"], run["customStatus"]) == (["NaN", "Infinity", "-Infinity"], {"at": "NaN"})

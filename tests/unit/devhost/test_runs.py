@@ -34,7 +34,7 @@ def test_retries_that_are_spent_fail_the_run_after_exactly_so_many_attempts(
     paths = [tmp_path / name for name in "abc"]
     status = hub.run("read_files_with_retries", f"{prefix}a", [str(path) for path in paths])
     assert status["runtimeStatus"] == "Failed"
-    assert "Activity function 'need_file' failed:  FileNotFoundError" in status["output"]
+    assert "Activity function 'need_file' failed: FileNotFoundError" in status["output"]
     assert [attempts(path) for path in paths] == [3, 3, 3]
 
 

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from hosting.runs.history import Step, find_failed_step, read_steps
@@ -75,8 +76,9 @@ def test_an_activity_and_a_child_tell_when_and_how_long() -> None:
     assert steps[0].output == {"of": "ship"}
 
 
-def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none() -> None:
-    boom = "Activity function 'ship' failed:  ValueError: boom \n a stack"
+@pytest.mark.parametrize("blanks", [" ", "  "], ids=["extension 3.19.0", "extension 3.14.1"])
+def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none(blanks: str) -> None:
+    boom = f"Activity function 'ship' failed:{blanks}ValueError: boom \n a stack"
     story = [ended("ship", 0, 1, boom), timer(1, 6), fired(6), ended("ship", 6, 7, boom), timer(7, 12), fired(12)]
     (step,) = steps_of(*story, ended("ship", 12, 13))
     assert (step.status, step.attempts, step.error) == ("completed", 3, None)
@@ -84,7 +86,7 @@ def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none() -> None:
     # There is a pause after the last attempt too.
     (failed,) = steps_of(*story, state="Failed")
     assert (failed.status, failed.attempts) == ("failed", 2)
-    assert failed.error == "Activity function 'ship' failed:  ValueError: boom"
+    assert failed.error == f"Activity function 'ship' failed:{blanks}ValueError: boom"
 
 
 def test_a_timer_after_a_call_that_is_not_made_again_is_a_step() -> None:
