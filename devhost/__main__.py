@@ -8,17 +8,18 @@ import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
 from devhost.host import Options, run_host
+from devhost.hub.file import HubFileError, HubVersionError, NotATaskHubError, damaged
 from devhost.hub.lock import HubInUseError, HubLock
 from devhost.hub.removal import check_is_task_hub, remove_hub
 from devhost.hub.rows import Status
-from devhost.hub.snapshot import HubSnapshot, NotATaskHubError
-from devhost.hub.store import HubVersionError
+from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
 from devhost.sessions import Mode
@@ -31,6 +32,7 @@ _LAST_PORT = 65535
 _REASONS = (
     SettingsError,
     AppLoadError,
+    HubFileError,
     HubInUseError,
     HubVersionError,
     NotATaskHubError,
@@ -38,6 +40,10 @@ _REASONS = (
     UnknownAddressError,
     UnknownIdError,
 )
+
+
+# What reading rows may end in that no devhost wrote.
+_OF_DAMAGE = (sqlite3.DatabaseError, ValueError, LookupError, TypeError, OverflowError)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -67,7 +73,7 @@ def _start(parsed: argparse.Namespace) -> int:
         return _refuse(f"The text of --welcome cannot be read: {ex}")
     if not app_root.is_dir():
         return _refuse(f"There is no folder {app_root}: name the app's folder with --app-root.")
-    if hub_path is not None and hub_path.exists():
+    if hub_path is not None and os.path.exists(hub_path):
         check_is_task_hub(hub_path)
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
@@ -80,8 +86,12 @@ def _start(parsed: argparse.Namespace) -> int:
 
 
 def _inspect(parsed: argparse.Namespace) -> int:
-    with HubSnapshot(_hub_path(parsed)) as snapshot:
-        text = _inspected(parsed, snapshot)
+    path = _hub_path(parsed)
+    try:
+        with HubSnapshot(path) as snapshot:
+            text = _inspected(parsed, snapshot)
+    except _OF_DAMAGE as ex:
+        raise HubFileError(damaged(path, ex)) from ex
     try:
         print(text, flush=True)
     except BrokenPipeError:  # what it was piped into, `head` perhaps, has seen enough

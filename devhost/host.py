@@ -71,6 +71,7 @@ async def run_host(
         SettingsError: host.json or local.settings.json cannot be used.
         PortInUseError: The port is taken.
         HubInUseError: Another host has the task hub open.
+        HubFileError: The task hub's file cannot be made, or written, or is damaged.
         HubVersionError: The task hub was written by a newer devhost.
         AppLoadError: function_app.py cannot be loaded.
     """
@@ -81,7 +82,6 @@ async def run_host(
         settings_file = _prepare_environment(options.app_root, port, os.environ)
         settings = load_host_settings(options.app_root, os.environ)
         if options.hub_path is not None:
-            options.hub_path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(HubLock(options.hub_path))
         hub = open_hub(options.hub_path)
         stack.callback(hub.close)
