@@ -22,6 +22,7 @@ from devhost.hub.rows import Status
 from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
+from devhost.printable import PrintableFormatter, printable_lines
 from devhost.sessions import Mode
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
@@ -139,7 +140,7 @@ def _port(text: str) -> int:
 
 
 def _refuse(reason: str) -> int:
-    print(f"devhost: {reason}", file=sys.stderr)
+    print(printable_lines(f"devhost: {reason}"), file=sys.stderr)
     return 1
 
 
@@ -235,7 +236,9 @@ async def _serve(options: Options, welcome: str) -> None:
 
 
 def _log_to_console(verbose: bool) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     if not verbose:
         for name in ("azure", "azure.functions", "agent_framework", "httpx", "asyncio"):
             logging.getLogger(name).setLevel(logging.WARNING)

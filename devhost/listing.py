@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 from devhost.functions import TriggerType
 from devhost.host import Options, RunningHost
+from devhost.printable import printable
 from devhost.routing.overlaps import hidden_routes
 from devhost.web.mcp import MCP_PATH
 
 
 def listing(options: Options, host: RunningHost) -> str:
     """Return the text for the console."""
-    return "\n".join(_lines(options, host))
+    return "\n".join(map(printable, _lines(options, host)))
 
 
 def _lines(options: Options, host: RunningHost) -> Iterator[str]:
