@@ -10,10 +10,12 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
+from devhost.check import check
 from devhost.host import Options, run_host
 from devhost.hub.file import HubFileError, HubVersionError, NotATaskHubError, damaged
 from devhost.hub.lock import HubInUseError, HubLock
@@ -22,7 +24,7 @@ from devhost.hub.rows import Status
 from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
-from devhost.printable import PrintableFormatter, printable_lines
+from devhost.printable import PrintableFormatter, printable, printable_lines
 from devhost.sessions import Mode
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
@@ -74,16 +76,37 @@ def _start(parsed: argparse.Namespace) -> int:
         return _refuse(f"The text of --welcome cannot be read: {ex}")
     if not app_root.is_dir():
         return _refuse(f"There is no folder {app_root}: name the app's folder with --app-root.")
+    open_runs = {}
     if hub_path is not None and os.path.exists(hub_path):
-        check_is_task_hub(hub_path)
+        open_runs = _open_runs(hub_path)
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
-    with contextlib.suppress(KeyboardInterrupt):
-        event_loop.run(_serve(options, welcome))
+    status = 0
+    if parsed.check:
+        status = _check(options)
+    else:
+        with contextlib.suppress(KeyboardInterrupt):
+            event_loop.run(_serve(options, welcome, open_runs))
     # Not a normal exit: it would wait for activities still busy on the thread pool. They are in the task hub.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
+
+
+def _open_runs(hub: Path) -> dict[str, int]:
+    try:
+        with HubSnapshot(hub) as snapshot:
+            return snapshot.open_runs()
+    except _OF_DAMAGE as ex:
+        raise HubFileError(damaged(hub, ex)) from ex
+
+
+def _check(options: Options) -> int:
+    found = check(options.app_root, options.hub_path, options.port, fast=options.fast_timestamps)
+    for one in found:
+        print(printable(one))
+    print(f"{len(found)} found." if found else "Nothing is wrong with the app, nor with its open runs.")
+    return 1 if found else 0
 
 
 def _inspect(parsed: argparse.Namespace) -> int:
@@ -168,6 +191,12 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
     store.add_argument("--ephemeral", action="store_true", help="keep the task hub in memory; nothing survives")
     start.add_argument("--welcome", help="text file to print once the host listens; {url} in it becomes the base URL")
+    start.add_argument(
+        "--check",
+        action="store_true",
+        help="serve nothing: say what is wrong with the app, and where open runs would leave their histories; status 1 "
+        "if anything is",
+    )
     modes = start.add_mutually_exclusive_group()
     modes.add_argument(
         "--replay", action="store_const", dest="mode", const=Mode.REPLAY, help="replay orchestrators on every turn"
@@ -218,7 +247,7 @@ def _status(text: str) -> Status:
     return Status(text.capitalize())
 
 
-async def _serve(options: Options, welcome: str) -> None:
+async def _serve(options: Options, welcome: str, open_runs: Mapping[str, int]) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -227,7 +256,7 @@ async def _serve(options: Options, welcome: str) -> None:
         except NotImplementedError:  # Windows: Ctrl+C arrives as KeyboardInterrupt
             break
     async with run_host(options) as host:
-        print(listing(options, host))
+        print(listing(options, host, open_runs))
         if welcome:
             print("\n" + welcome.replace("{url}", host.base_url.replace("127.0.0.1", "localhost")).rstrip())
         print(f"\nListening on {host.base_url} (Ctrl+C stops)", flush=True)

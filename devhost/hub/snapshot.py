@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import TracebackType
 from devhost.hub.columns import INSTANCE, from_micros, instance_of
 from devhost.hub.file import open_to_read
 from devhost.hub.rows import HistoryRow, Instance, Status
+
+_OPEN = ", ".join(f"'{status}'" for status in Status if not status.is_final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,15 @@ class HubSnapshot:
             " AND (?2 IS NULL OR name = ?2 COLLATE NOCASE) ORDER BY created DESC, instance_id DESC LIMIT ?3"
         )
         return [instance_of(row) for row in self._db.execute(query, (status, name, limit))]
+
+    def open_instances(self) -> Iterator[Instance]:
+        """Yield the instances that have not ended, the oldest first."""
+        query = f"SELECT {INSTANCE} FROM instances WHERE status IN ({_OPEN}) ORDER BY created, instance_id"
+        return map(instance_of, self._db.execute(query))
+
+    def open_runs(self) -> dict[str, int]:
+        """Return how many instances of each orchestration have not ended."""
+        return dict(self._db.execute(f"SELECT name, count(*) FROM instances WHERE status IN ({_OPEN}) GROUP BY name"))
 
     def history(self, instance_id: str) -> list[HistoryRow]:
         """Return the history of an instance's present execution, in order."""
