@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
@@ -17,7 +16,7 @@ from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
 from devhost.check import check
 from devhost.host import Options, run_host
-from devhost.hub.file import HubFileError, HubVersionError, NotATaskHubError, damaged
+from devhost.hub.file import HubFileError, HubGoneError, HubVersionError, NotATaskHubError, damaged
 from devhost.hub.lock import HubInUseError, HubLock
 from devhost.hub.removal import check_is_task_hub, remove_hub
 from devhost.hub.rows import Status
@@ -85,9 +84,14 @@ def _start(parsed: argparse.Namespace) -> int:
     if parsed.check:
         status = _check(options)
     else:
-        with contextlib.suppress(KeyboardInterrupt):
+        try:
             event_loop.run(_serve(options, welcome, open_runs))
-    # Not a normal exit: it would wait for activities still busy on the thread pool. They are in the task hub.
+        except KeyboardInterrupt:
+            pass
+        except HubGoneError as ex:
+            status = _refuse(str(ex))
+    # Not a normal exit: it would wait for activities still busy on the thread pool, which are in the task hub, and close
+    # the file of a hub that is gone.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

@@ -1,5 +1,6 @@
 """Files of task hubs: `devhost inspect` reads and `reset` deletes no others, and `reset` none that a host has open."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from devhost.__main__ import main
@@ -231,3 +233,18 @@ def said_to_nobody(path: Path) -> str:
     return subprocess.run(
         [sys.executable, "-c", script, str(path)], cwd=REPOSITORY, capture_output=True, text=True, timeout=30
     ).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that is open")
+def test_host_whose_hub_is_deleted_answers_no_start_and_ends_with_the_reason(tmp_path: Path) -> None:
+    host = HostProcess(tmp_path, SMALL_APP)
+    host.start()
+    with host.client() as http:
+        host.database.unlink()
+        with contextlib.suppress(httpx.TimeoutException):
+            answer = http.post("/runtime/webhooks/durabletask/orchestrators/wait_for_go/lost", json="x", timeout=2)
+            assert answer.status_code >= 500
+    assert host.stop() == 1
+    reason = f"{host.database} was deleted or replaced while this host had it open: "
+    assert host.output().splitlines()[-1].startswith(f"devhost: {reason}")
+    assert f"({reason}" in host.output() or f"HubGoneError: {reason}" in host.output(), "it was said when it was met"
