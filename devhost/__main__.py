@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import signal
+import sqlite3
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
+from devhost.check import check
 from devhost.host import Options, run_host
+from devhost.hub.file import HubFileError, HubGoneError, HubVersionError, NotATaskHubError, damaged
 from devhost.hub.lock import HubInUseError, HubLock
 from devhost.hub.removal import check_is_task_hub, remove_hub
 from devhost.hub.rows import Status
-from devhost.hub.snapshot import HubSnapshot, NotATaskHubError
-from devhost.hub.store import HubVersionError
+from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
+from devhost.printable import PrintableFormatter, printable, printable_lines
 from devhost.sessions import Mode
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
@@ -31,6 +34,7 @@ _LAST_PORT = 65535
 _REASONS = (
     SettingsError,
     AppLoadError,
+    HubFileError,
     HubInUseError,
     HubVersionError,
     NotATaskHubError,
@@ -38,6 +42,10 @@ _REASONS = (
     UnknownAddressError,
     UnknownIdError,
 )
+
+
+# What reading rows may end in that no devhost wrote.
+_OF_DAMAGE = (sqlite3.DatabaseError, ValueError, LookupError, TypeError, OverflowError)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -68,21 +76,50 @@ def _start(parsed: argparse.Namespace) -> int:
         return _refuse(f"The text of --welcome cannot be read: {ex}")
     if not app_root.is_dir():
         return _refuse(f"There is no folder {app_root}: name the app's folder with --app-root.")
-    if hub_path is not None and hub_path.exists():
-        check_is_task_hub(hub_path)
+    open_runs = {}
+    if hub_path is not None and os.path.exists(hub_path):
+        open_runs = _open_runs(hub_path)
     _log_to_console(parsed.verbose)
     os.chdir(app_root)
-    with contextlib.suppress(KeyboardInterrupt):
-        event_loop.run(_serve(options, welcome))
-    # Not a normal exit: it would wait for activities still busy on the thread pool. They are in the task hub.
+    status = 0
+    if parsed.check:
+        status = _check(options)
+    else:
+        try:
+            event_loop.run(_serve(options, welcome, open_runs))
+        except KeyboardInterrupt:
+            pass
+        except HubGoneError as ex:
+            status = _refuse(str(ex))
+    # Not a normal exit: it would wait for whatever threads the app has started, and close the file of a hub that is gone.
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(status)
+
+
+def _open_runs(hub: Path) -> dict[str, int]:
+    try:
+        with HubSnapshot(hub) as snapshot:
+            return snapshot.open_runs()
+    except _OF_DAMAGE as ex:
+        raise HubFileError(damaged(hub, ex)) from ex
+
+
+def _check(options: Options) -> int:
+    found = check(options.app_root, options.hub_path, options.port, fast=options.fast_timestamps)
+    for one in found:
+        print(printable(one))
+    print(f"{len(found)} found." if found else "Nothing is wrong with the app, nor with its open runs.")
+    return 1 if found else 0
 
 
 def _inspect(parsed: argparse.Namespace) -> int:
-    with HubSnapshot(_hub_path(parsed)) as snapshot:
-        text = _inspected(parsed, snapshot)
+    path = _hub_path(parsed)
+    try:
+        with HubSnapshot(path) as snapshot:
+            text = _inspected(parsed, snapshot)
+    except _OF_DAMAGE as ex:
+        raise HubFileError(damaged(path, ex)) from ex
     try:
         print(text, flush=True)
     except BrokenPipeError:  # what it was piped into, `head` perhaps, has seen enough
@@ -130,7 +167,7 @@ def _port(text: str) -> int:
 
 
 def _refuse(reason: str) -> int:
-    print(f"devhost: {reason}", file=sys.stderr)
+    print(printable_lines(f"devhost: {reason}"), file=sys.stderr)
     return 1
 
 
@@ -158,6 +195,12 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
     store.add_argument("--ephemeral", action="store_true", help="keep the task hub in memory; nothing survives")
     start.add_argument("--welcome", help="text file to print once the host listens; {url} in it becomes the base URL")
+    start.add_argument(
+        "--check",
+        action="store_true",
+        help="serve nothing: say what is wrong with the app, and where open runs would leave their histories; status 1 "
+        "if anything is",
+    )
     modes = start.add_mutually_exclusive_group()
     modes.add_argument(
         "--replay", action="store_const", dest="mode", const=Mode.REPLAY, help="replay orchestrators on every turn"
@@ -211,7 +254,7 @@ def _status(text: str) -> Status:
     return Status(text.capitalize())
 
 
-async def _serve(options: Options, welcome: str) -> None:
+async def _serve(options: Options, welcome: str, open_runs: Mapping[str, int]) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -220,7 +263,7 @@ async def _serve(options: Options, welcome: str) -> None:
         except NotImplementedError:  # Windows: Ctrl+C arrives as KeyboardInterrupt
             break
     async with run_host(options) as host:
-        print(listing(options, host))
+        print(listing(options, host, open_runs))
         if welcome:
             print("\n" + welcome.replace("{url}", host.base_url.replace("127.0.0.1", "localhost")).rstrip())
         print(f"\nListening on {host.base_url} (Ctrl+C stops)", flush=True)
@@ -229,7 +272,9 @@ async def _serve(options: Options, welcome: str) -> None:
 
 
 def _log_to_console(verbose: bool) -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    handler = logging.StreamHandler()
+    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     if not verbose:
         for name in ("azure", "azure.functions", "agent_framework", "httpx", "asyncio"):
             logging.getLogger(name).setLevel(logging.WARNING)

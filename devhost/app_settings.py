@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,6 +43,23 @@ class HostSettings:
     max_entity_batch: int
     function_timeout: timedelta | None
     mcp: McpSettings
+
+
+def prepare_environment(app_root: Path, port: int, environ: MutableMapping[str, str]) -> Path | None:
+    """Set what the Functions host sets before it loads an app, and return the settings file used.
+
+    Variables that are set already win over the file's.
+    """
+    settings_file, values = load_local_settings(app_root)
+    of_the_host = {
+        "AzureWebJobsScriptRoot": str(app_root),
+        "FUNCTIONS_WORKER_RUNTIME": "python",
+        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
+        "WEBSITE_HOSTNAME": f"localhost:{port}",
+    }
+    for name, value in (values | of_the_host).items():
+        environ.setdefault(name, value)
+    return settings_file
 
 
 def load_local_settings(app_root: Path) -> tuple[Path | None, dict[str, str]]:

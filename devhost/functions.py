@@ -76,6 +76,7 @@ class Refused:
 
     name: str
     reason: str
+    works_on_azure: bool = False
 
 
 class FunctionTable:
@@ -113,7 +114,7 @@ def host_rules(functions: Iterable[Function]) -> tuple[list[Function], list[Refu
         if reason is None:
             served.append(function)
         else:
-            refused.append(Refused(function.name, reason))
+            refused.append(Refused(function.name, reason, function.trigger_type not in set(TriggerType)))
     return served, refused
 
 

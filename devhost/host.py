@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from devhost import fast_timestamps
-from devhost.app_settings import HostSettings, load_host_settings, load_local_settings
+from devhost.app import App, load_app
+from devhost.app_settings import HostSettings, load_host_settings, prepare_environment
 from devhost.clock import Clock, SystemClock
 from devhost.engine.engine import Engine
-from devhost.engine.schedule import TimerFunctions, read_schedules
-from devhost.functions import Function, FunctionTable, Refused, TriggerType, host_rules
+from devhost.engine.schedule import TimerFunctions
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
 from devhost.protocol.client_binding import ClientBinding
-from devhost.routing.router import Route, Router, in_host_order
-from devhost.routing.template import RouteTemplateError
+from devhost.routing.router import Router
 from devhost.sessions import Mode
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import McpApi
-from devhost.web.mcp_tools import read_tools
 from devhost.web.server import Server, listen
 from devhost.worker import Worker
 
@@ -49,14 +47,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class RunningHost:
-    """A host that serves: where, what, what not and why, and how much work it found to go on with."""
+    """A host that serves: where, which app, and how much work it found to go on with."""
 
     base_url: str
     settings: HostSettings
     settings_file: Path | None
-    functions: FunctionTable
-    routes: tuple[Route, ...]
-    refused: tuple[Refused, ...]
+    app: App
     recovered: int
 
 
@@ -72,6 +68,7 @@ async def run_host(
         SettingsError: host.json or local.settings.json cannot be used.
         PortInUseError: The port is taken.
         HubInUseError: Another host has the task hub open.
+        HubFileError: The task hub's file cannot be made, or written, or is damaged.
         HubVersionError: The task hub was written by a newer devhost.
         AppLoadError: function_app.py cannot be loaded.
     """
@@ -79,10 +76,9 @@ async def run_host(
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(listen(options.host, options.port))
         port: int = listener.getsockname()[1]
-        settings_file = _prepare_environment(options.app_root, port, os.environ)
+        settings_file = prepare_environment(options.app_root, port, os.environ)
         settings = load_host_settings(options.app_root, os.environ)
         if options.hub_path is not None:
-            options.hub_path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(HubLock(options.hub_path))
         hub = open_hub(options.hub_path)
         stack.callback(hub.close)
@@ -91,64 +87,27 @@ async def run_host(
             fast_timestamps.install()
         worker = Worker(settings.function_timeout)
         stack.callback(worker.close)
-        indexed, unloadable = worker.index(options.app_root)
-        allowed, forbidden = host_rules(indexed)
-        routes, misrouted = _routes(allowed, settings.route_prefix)
-        schedules, mistimed = read_schedules(allowed, os.environ)
-        tools, misdeclared = read_tools(allowed)
-        unusable = (*misrouted, *mistimed, *misdeclared)
-        refused = (*unloadable, *forbidden, *unusable)
-        functions = FunctionTable(one for one in allowed if one.name not in {wrong.name for wrong in unusable})
+        app = load_app(worker, options.app_root, settings.route_prefix, os.environ)
 
         base_url = f"http://{_url_host(options.host)}:{port}"
         binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
         engine = Engine(
-            hub, worker, functions, clock, settings, options.mode, binding.dump(), early_timers=options.early_timers
+            hub, worker, app.functions, clock, settings, options.mode, binding.dump(), early_timers=options.early_timers
         )
         server = Server(
-            HttpFunctions(worker, functions, Router(routes), binding.dump()),
-            ManagementApi(engine, functions, binding),
-            McpApi(worker, tools, settings.mcp, binding.dump()),
+            HttpFunctions(worker, app.functions, Router(app.routes), binding.dump()),
+            ManagementApi(engine, app.functions, binding),
+            McpApi(worker, app.tools, settings.mcp, binding.dump()),
         )
         # Closed after the engine: what finishes there may call this host.
         stack.push_async_callback(server.close)
         stack.push_async_callback(engine.stop, _GRACE_SECONDS)
         recovered = engine.start()
         await server.start(listener)
-        timers = TimerFunctions(worker, schedules, clock, binding.dump())
+        timers = TimerFunctions(worker, app.schedules, clock, binding.dump())
         stack.push_async_callback(timers.stop, _GRACE_SECONDS)
         timers.start()
-        yield RunningHost(base_url, settings, settings_file, functions, tuple(routes), refused, recovered)
-
-
-def _prepare_environment(app_root: Path, port: int, environ: MutableMapping[str, str]) -> Path | None:
-    """Set what the Functions host sets before it loads an app, and return the settings file used.
-
-    Variables that are set already win over the file's.
-    """
-    settings_file, values = load_local_settings(app_root)
-    of_the_host = {
-        "AzureWebJobsScriptRoot": str(app_root),
-        "FUNCTIONS_WORKER_RUNTIME": "python",
-        "AZURE_FUNCTIONS_ENVIRONMENT": "Development",
-        "WEBSITE_HOSTNAME": f"localhost:{port}",
-    }
-    for name, value in (values | of_the_host).items():
-        environ.setdefault(name, value)
-    return settings_file
-
-
-def _routes(functions: list[Function], prefix: str) -> tuple[list[Route], list[Refused]]:
-    routes: list[Route] = []
-    refused: list[Refused] = []
-    for function in functions:
-        if function.trigger_type != TriggerType.HTTP:
-            continue
-        try:
-            routes.append(Route.of_function(function.name, function.route, function.methods, prefix))
-        except RouteTemplateError as ex:
-            refused.append(Refused(function.name, str(ex)))
-    return in_host_order(routes), refused
+        yield RunningHost(base_url, settings, settings_file, app, recovered)
 
 
 def _url_host(host: str) -> str:

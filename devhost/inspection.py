@@ -26,6 +26,8 @@ _MOMENTS = {
     EventType.EXECUTION_TERMINATED: "terminated",
 }
 
+_LONGEST_STATUS = 120
+
 
 class UnknownIdError(Exception):
     """The task hub has no instance, or no entity, of this id."""
@@ -116,7 +118,16 @@ def _waits(execution: Execution, timeline: _Timeline, messages: list[Waiting]) -
             what = f"the pause after attempt {step.attempts} of {step.max_attempts} of {_label(step)}"
             yield Wait(what, timers[task_id])
     if not others and not execution.pending and execution.instance.status is Status.RUNNING:
-        yield Wait("an external event; a history does not tell which")
+        yield Wait(f"an external event; {_told_by_its_status(execution.instance)}")
+
+
+def _told_by_its_status(instance: Instance) -> str:
+    """Return what a run says of itself, as the history does not tell for which event it waits."""
+    if instance.custom_status is None:
+        return "a history does not tell which"
+    status = " ".join(instance.custom_status.split())
+    shown = status if len(status) <= _LONGEST_STATUS else f"{status[:_LONGEST_STATUS]} ..."
+    return f"its custom status says {shown}"
 
 
 def _label(step: Step) -> str:

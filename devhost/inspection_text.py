@@ -10,6 +10,7 @@ from typing import Any
 
 from devhost.hub.snapshot import EntityRow
 from devhost.inspection import Inspection, Step, Wait
+from devhost.printable import printable, printable_lines
 
 _LONGEST_PAYLOAD = 2000
 
@@ -40,12 +41,12 @@ def entities(found: Sequence[EntityRow], *, as_json: bool) -> str:
 
 def entity_state(state: str, *, as_json: bool) -> str:
     """Return an entity's state: as it is stored, or to read, with the JSON that its text may hold unfolded."""
-    return state if as_json else _json(_unfolded(state))
+    return printable_lines(state) if as_json else _json(_unfolded(state))
 
 
 def _about(one: Inspection) -> Iterator[str]:
     instance = one.instance
-    yield f"{instance.instance_id}  {instance.name}  {instance.status}"
+    yield printable(f"{instance.instance_id}  {instance.name}  {instance.status}")
     yield f"  created        {_time(instance.created)}"
     yield f"  updated        {_time(instance.updated)}"
     for label, text in (
@@ -59,7 +60,7 @@ def _about(one: Inspection) -> Iterator[str]:
         yield "\nIts function has returned; it stays Running, as on Azure, until what it started has ended:"
     elif one.waits:
         yield "\nWaits for:"
-    yield from (f"  {_wait(wait)}" for wait in one.waits)
+    yield from (f"  {printable(_wait(wait))}" for wait in one.waits)
     if one.steps:
         yield "\nHistory:"
         yield _table([("BEGAN", "ENDED", "TOOK", "WHAT", "RESULT"), *map(_step, one.steps)], indent="  ")
@@ -127,12 +128,11 @@ def _unfolded(text: str) -> Any:
 
 
 def _payload(text: str) -> str:
-    """Return a JSON text to read, a JSON string without its quotes."""
+    """Return a JSON text to read, a JSON string without its quotes and with its lines."""
     value = json.loads(text)
     shown = value if isinstance(value, str) else text
-    if len(shown) <= _LONGEST_PAYLOAD:
-        return shown
-    return f"{shown[:_LONGEST_PAYLOAD]} ... ({len(shown):,} characters; --json shows all)"
+    more = f" ... ({len(shown):,} characters; --json shows all)" if len(shown) > _LONGEST_PAYLOAD else ""
+    return printable_lines(shown[:_LONGEST_PAYLOAD], indent=" " * 17) + more
 
 
 def _time(moment: datetime) -> str:
@@ -154,10 +154,11 @@ def _duration(time: timedelta) -> str:
 
 def _table(rows: Sequence[Sequence[str]], indent: str = "") -> str:
     """Align columns by their widest cell."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"{indent}{line}".rstrip() for line in lines)
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat)
+    return printable_lines(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat))

@@ -13,6 +13,7 @@ from devhost.engine.endings import Endings
 from devhost.engine.execution import Execution
 from devhost.engine.rewind import rewind
 from devhost.engine.scheduling import start_changes
+from devhost.hub.file import HubGoneError
 from devhost.hub.rows import OPERATION, Changes, Instance, Message, Status
 from devhost.hub.store import TaskHub
 from devhost.protocol import history, ids
@@ -206,6 +207,8 @@ class HubClient:
         try:
             async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
                 await self._commits.soon(changes)
+        except HubGoneError as ex:
+            raise HubUnavailableError(str(ex)) from ex
         except TimeoutError as ex:
             raise HubUnavailableError("The task hub cannot be written at present; see the host's log.") from ex
 

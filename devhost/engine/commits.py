@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from devhost.hub.file import HubGoneError
 from devhost.hub.rows import Changes, Instance
 from devhost.hub.store import TaskHub
 
@@ -47,6 +48,7 @@ class Commits:
         gives up waiting takes the changes back.
 
         Raises:
+            HubGoneError: The file was deleted or replaced; nothing can be written any more.
             Exception: The task hub does not take these changes, whatever others it takes; nothing of them happened.
         """
         loop = asyncio.get_running_loop()
@@ -77,6 +79,9 @@ class Commits:
         group, self._group = self._group, []
         try:
             self._hub.commit([waiting.changes for waiting in group])
+        except HubGoneError as ex:
+            logger.error("%s", ex)
+            self._refuse(group, ex)
         except sqlite3.OperationalError as ex:
             self._try_again(group, ex)
         except Exception:
@@ -93,8 +98,7 @@ class Commits:
                 self._try_again(group[n:], ex)
                 return
             except Exception as ex:
-                if not waiting.is_durable.done():
-                    waiting.is_durable.set_exception(ex)
+                self._refuse([waiting], ex)
             else:
                 self._tell([waiting])
 
@@ -104,6 +108,11 @@ class Commits:
             self.committed(waiting.changes)
             if not waiting.is_durable.done():
                 waiting.is_durable.set_result(None)
+
+    def _refuse(self, group: Sequence[_Waiting], reason: Exception) -> None:
+        for waiting in group:
+            if not waiting.is_durable.done():
+                waiting.is_durable.set_exception(reason)
 
     def _try_again(self, group: Sequence[_Waiting], reason: sqlite3.OperationalError) -> None:
         logger.error("The task hub cannot be written (%s); trying again in %.1f s.", reason, self._pause)

@@ -8,26 +8,40 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from devhost.hub.file import HubFileError, lock_path
+
 
 class HubInUseError(Exception):
     """Another host has the task hub open."""
 
 
 class HubLock:
-    """Holds the lock file beside a task hub. The file stays; the lock on it goes with the process, kill -9 included."""
+    """Holds the lock file beside a task hub. The file stays; the lock on it goes with the process, kill -9 included.
+
+    On POSIX it is a record lock: unlike one of `flock`, a child that a fork makes does not have it and cannot keep it
+    when the host is killed. It is not for two in one process, which share it. A hub whose lock file is deleted takes no
+    commit any more (`HubFiles`), so that a second host, which then gets a lock, is the only one that writes.
+    """
 
     def __init__(self, hub: Path) -> None:
         self._hub = hub
-        self._path = hub.with_name(hub.name + ".lock")
+        self._path = lock_path(hub)
         self._file: IO[str] | None = None
 
     def __enter__(self) -> HubLock:
-        """Take the lock and write this process's id into its file.
+        """Take the lock and write this process's id into its file; a missing folder is made.
 
         Raises:
             HubInUseError: Another process holds it; the message names its id.
+            HubFileError: The folder or a file in it cannot be made or written.
         """
-        file = open(self._path, "a+", encoding="ascii")
+        try:
+            self._hub.parent.mkdir(parents=True, exist_ok=True)
+            file = open(self._path, "a+", encoding="ascii", errors="replace")
+        except OSError as ex:
+            raise HubFileError(
+                f"The task hub {self._hub} cannot be used ({ex.strerror}): name a file that can be written with --db."
+            ) from ex
         try:
             _lock(file)
         except OSError as ex:
@@ -66,4 +80,4 @@ else:
     import fcntl
 
     def _lock(file: IO[str]) -> None:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from devhost.hub.file import HubVersionError
 from devhost.hub.snapshot import HubSnapshot
-from devhost.hub.store import HubVersionError
 
 
 def check_is_task_hub(path: Path) -> None:
@@ -27,5 +27,5 @@ def remove_hub(path: Path) -> None:
     file that is gone while another takes the lock on a new one.
     """
     path.unlink()
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-wal", "-shm", "-journal"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
 from devhost.hub.columns import INSTANCE, from_micros, instance_of
+from devhost.hub.file import open_to_read
 from devhost.hub.rows import HistoryRow, Instance, Status
-from devhost.hub.store import SCHEMA_VERSION, HubVersionError
 
-_TABLES = {"instances", "history", "messages", "activities", "entities"}
-
-
-class NotATaskHubError(Exception):
-    """There is no task hub in the file, or no file."""
+_OPEN = ", ".join(f"'{status}'" for status in Status if not status.is_final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +42,9 @@ class HubSnapshot:
         Raises:
             NotATaskHubError: There is no such file, or it is something else.
             HubVersionError: It was written by a newer devhost.
+            HubFileError: It cannot be opened.
         """
-        if not path.is_file():
-            raise NotATaskHubError(
-                f"There is no task hub at {path}. `start` creates one; name the file of another with --db."
-            )
-        try:
-            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None)
-        except sqlite3.OperationalError as ex:
-            raise NotATaskHubError(f"{path} cannot be opened: {ex}.") from ex
-        try:
-            self._db.execute("BEGIN")
-            self._check(path)
-        except sqlite3.DatabaseError as ex:
-            self.close()
-            raise NotATaskHubError(f"{path} cannot be read as a task hub: {ex}.") from ex
-        except (NotATaskHubError, HubVersionError):
-            self.close()
-            raise
+        self._db = open_to_read(path)
 
     def __enter__(self) -> HubSnapshot:
         """Return the snapshot; it is closed with the context."""
@@ -92,6 +73,15 @@ class HubSnapshot:
         )
         return [instance_of(row) for row in self._db.execute(query, (status, name, limit))]
 
+    def open_instances(self) -> Iterator[Instance]:
+        """Yield the instances that have not ended, the oldest first."""
+        query = f"SELECT {INSTANCE} FROM instances WHERE status IN ({_OPEN}) ORDER BY created, instance_id"
+        return map(instance_of, self._db.execute(query))
+
+    def open_runs(self) -> dict[str, int]:
+        """Return how many instances of each orchestration have not ended."""
+        return dict(self._db.execute(f"SELECT name, count(*) FROM instances WHERE status IN ({_OPEN}) GROUP BY name"))
+
     def history(self, instance_id: str) -> list[HistoryRow]:
         """Return the history of an instance's present execution, in order."""
         query = "SELECT event, note FROM history WHERE instance_id = ? ORDER BY n"
@@ -119,14 +109,3 @@ class HubSnapshot:
         """Return an entity's state as JSON text, or None when it has none."""
         row = self._db.execute("SELECT state FROM entities WHERE present AND entity_id = ?", (entity_id,)).fetchone()
         return None if row is None else row[0]
-
-    def _check(self, path: Path) -> None:
-        tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if not tables >= _TABLES:
-            raise NotATaskHubError(f"{path} is an SQLite file, but no task hub: name the right one with --db.")
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise HubVersionError(
-                f"The task hub {path} has schema version {version}; this devhost knows up to {SCHEMA_VERSION}. "
-                "Use the devhost that wrote it."
-            )

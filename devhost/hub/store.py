@@ -6,22 +6,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from importlib import resources
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from devhost.hub.columns import INSTANCE, PUT_INSTANCE, from_micros, instance_of, to_micros, values_of
+from devhost.hub.file import HubFiles, HubGoneError, open_to_write
 from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Status
 
-SCHEMA_VERSION = 1
-
-_OPENING_SECONDS = 5.0  # a reader that closes the file, such as `dev.py inspect`, locks it for a moment
-
-
-class HubVersionError(Exception):
-    """The task hub file was written by a newer devhost."""
+_left_open: list[sqlite3.Connection] = []
 
 
 class TaskHub:
@@ -29,6 +23,7 @@ class TaskHub:
 
     Every public method that writes is one transaction: it happens as a whole or not at all, and what it wrote outlives
     a kill of the process (`synchronous=NORMAL`: a power cut may lose the latest transactions, never their consistency).
+    It raises `HubGoneError`, and nothing happens, once a file of the hub was deleted or replaced.
     Methods may be called on any thread, and wait for each other.
     """
 
@@ -37,25 +32,31 @@ class TaskHub:
 
         Raises:
             HubVersionError: The file has a newer schema than this devhost knows.
+            NotATaskHubError: The file is something else.
+            HubFileError: It cannot be made or written, or is damaged.
         """
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        location = path if path is not None else ":memory:"
         self._lock = Lock()
-        self._db = sqlite3.connect(location, timeout=_OPENING_SECONDS, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._create_schema(path)
-        self._db.execute("PRAGMA busy_timeout=0")  # from now on the engine tries again, and never blocks its event loop
+        self._db = open_to_write(path)
         self._last_id: int = self._db.execute(
             "SELECT coalesce(max(id), 0) FROM (SELECT id FROM messages UNION ALL SELECT id FROM activities)"
         ).fetchone()[0]
         self._first_id: int = self._db.execute("SELECT min(0, coalesce(min(id), 0)) FROM messages").fetchone()[0]
+        self._files = None if path is None else HubFiles(path)
+        self._db.execute("PRAGMA busy_timeout=0")  # from now on the engine tries again, and never blocks its event loop
 
     def close(self) -> None:
-        """Close the file; its write-ahead log is folded in."""
+        """Close the file; its write-ahead log is folded in.
+
+        The file of a hub that is gone is left open until the process ends: closing it, SQLite would delete the log of
+        whatever stands in its place now.
+        """
         with self._lock:
-            self._db.close()
+            try:
+                self._check_files()
+            except HubGoneError:
+                _left_open.append(self._db)
+            else:
+                self._db.close()
 
     # Work items
 
@@ -231,6 +232,10 @@ class TaskHub:
             (item.id, item.instance_id, item.execution_id, item.task_id, item.name, item.input),
         )
 
+    def _check_files(self) -> None:
+        if self._files is not None:
+            self._files.check()
+
     def _next_id(self) -> int:
         self._last_id += 1
         return self._last_id
@@ -245,22 +250,11 @@ class TaskHub:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._check_files()
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
-
-    def _create_schema(self, path: Path | None) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            self._db.close()
-            raise HubVersionError(
-                f"The task hub {path} has schema version {version}; this devhost knows up to {SCHEMA_VERSION}. "
-                "Run the devhost that wrote it, or name another file with --db."
-            )
-        if version == 0:
-            schema = resources.files("devhost.hub").joinpath("schema.sql").read_text(encoding="utf-8")
-            self._db.executescript(f"BEGIN; {schema} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
 def _entity(row: tuple[str, int, str | None, int]) -> Entity:

@@ -91,7 +91,7 @@ def _serve(options: Options) -> None:
 
 async def _run(options: Options) -> None:
     async with run_host(options, open_hub=KilledHub) as host:
-        logging.info("serving %d functions, refused: %s", len(host.functions.all), host.refused)
+        logging.info("serving %d functions, refused: %s", len(host.app.functions.all), host.app.refused)
         await asyncio.to_thread(sys.stdin.read)
 
 

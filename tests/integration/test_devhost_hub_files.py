@@ -1,18 +1,24 @@
 """Files of task hubs: `devhost inspect` reads and `reset` deletes no others, and `reset` none that a host has open."""
 
+import contextlib
 import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from devhost.__main__ import main
-from devhost.hub.store import SCHEMA_VERSION, TaskHub
-from tests.support.host_process import HostProcess
+from devhost.hub.file import SCHEMA_VERSION
+from devhost.hub.store import TaskHub
+from tests.support.host_process import REPOSITORY, HostProcess
+
+SMALL_APP = REPOSITORY / "tests" / "apps" / "small"
 
 Refused = Callable[..., str]
 
@@ -30,6 +36,14 @@ def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
     return run
 
 
+def refused_start(path: Path) -> str:
+    """Start a host on a file that it must refuse, in a process of its own, and return the sentence it gives."""
+    command = [sys.executable, "-m", "devhost", "start", "--app-root", str(SMALL_APP), "--port", "0", "--db", str(path)]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done.stderr
+    return done.stderr
+
+
 def no_file(path: Path) -> None:
     pass
 
@@ -41,6 +55,10 @@ def a_text(path: Path) -> None:
 def another_database(path: Path) -> None:
     with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE bookmarks (url TEXT)")
+
+
+def a_folder(path: Path) -> None:
+    path.mkdir()
 
 
 def newer(path: Path) -> None:
@@ -55,9 +73,10 @@ def newer(path: Path) -> None:
         (no_file, "There is no task hub at"),
         (a_text, "cannot be read as a task hub"),
         (another_database, "is an SQLite file, but no task hub"),
+        (a_folder, "is a folder, and a task hub is a file"),
         (newer, f"has schema version {SCHEMA_VERSION + 1}; this devhost knows up to {SCHEMA_VERSION}"),
     ],
-    ids=["no file", "a text", "another database", "newer"],
+    ids=["no file", "a text", "another database", "a folder", "newer"],
 )
 def test_file_that_is_no_hub_of_ours_is_refused(
     tmp_path: Path, refused: Refused, make: Callable[[Path], None], sentence: str
@@ -65,9 +84,14 @@ def test_file_that_is_no_hub_of_ours_is_refused(
     path = tmp_path / "some.db"
     make(path)
     assert sentence in refused("inspect", "--db", str(path))
+    if path.exists():
+        assert sentence in refused_start(path)
 
 
-@pytest.mark.parametrize("make", [no_file, a_text, another_database], ids=["no file", "a text", "another database"])
+NO_HUBS = [no_file, a_text, another_database, a_folder]
+
+
+@pytest.mark.parametrize("make", NO_HUBS, ids=["no file", "a text", "another database", "a folder"])
 def test_reset_deletes_nothing_but_task_hubs(tmp_path: Path, refused: Refused, make: Callable[[Path], None]) -> None:
     path = tmp_path / "some.db"
     make(path)
@@ -114,3 +138,113 @@ def test_reset_asks_on_a_terminal(tmp_path: Path, answer: str, status: int) -> N
     os.close(there)
     assert (process.returncode, path.exists()) == (status, status != 0), said
     assert f"This deletes the task hub {path} with all its runs and entities." in said
+
+
+def damage(path: Path) -> None:
+    """Fill a hub, so that it has many pages, and overwrite those behind the first ones: the schema can be read."""
+    with closing(TaskHub(path)), closing(sqlite3.connect(path)) as db, db:
+        rows = [(f"run-{n}", "e", "chain", "Running", None, None, None, n, n, None, None, None) for n in range(500)]
+        db.executemany(f"INSERT INTO instances VALUES ({', '.join('?' * 12)})", rows)
+        events = [(f"run-{n}", 0, '{"EventType": 0, "Timestamp": "x"}' * 9, None) for n in range(500)]
+        db.executemany("INSERT INTO history VALUES (?, ?, ?, ?)", events)
+    with path.open("r+b") as file:
+        for page in range(8, path.stat().st_size // 4096, 2):
+            file.seek(page * 4096)
+            file.write(bytes(range(256)) * 8)
+
+
+def test_damaged_hub_is_refused_at_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    damage(path)
+    sentence = refused_start(path)
+    assert sentence.startswith(f"devhost: The task hub {path} is damaged (")
+    assert "`devhost reset`" in sentence
+
+
+@pytest.mark.parametrize("arguments", [[], ["run-7"], ["run-400", "--json"], ["--entities"]], ids=" ".join)
+def test_damaged_hub_is_inspected_or_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    path = tmp_path / "state.db"
+    damage(path)
+    status = main(["inspect", "--db", str(path), *arguments])
+    printed, sentence = capsys.readouterr()
+    if status == 0:
+        assert printed and not sentence
+    else:
+        assert not printed and len(sentence.splitlines()) == 1
+
+
+def test_history_that_no_devhost_wrote_is_told_as_damage(tmp_path: Path, refused: Refused) -> None:
+    path = tmp_path / "state.db"
+    with closing(TaskHub(path)), closing(sqlite3.connect(path)) as db, db:
+        db.execute("INSERT INTO instances VALUES ('r', 'e', 'c', 'Running', NULL, NULL, NULL, 0, 0, NULL, NULL, NULL)")
+        db.execute("INSERT INTO history VALUES ('r', 0, '[]', NULL)")
+    assert f"The task hub {path} is damaged" in refused("inspect", "--db", str(path), "r")
+
+
+def test_damaged_hub_can_be_reset(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    damage(path)
+    assert main(["reset", "--yes", "--db", str(path)]) == 0
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("folder", ["/proc/no-such", "file.txt"])
+def test_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file.txt").touch()
+    path = tmp_path / folder / "state.db"
+    sentence = refused_start(path)
+    assert sentence.startswith(f"devhost: The task hub {path} cannot be used (")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions")
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_hub_that_must_not_be_written_is_one_sentence(what: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "state.db"
+        TaskHub(path).close()
+        path.chmod(0o444 if what == "file" else 0o666)
+        folder.chmod(0o777 if what == "file" else 0o555)
+        said = said_to_nobody(path)
+        folder.chmod(0o755)
+    assert said.startswith(f"devhost: The task hub {path} cannot be ") and len(said.splitlines()) == 1
+
+
+def said_to_nobody(path: Path) -> str:
+    """Open a task hub as a host does, in a process that is not root's, and return the sentence it is refused with."""
+    script = (
+        "import encodings.ascii, os, sys\n"  # what it needs later, nobody may not be able to read
+        "from pathlib import Path\n"
+        "from devhost.hub.file import HubFileError\n"
+        "from devhost.hub.lock import HubLock\n"
+        "from devhost.hub.store import TaskHub\n"
+        "if os.getuid() == 0:\n"  # root may write anything
+        "    os.setgid(65534)\n"
+        "    os.setuid(65534)\n"
+        "path = Path(sys.argv[1])\n"
+        "try:\n"
+        "    with HubLock(path):\n"
+        "        TaskHub(path)\n"
+        "except HubFileError as ex:\n"
+        "    print(f'devhost: {ex}')\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", script, str(path)], cwd=REPOSITORY, capture_output=True, text=True, timeout=30
+    ).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that is open")
+def test_host_whose_hub_is_deleted_answers_no_start_and_ends_with_the_reason(tmp_path: Path) -> None:
+    host = HostProcess(tmp_path, SMALL_APP)
+    host.start()
+    with host.client() as http:
+        host.database.unlink()
+        with contextlib.suppress(httpx.TimeoutException):
+            answer = http.post("/runtime/webhooks/durabletask/orchestrators/wait_for_go/lost", json="x", timeout=2)
+            assert answer.status_code >= 500
+    assert host.stop() == 1
+    reason = f"{host.database} was deleted or replaced while this host had it open: "
+    assert host.output().splitlines()[-1].startswith(f"devhost: {reason}")
+    assert f"({reason}" in host.output() or f"HubGoneError: {reason}" in host.output(), "it was said when it was met"

@@ -1,14 +1,18 @@
 """One host per task hub: the second is refused by name, and a killed one leaves the hub free."""
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from devhost.hub.lock import HubInUseError, HubLock
+from devhost.hub.snapshot import HubSnapshot
+from devhost.hub.store import TaskHub
 from tests.support.host_process import REPOSITORY
 
 HOLD = """
@@ -22,14 +26,24 @@ try:
 except HubInUseError as ex:
     print(ex, flush=True)
 """
+FORK = """
+import multiprocessing, sys, time
+from pathlib import Path
+from devhost.hub.lock import HubLock
+with HubLock(Path(sys.argv[1])):
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    print(child.pid, flush=True)
+    sys.stdin.read()
+"""
 
 
 class Holder:
     """Another process that takes a hub's lock, or fails to, and says so."""
 
-    def __init__(self, hub: Path) -> None:
+    def __init__(self, hub: Path, script: str = HOLD) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", HOLD, str(hub)],
+            [sys.executable, "-c", script, str(hub)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -107,3 +121,30 @@ def test_id_of_an_earlier_longer_holder_does_not_linger(hub: Path) -> None:
     assert f"process {first.process.pid}." in second.said
     second.leave()
     first.leave()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_child_that_outlives_a_killed_host_does_not_keep_the_lock(hub: Path) -> None:
+    parent = Holder(hub, FORK)
+    child = int(parent.said)
+    try:
+        waiting = Holder(hub)
+        assert f"in use by process {parent.process.pid}." in waiting.said
+        waiting.leave()
+        parent.kill()
+        os.kill(child, 0)  # it still runs
+        second = Holder(hub)
+        assert second.said == "holds"
+        second.leave()
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_lock_holds_while_the_hub_is_used(hub: Path) -> None:
+    with HubLock(hub), closing(TaskHub(hub)) as opened:
+        with HubSnapshot(hub) as snapshot:
+            assert snapshot.instance("none") is None
+        assert opened.instance("none") is None
+        second = Holder(hub)
+        assert f"in use by process {os.getpid()}." in second.said
+        second.leave()

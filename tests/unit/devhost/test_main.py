@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from devhost.hub.store import SCHEMA_VERSION, TaskHub
+from devhost.hub.file import SCHEMA_VERSION
+from devhost.hub.store import TaskHub
 from tests.conftest import StartHost
 from tests.support.host_process import REPOSITORY, HostProcess
 from tests.support.hub_over_http import HubOverHttp

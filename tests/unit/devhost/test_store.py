@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from devhost.hub.columns import from_micros, to_micros
+from devhost.hub.file import SCHEMA_VERSION, HubVersionError
 from devhost.hub.rows import ActivityItem, Changes, Entity, HistoryRow, Instance, Message, Parent, Status
-from devhost.hub.store import SCHEMA_VERSION, HubVersionError, TaskHub
+from devhost.hub.store import TaskHub
 from tests.unit.devhost.commit import commit
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
