@@ -27,11 +27,12 @@ from devhost.protocol.json_text import compact
 from devhost.sessions import Mode
 from devhost.worker import FunctionFailedError
 from tests.conformance.player.compare import differences
+from tests.conformance.player.newest import one_blank
 from tests.conformance.player.target import target_server
 from tests.support.worker_here import WorkerHere
 
 HERE = Path(__file__).resolve().parent
-TURNS: dict[str, Any] = json.loads((HERE / "recordings" / "turns.json").read_text(encoding="utf-8"))
+TURNS: dict[str, Any] = one_blank(json.loads((HERE / "recordings" / "turns.json").read_text(encoding="utf-8")))
 ORCHESTRATIONS = [title for title in TURNS if not title.startswith(("entity ", "activity ", "durable client"))]
 LONGEST_SECONDS = 20
 
