@@ -91,7 +91,7 @@ def _start(parsed: argparse.Namespace) -> int:
             pass
         except HubGoneError as ex:
             status = _refuse(str(ex))
-    # Not a normal exit: it would wait for whatever threads the app has started, and close the file of a hub that is gone.
+    # Not a normal exit: it would wait for threads that the app has started, and close the file of a hub that is gone.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
