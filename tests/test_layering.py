@@ -15,7 +15,7 @@ LAYERS = [
     {"activities", "agents", "chat_clients"},
     {"settings"},
     {"setting_groups"},
-    {"environment"},
+    {"environment", "mail_headers"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 

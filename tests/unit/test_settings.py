@@ -221,7 +221,7 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"MCP_CALL_SECONDS": "0"}, "'MCP_CALL_SECONDS' is '0'. Expected a number from 0.1 to 600."),
         ({"SMTP_USERNAME": "mailer"}, "'SMTP_PASSWORD' is missing. Set both"),
         ({"SMTP_PASSWORD": "pw"}, "'SMTP_USERNAME' is missing. Set both"),
-        ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected an e-mail address."),
+        ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected one e-mail address in ASCII"),
         ({"APPROVAL_TIMEOUT_HOURS": "-1"}, "'APPROVAL_TIMEOUT_HOURS' is '-1'. Expected a number from 0 to 8760."),
         ({"APPROVAL_TIMEOUT_HOURS": "nan"}, "'APPROVAL_TIMEOUT_HOURS' is 'nan'."),
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
