@@ -52,14 +52,16 @@ def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_di
 
 
 def _post(url: str, key: str, body: Mapping[str, object]) -> None:
-    """Post the message. The URL is a credential, so no error carries it."""
+    """Post the message, and read only the status of the answer. The URL is a credential, so no error carries it."""
+    headers = {"Idempotency-Key": key}
     try:
-        response = httpx.post(url, json=body, headers={"Idempotency-Key": key}, timeout=_TIMEOUT_SECONDS)
+        with httpx.stream("POST", url, json=body, headers=headers, timeout=_TIMEOUT_SECONDS) as response:
+            status = response.status_code
     except httpx.HTTPError as error:
         raise ReviewWebhookError(
             f"The review webhook cannot be reached ({type(error).__name__}). Check REVIEW_WEBHOOK_URL."
         ) from error
-    if not response.is_success:
+    if not 200 <= status <= 299:
         raise ReviewWebhookError(
-            f"The review webhook refused message {key!r} with HTTP {response.status_code}. Check REVIEW_WEBHOOK_URL."
+            f"The review webhook refused message {key!r} with HTTP {status}. Check REVIEW_WEBHOOK_URL."
         )
