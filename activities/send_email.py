@@ -5,14 +5,14 @@ import hashlib
 import smtplib
 import ssl
 from email.utils import formatdate
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
 
-from activities.keyed_files import write_once
+from activities.outbox_files import put_once
 from mail_headers import HeaderLine, Mailbox, MailboxText, MessageId, read_mailbox, write_line, write_mailbox
 from setting_groups.mail import MailSettings
+from setting_groups.outbox import Outbox
 
 _TIMEOUT_SECONDS = 30
 
@@ -35,7 +35,7 @@ class EmailReceipt(BaseModel):
     location: str | None = None
 
 
-def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Path) -> EmailReceipt:
+def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Outbox) -> EmailReceipt:
     """Send the e-mail and return its receipt.
 
     Runs at least once. In the outbox a second run changes nothing. SMTP cannot be made exactly-once: when the process
@@ -44,14 +44,15 @@ def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Path) 
 
     Raises:
         smtplib.SMTPException: The server refused the login, the recipient or the message.
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
         OSError: The server cannot be reached, or the outbox cannot be written.
     """
     sender, recipient = read_mailbox(mail.sender), read_mailbox(message.recipient).address
     message_id = _message_id(message.key, sender)
     content = _compose(message, sender, recipient, message_id)
     if mail.smtp_host is None:
-        path = write_once(outbox_dir, message.key, ".eml", content.encode("ascii"))
-        return EmailReceipt(transport="outbox", message_id=message_id, location=str(path))
+        location = put_once(outbox_dir, message.key, ".eml", content.encode("ascii"))
+        return EmailReceipt(transport="outbox", message_id=message_id, location=location)
     with smtplib.SMTP(mail.smtp_host, mail.smtp_port, timeout=_TIMEOUT_SECONDS) as server:
         if mail.use_starttls:
             server.starttls(context=ssl.create_default_context())

@@ -8,7 +8,7 @@ from mail_headers import read_mailbox
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox folder."""
+    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox."""
 
     smtp_host: str | None = None
     smtp_port: int = 587
