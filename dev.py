@@ -143,7 +143,8 @@ def lock(_flags: list[str]) -> int:
 
 def clean(_flags: list[str]) -> int:
     """Remove what the other commands made, never following a link out of the project."""
-    found = [ROOT / name for name in (".devhost", ".agents", *CACHES)]
+    found = [ROOT / name for name in (".devhost", *CACHES)]
+    found += kept_state()
     for folder, names, _files in os.walk(ROOT):
         names[:] = [name for name in names if name not in {".git", ".venv"}]
         found += [Path(folder, name) for name in names if name == "__pycache__"]
@@ -153,6 +154,14 @@ def clean(_flags: list[str]) -> int:
             if remove(path):
                 print("removed", path.relative_to(ROOT))
     return 0
+
+
+def kept_state() -> list[Path]:
+    """Return what runs left in `.agents`. The folder itself stays: the Functions host restarts when one appears."""
+    folder = ROOT / ".agents"
+    if folder.is_symlink() or not folder.is_dir():
+        return [folder]
+    return [path for path in folder.iterdir() if path.name != ".gitkeep"]
 
 
 COMMANDS = {command.__name__: command for command in (start, test, lint, check, conformance, bench, run, lock, clean)}

@@ -8,13 +8,13 @@ not set.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Self
 
 from environment import Environment
 from setting_groups.agents import AgentSettings, McpServerSettings, read_agents, read_mcp_server
 from setting_groups.mail import MailSettings, read_mail
 from setting_groups.model import ModelSettings, read_model
+from setting_groups.outbox import Outbox, read_outbox
 from setting_groups.review import (
     ApprovalLinkSettings,
     DraftSettings,
@@ -60,7 +60,7 @@ class Settings:
     agents: AgentSettings
     sessions: SessionSettings
     mcp_server: McpServerSettings | None
-    outbox_dir: Path
+    outbox_dir: Outbox
     agent_wait_seconds: float
     stream_store: StreamStoreSettings | None
     stream_wait_seconds: float
@@ -88,7 +88,7 @@ class Settings:
             agents=read_agents(env),
             sessions=read_sessions(env),
             mcp_server=read_mcp_server(env),
-            outbox_dir=env.folder("OUTBOX_DIR", default="outbox"),
+            outbox_dir=read_outbox(env),
             # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
             agent_wait_seconds=env.number("AGENT_WAIT_SECONDS", default=30.0, least=0, most=230),
             stream_store=read_stream_store(env),

@@ -1,9 +1,9 @@
 """Tell reviewers that nobody decided on a draft in time."""
 
 from datetime import datetime
-from pathlib import Path
 
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
+from setting_groups.outbox import Outbox
 from setting_groups.review import ReviewSettings
 
 
@@ -17,7 +17,7 @@ class Escalation(ReviewMessage):
     expired_at: datetime
 
 
-def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Path) -> ReviewReceipt:
+def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Outbox) -> ReviewReceipt:
     """Deliver the escalation to the reviewers and return the receipt. Safe to run twice, see `deliver`.
 
     Raises:

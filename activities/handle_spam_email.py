@@ -1,10 +1,9 @@
 """Put a spam e-mail into quarantine, with the verdict that sent it there."""
 
-from pathlib import Path
-
 from pydantic import BaseModel
 
-from activities.keyed_files import write_once
+from activities.outbox_files import put_once
+from setting_groups.outbox import Outbox
 
 QUARANTINE_FOLDER = "quarantine"
 
@@ -27,14 +26,15 @@ class QuarantineReceipt(BaseModel):
     location: str
 
 
-def handle_spam_email(report: SpamReport, *, outbox_dir: Path) -> QuarantineReceipt:
+def handle_spam_email(report: SpamReport, *, outbox_dir: Outbox) -> QuarantineReceipt:
     """Write the report into the quarantine folder of the outbox and return where it is.
 
     Runs at least once; the record is keyed, so running again returns the first record.
 
     Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
         OSError: The folder cannot be written.
     """
     record = report.model_dump_json(indent=2).encode()
-    path = write_once(outbox_dir / QUARANTINE_FOLDER, report.key, ".json", record)
-    return QuarantineReceipt(location=str(path))
+    location = put_once(outbox_dir / QUARANTINE_FOLDER, report.key, ".json", record)
+    return QuarantineReceipt(location=location)

@@ -3,16 +3,20 @@
 import json
 from pathlib import Path
 
-from activities.keyed_files import write_once
+from activities.keyed_files import keyed_path
+from activities.outbox_files import put_once
+from setting_groups.outbox import Outbox
 
 
-def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Path) -> str:
+def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Outbox) -> str:
     """Write the receipt of the refund into `folder` and return its number, which is made of the key.
 
     May run more than once: the receipt is keyed by `key`, and a second run with the same one changes nothing.
 
     Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
         OSError: The folder cannot be written.
     """
     receipt = {"order_id": order_id, "amount_cents": amount_cents}
-    return write_once(folder, key, ".json", json.dumps(receipt).encode()).stem
+    put_once(folder, key, ".json", json.dumps(receipt).encode())
+    return keyed_path(Path(), key, "").name

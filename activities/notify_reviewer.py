@@ -1,7 +1,6 @@
 """Ask reviewers to decide on a draft."""
 
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -9,6 +8,7 @@ from activities.approval_links import LinkClaims, LinkSigner
 from activities.kept_drafts import KeptDraft, draft_key, keep_draft
 from activities.keyed_blobs import BlobCredential
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
+from setting_groups.outbox import Outbox
 from setting_groups.review import DraftSettings, ReviewSettings
 
 
@@ -48,7 +48,7 @@ def notify_reviewer(
     request: ReviewRequest,
     *,
     review: ReviewSettings,
-    outbox_dir: Path,
+    outbox_dir: Outbox,
     drafts: DraftSettings,
     signer: LinkSigner,
     credential: BlobCredential | None = None,

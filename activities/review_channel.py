@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 import httpx
 from pydantic import BaseModel
 
-from activities.keyed_files import write_once
+from activities.outbox_files import put_once
+from setting_groups.outbox import Outbox
 from setting_groups.review import ReviewSettings
 
 REVIEWS_FOLDER = "reviews"
@@ -32,7 +32,7 @@ class ReviewWebhookError(Exception):
     """The review webhook did not take a message."""
 
 
-def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Path) -> ReviewReceipt:
+def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Outbox) -> ReviewReceipt:
     """Deliver `message`, marked as being of this `kind`, and return the receipt.
 
     May deliver twice after a crash: a file is written once per key, and the webhook gets the key in the header
@@ -45,21 +45,23 @@ def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_di
     body = {"kind": kind, **message.model_dump(mode="json")}
     if review.webhook_url is None:
         content = json.dumps(body, indent=2, ensure_ascii=False).encode()
-        path = write_once(outbox_dir / REVIEWS_FOLDER, message.key, ".json", content)
-        return ReviewReceipt(channel="outbox", location=str(path))
+        location = put_once(outbox_dir / REVIEWS_FOLDER, message.key, ".json", content)
+        return ReviewReceipt(channel="outbox", location=location)
     _post(review.webhook_url, message.key, body)
     return ReviewReceipt(channel="webhook")
 
 
 def _post(url: str, key: str, body: Mapping[str, object]) -> None:
-    """Post the message. The URL is a credential, so no error carries it."""
+    """Post the message, and read only the status of the answer. The URL is a credential, so no error carries it."""
+    headers = {"Idempotency-Key": key}
     try:
-        response = httpx.post(url, json=body, headers={"Idempotency-Key": key}, timeout=_TIMEOUT_SECONDS)
+        with httpx.stream("POST", url, json=body, headers=headers, timeout=_TIMEOUT_SECONDS) as response:
+            status = response.status_code
     except httpx.HTTPError as error:
         raise ReviewWebhookError(
             f"The review webhook cannot be reached ({type(error).__name__}). Check REVIEW_WEBHOOK_URL."
         ) from error
-    if not response.is_success:
+    if not 200 <= status <= 299:
         raise ReviewWebhookError(
-            f"The review webhook refused message {key!r} with HTTP {response.status_code}. Check REVIEW_WEBHOOK_URL."
+            f"The review webhook refused message {key!r} with HTTP {status}. Check REVIEW_WEBHOOK_URL."
         )

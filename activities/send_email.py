@@ -1,29 +1,30 @@
 """Send one e-mail: over SMTP when a server is configured, else into the outbox folder."""
 
+import binascii
 import hashlib
 import smtplib
 import ssl
-from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
-from pathlib import Path
+from email.utils import formatdate
 from typing import Literal
 
 from pydantic import BaseModel
 
-from activities.keyed_files import write_once
+from activities.outbox_files import put_once
+from mail_headers import HeaderLine, Mailbox, MailboxText, MessageId, read_mailbox, write_line, write_mailbox
 from setting_groups.mail import MailSettings
+from setting_groups.outbox import Outbox
 
 _TIMEOUT_SECONDS = 30
 
 
 class OutgoingEmail(BaseModel):
-    """One plain-text e-mail. `key` is its idempotency key: one key, one e-mail."""
+    """One plain-text e-mail, to one recipient. `key` is its idempotency key: one key, one e-mail."""
 
     key: str
-    recipient: str
-    subject: str
+    recipient: MailboxText
+    subject: HeaderLine
     body: str
-    in_reply_to: str | None = None
+    in_reply_to: MessageId | None = None
 
 
 class EmailReceipt(BaseModel):
@@ -34,7 +35,7 @@ class EmailReceipt(BaseModel):
     location: str | None = None
 
 
-def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Path) -> EmailReceipt:
+def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Outbox) -> EmailReceipt:
     """Send the e-mail and return its receipt.
 
     Runs at least once. In the outbox a second run changes nothing. SMTP cannot be made exactly-once: when the process
@@ -43,36 +44,48 @@ def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Path) 
 
     Raises:
         smtplib.SMTPException: The server refused the login, the recipient or the message.
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
         OSError: The server cannot be reached, or the outbox cannot be written.
     """
-    email = _compose(message, mail.sender)
+    sender, recipient = read_mailbox(mail.sender), read_mailbox(message.recipient).address
+    message_id = _message_id(message.key, sender)
+    content = _compose(message, sender, recipient, message_id)
     if mail.smtp_host is None:
-        path = write_once(outbox_dir, message.key, ".eml", email.as_bytes())
-        return EmailReceipt(transport="outbox", message_id=email["Message-ID"], location=str(path))
+        location = put_once(outbox_dir, message.key, ".eml", content.encode("ascii"))
+        return EmailReceipt(transport="outbox", message_id=message_id, location=location)
     with smtplib.SMTP(mail.smtp_host, mail.smtp_port, timeout=_TIMEOUT_SECONDS) as server:
         if mail.use_starttls:
             server.starttls(context=ssl.create_default_context())
         if mail.username is not None and mail.password is not None:
             server.login(mail.username, mail.password)
-        server.send_message(email)
-    return EmailReceipt(transport="smtp", message_id=email["Message-ID"])
+        # Not send_message, which would read the recipients out of the headers again.
+        server.sendmail(sender.address, [recipient], content)
+    return EmailReceipt(transport="smtp", message_id=message_id)
 
 
-def _compose(message: OutgoingEmail, sender: str) -> EmailMessage:
-    email = EmailMessage()
-    email["From"] = sender
-    email["To"] = message.recipient
-    # The subject may come from a model: a line break in it would start a header of its own.
-    email["Subject"] = " ".join(message.subject.split())
-    email["Date"] = formatdate()
-    email["Message-ID"] = _message_id(message.key, sender)
+def _compose(message: OutgoingEmail, sender: Mailbox, recipient: str, message_id: str) -> str:
+    """Return the e-mail, in ASCII only. The name of the recipient is not in it, for a stranger chose that."""
+    headers = {
+        "From": write_mailbox(sender),
+        "To": recipient,
+        "Subject": write_line(message.subject),
+        "Date": formatdate(),
+        "Message-ID": message_id,
+        # So that no other machine answers it (RFC 3834).
+        "Auto-Submitted": "auto-replied",
+    }
     if message.in_reply_to is not None:
-        email["In-Reply-To"] = message.in_reply_to
-        email["References"] = message.in_reply_to
-    email.set_content(message.body)
-    return email
+        headers |= {"In-Reply-To": message.in_reply_to, "References": message.in_reply_to}
+    headers |= {
+        "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"',
+        "Content-Transfer-Encoding": "quoted-printable",
+    }
+    head = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    lines = message.body.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n") + "\n"
+    return f"{head}\n{binascii.b2a_qp(lines.encode(), istext=True).decode('ascii')}"
 
 
-def _message_id(key: str, sender: str) -> str:
-    domain = parseaddr(sender)[1].rpartition("@")[2]
+def _message_id(key: str, sender: Mailbox) -> str:
+    domain = sender.address.rpartition("@")[2]
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{domain}>"

@@ -7,7 +7,7 @@ The host may be stopped, killed and started again meanwhile: a request that gets
 once however often the request, or this whole script, is repeated. `--batch NAME` changes the keys: a new name
 starts every e-mail anew.
 
-The exit status is 0 only if every file ended as quarantined (spam) or replied.
+The exit status is 0 only if every file ended as quarantined (spam), replied or ignored (a machine sent it).
 """
 
 import argparse
@@ -30,7 +30,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-OUTCOMES = ("quarantined", "replied")
+OUTCOMES = ("quarantined", "replied", "ignored")
+MACHINE_HEADERS = ("Auto-Submitted", "Precedence")
 ENDED = frozenset({"Completed", "Failed", "Terminated", "Canceled"})
 BLOCK_TAGS = frozenset(
     {"address", "blockquote", "br", "div", "h1", "h2", "h3", "h4", "hr", "li", "ol", "p", "table", "tr", "ul"}
@@ -140,7 +141,7 @@ class RunClient:
         self._console = console
         self._waiting = False
 
-    async def start(self, email: dict[str, str], key: str) -> str:
+    async def start(self, email: dict[str, Any], key: str) -> str:
         """Start the run of this key, or find the one that an earlier attempt started, and return its instance id."""
         headers = {"Idempotency-Key": key}
         answer = await self._call("POST", "/api/runs/email_triage", json={"email": email}, headers=headers)
@@ -150,7 +151,7 @@ class RunClient:
         """Wait until the run has ended and return its output.
 
         Raises:
-            TriageError: The run ended without one of the two outcomes.
+            TriageError: The run ended without one of the outcomes.
         """
         pause = 0.05
         while (run := await self._call("GET", f"/api/runs/{instance_id}"))["runtime_status"] not in ENDED:
@@ -192,8 +193,8 @@ def read_answer(response: httpx.Response) -> dict[str, Any]:
     return dict(answer)
 
 
-def read_email(raw: bytes) -> dict[str, str]:
-    """Return the e-mail as the orchestration's input: sender, subject, body and, if it has one, message_id.
+def read_email(raw: bytes) -> dict[str, Any]:
+    """Return the e-mail as the orchestration's input: sender, subject, body, and message_id and headers if it has them.
 
     The body is the plain text part if there is one, else the HTML part as text with its link targets. It is cut after
     `MAX_BODY` characters, and attachments are named at its end.
@@ -210,14 +211,16 @@ def read_email(raw: bytes) -> dict[str, str]:
         raise TriageError(f"its text cannot be decoded: {error}") from error
     if len(text) > MAX_BODY:
         text = f"{text[:MAX_BODY]}\n[{len(text) - MAX_BODY} more characters not shown]"
-    email = {
+    email: dict[str, Any] = {
         "sender": str(message["from"]),
         "subject": str(message.get("subject", "")),
         "body": "\n".join([text, *attachment_lines(message)]),
     }
     message_id = str(message.get("message-id", ""))
-    if re.fullmatch("[!-~]+", message_id):
+    if re.fullmatch("[!-~]{1,900}", message_id) and "=?" not in message_id:
         email["message_id"] = message_id
+    if headers := {name: str(message[name]) for name in MACHINE_HEADERS if name in message}:
+        email["headers"] = headers
     return email
 
 

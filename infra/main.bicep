@@ -103,6 +103,7 @@ var containers = {
   package: 'app-package'
   published: 'published'
   drafts: 'drafts'
+  outbox: 'outbox'
 }
 var createsScheduler = empty(existingSchedulerName)
 var schedulerName = createsScheduler ? 'dts-${token}' : existingSchedulerName
@@ -166,7 +167,7 @@ module storage 'modules/storage.bicep' = {
     name: 'st${token}'
     location: location
     tags: tags
-    containers: [containers.package, containers.published, containers.drafts]
+    containers: [containers.package, containers.published, containers.drafts, containers.outbox]
     isPrivate: vnetEnabled
     appPrincipalId: identity.outputs.principalId
     developers: developers

@@ -1,10 +1,9 @@
 """Triage one e-mail: quarantine it if it is spam, else answer it."""
 
-from email.utils import getaddresses
 from typing import Annotated, Any, Literal
 
 import azure.durable_functions as df
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from activities.handle_spam_email import QuarantineReceipt, SpamReport, handle_spam_email
 from activities.send_email import EmailReceipt, OutgoingEmail, send_email
@@ -13,23 +12,21 @@ from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
 from hosting.agents.calls import GetAgent, Steps, ask
 from hosting.retries import SIDE_EFFECT_RETRY
-
-
-def _check_address(text: str) -> str:
-    addresses = [address for _, address in getaddresses([text])]
-    local_part, _, domain = "".join(addresses).rpartition("@")
-    if len(addresses) != 1 or not local_part or not domain or not text.isprintable():
-        raise ValueError("must be an e-mail address such as 'ada@example.com' or 'Ada <ada@example.com>'")
-    return text
+from mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
 
 
 class Email(BaseModel):
-    """An e-mail that came in. `message_id` is its Message-ID header, so that the reply joins the thread."""
+    """An e-mail that came in; encoded words in `sender` and `subject` are decoded.
 
-    sender: Annotated[str, Field(max_length=320, pattern=r"[^@\s]@[^@\s]"), AfterValidator(_check_address)]
-    subject: str = Field(default="", max_length=1_000)
+    `message_id` is its Message-ID header, so that the reply joins the thread. `headers` are others of its headers: with
+    `Auto-Submitted` and `Precedence` among them, what a machine has sent is told from what a human has.
+    """
+
+    sender: MailboxText
+    subject: HeaderLine = Field(default="", max_length=1_000)
     body: str = Field(default="", max_length=100_000)
-    message_id: str | None = Field(default=None, max_length=998, pattern=r"^[\x21-\x7e]+$")
+    message_id: MessageId | None = None
+    headers: dict[str, Annotated[str, Field(max_length=4_000)]] = Field(default_factory=dict, max_length=100)
 
 
 class EmailTriageInput(BaseModel):
@@ -40,17 +37,20 @@ class EmailTriageInput(BaseModel):
 
 
 class EmailTriageOutput(BaseModel):
-    """How the e-mail ended, why, and the proof. `reply` is set when it was answered."""
+    """How the e-mail ended, why, and the proof. `reply` is set when it was answered.
 
-    outcome: Literal["quarantined", "replied"]
+    `ignored` is what is no spam and yet gets no reply, for a machine has sent it.
+    """
+
+    outcome: Literal["quarantined", "replied", "ignored"]
     reason: str
     verdict: SpamVerdict
     reply: EmailReply | None = None
-    receipt: QuarantineReceipt | EmailReceipt
+    receipt: QuarantineReceipt | EmailReceipt | None = None
 
 
 def email_triage(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
-    """Classify the e-mail, then quarantine it or send a drafted reply.
+    """Classify the e-mail, then quarantine it or send a drafted reply, but none to a machine: it might answer for ever.
 
     Raises:
         AgentError: A model call failed.
@@ -72,6 +72,10 @@ def email_triage(context: df.DurableOrchestrationContext, *, get_agent: GetAgent
         )
         receipt = QuarantineReceipt.model_validate(filed)
         return _output("quarantined", _explain(verdict, request.spam_threshold), verdict, receipt)
+
+    if mark := find_machine_mark(email.headers):
+        reason = f"{_explain(verdict, request.spam_threshold)}\nNot answered: a machine sent it ({mark})."
+        return _output("ignored", reason, verdict)
 
     reply = yield from ask(get_agent(context, email_assistant.NAME), _as_text(email), EmailReply)
     answer = OutgoingEmail(
@@ -99,10 +103,10 @@ def _explain(verdict: SpamVerdict, threshold: float) -> str:
 
 
 def _output(
-    outcome: Literal["quarantined", "replied"],
+    outcome: Literal["quarantined", "replied", "ignored"],
     reason: str,
     verdict: SpamVerdict,
-    receipt: QuarantineReceipt | EmailReceipt,
+    receipt: QuarantineReceipt | EmailReceipt | None = None,
     reply: EmailReply | None = None,
 ) -> dict[str, Any]:
     output = EmailTriageOutput(outcome=outcome, reason=reason, verdict=verdict, reply=reply, receipt=receipt)

@@ -281,6 +281,8 @@ def _members(run: dict[str, Any]) -> dict[str, Any]:
 
 def _describe_triage(output: Any) -> str:
     triage = EmailTriageOutput.model_validate(output)
+    if triage.reply is None and triage.outcome == "ignored":
+        return f"Email not answered: {triage.reason}"
     if triage.reply is None:
         return f"Email marked as spam: {triage.verdict.reason}"
     return f"Email sent: {triage.reply.body}"

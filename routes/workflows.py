@@ -193,11 +193,14 @@ def _read_run_id(req: func.HttpRequest) -> str | None:
 def _read_wait_seconds(req: func.HttpRequest) -> int:
     """Return how long the caller wants to wait, 0 for not at all."""
     seconds = read_whole_number(req, "timeoutSeconds", default=_WAIT_SECONDS, least=1, most=_LONGEST_WAIT_SECONDS)
-    place, text = WAIT_HEADER, req.headers.get(WAIT_HEADER)
-    if text is None:
-        place, text = "waitForResponse", req.params.get("waitForResponse", "false")
+    places = {WAIT_HEADER: req.headers.get(WAIT_HEADER), "waitForResponse": req.params.get("waitForResponse")}
+    wishes = [_read_flag(place, text) for place, text in places.items() if text is not None]
+    return seconds if wishes and wishes[0] else 0
+
+
+def _read_flag(place: str, text: str) -> bool:
     try:
-        return seconds if TypeAdapter(Flag).validate_python(text) else 0
+        return TypeAdapter[bool](Flag).validate_python(text)
     except ValidationError as error:
         raise invalid_parameter(place, text, "true or false") from error
 

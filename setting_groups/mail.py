@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 from environment import Environment
+from mail_headers import read_mailbox
 
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox folder."""
+    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox."""
 
     smtp_host: str | None = None
     smtp_port: int = 587
@@ -23,8 +24,11 @@ def read_mail(env: Environment) -> MailSettings:
         missing = "SMTP_USERNAME" if username is None else "SMTP_PASSWORD"
         env.problem(missing, "is missing. Set both SMTP_USERNAME and SMTP_PASSWORD, or neither.")
     sender = env.text("MAIL_SENDER") or "agents@example.com"
-    if "@" not in sender:
-        env.problem("MAIL_SENDER", f"is {sender!r}. Expected an e-mail address.")
+    try:
+        read_mailbox(sender)
+    except ValueError:
+        example = "'agents@example.com' or 'Agents <agents@example.com>'"
+        env.problem("MAIL_SENDER", f"is {sender!r}. Expected one e-mail address in ASCII, such as {example}.")
     return MailSettings(
         smtp_host=env.text("SMTP_HOST"),
         smtp_port=env.integer("SMTP_PORT", default=587, least=1, most=65535),

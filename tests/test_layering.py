@@ -15,7 +15,7 @@ LAYERS = [
     {"activities", "agents", "chat_clients"},
     {"settings"},
     {"setting_groups"},
-    {"environment"},
+    {"environment", "mail_headers"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 
@@ -80,7 +80,7 @@ FOUNDATIONS = {
         "streams.redis_store",
         "streams.redis_identity",
     ],
-    "activities": ["keyed_files", "keyed_blobs", "kept_drafts", "approval_links", "review_channel"],
+    "activities": ["keyed_files", "keyed_blobs", "outbox_files", "kept_drafts", "approval_links", "review_channel"],
     "chat_clients": [
         "offline_pattern",
         "offline_schema",

@@ -1,20 +1,22 @@
 """Route one e-mail: spam goes into quarantine, the rest is answered.
 
-    receive -> SpamDetector -> judge -+- spam ----> quarantine
-                                      +- the rest -> ask -> EmailAssistant -> reply
+    receive -> SpamDetector -> judge -+- spam ---------> quarantine
+                                      +- by a machine -> ignore
+                                      +- the rest -----> ask -> EmailAssistant -> reply
 
 It does what the orchestration `email_triage` does, as a graph: docs/workflows.md compares the two.
 """
 
 import uuid
 from collections.abc import Callable
-from typing import Any, Literal, Never
+from typing import Annotated, Any, Literal, Never
 
 from agent_framework import (
     AgentExecutorResponse,
     Case,
     Default,
     Executor,
+    SupportsAgentRun,
     SupportsChatGetResponse,
     Workflow,
     WorkflowBuilder,
@@ -27,6 +29,7 @@ from activities.handle_spam_email import QuarantineReceipt, SpamReport
 from activities.send_email import EmailReceipt, OutgoingEmail
 from agents.email_assistant import EmailReply, create_email_assistant
 from agents.spam_detector import SpamVerdict, create_spam_detector
+from mail_headers import HeaderLine, MailboxText, find_machine_mark
 
 NAME = "email_routing"
 # In the state of a run, which all its executors share.
@@ -35,11 +38,12 @@ _KEY = "key"
 
 
 class IncomingEmail(BaseModel):
-    """An e-mail that came in."""
+    """An e-mail that came in; its `headers` tell whether a machine has sent it."""
 
-    sender: str = Field(max_length=320, pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")
-    subject: str = Field(default="", max_length=1_000)
+    sender: MailboxText
+    subject: HeaderLine = Field(default="", max_length=1_000)
     body: str = Field(default="", max_length=100_000)
+    headers: dict[str, Annotated[str, Field(max_length=4_000)]] = Field(default_factory=dict, max_length=100)
 
     def as_text(self) -> str:
         """Return the e-mail as the agents read it."""
@@ -47,17 +51,24 @@ class IncomingEmail(BaseModel):
 
 
 class Judgement(BaseModel):
-    """What is done with the e-mail, and why; `confidence` is that of the verdict, from 0 to 1."""
+    """What is done with the e-mail, and why; `confidence` is that of the verdict, from 0 to 1.
+
+    `machine_mark` is the header that says that a machine has sent the e-mail.
+    """
 
     is_spam: bool
     confidence: float
     reason: str
+    machine_mark: str | None = None
 
 
 class RoutedEmail(BaseModel):
-    """What was done with the e-mail. `location` is the file of the record or of the reply, None if a server took it."""
+    """What was done with the e-mail. `location` is the file of the record or of the reply, None if a server took it.
 
-    outcome: Literal["quarantined", "replied"]
+    `ignored` is what is no spam and yet gets no reply, for a machine has sent it.
+    """
+
+    outcome: Literal["quarantined", "replied", "ignored"]
     location: str | None
 
 
@@ -95,7 +106,9 @@ class Judge(Executor):
         """Call spam what the detector is sure enough of."""
         verdict = SpamVerdict.model_validate_json(answer.agent_response.text)
         is_spam = verdict.is_spam and verdict.confidence > self._spam_threshold
-        await ctx.send_message(Judgement(is_spam=is_spam, confidence=verdict.confidence, reason=verdict.reason))
+        mark = find_machine_mark(_read_email(ctx).headers)
+        judgement = Judgement(is_spam=is_spam, confidence=verdict.confidence, reason=verdict.reason, machine_mark=mark)
+        await ctx.send_message(judgement)
 
 
 class Quarantine(Executor):
@@ -117,6 +130,18 @@ class Quarantine(Executor):
         )
         receipt = self._handle_spam_email(report)
         await ctx.yield_output(RoutedEmail(outcome="quarantined", location=receipt.location))
+
+
+class Ignore(Executor):
+    """Leaves without a reply what a machine has sent: it might answer for ever."""
+
+    def __init__(self) -> None:
+        super().__init__("ignore")
+
+    @handler
+    async def ignore(self, judgement: Judgement, ctx: WorkflowContext[Never, RoutedEmail]) -> None:
+        """Say so."""
+        await ctx.yield_output(RoutedEmail(outcome="ignored", location=None))
 
 
 class Ask(Executor):
@@ -160,13 +185,16 @@ def create_email_routing(
 
     Both functions must be safe to run twice with the same key.
     """
-    receive, judge, ask = Receive(), Judge(spam_threshold), Ask()
+    receive, judge, ignore, ask = Receive(), Judge(spam_threshold), Ignore(), Ask()
     quarantine, reply = Quarantine(handle_spam_email), Reply(send_email)
     detector, assistant = create_spam_detector(chat_client), create_email_assistant(chat_client)
-    description = "Puts spam into quarantine and answers the rest."
-    graph = WorkflowBuilder(name=NAME, description=description, start_executor=receive, output_from=[quarantine, reply])
+    description = "Puts spam into quarantine and answers the rest, but no machine."
+    outputs: list[Executor | SupportsAgentRun] = [quarantine, ignore, reply]
+    graph = WorkflowBuilder(name=NAME, description=description, start_executor=receive, output_from=outputs)
     graph.add_chain([receive, detector, judge])
-    graph.add_switch_case_edge_group(judge, [Case(lambda judgement: judgement.is_spam, quarantine), Default(ask)])
+    spam = Case(lambda judgement: judgement.is_spam, quarantine)
+    by_machine = Case(lambda judgement: judgement.machine_mark is not None, ignore)
+    graph.add_switch_case_edge_group(judge, [spam, by_machine, Default(ask)])
     graph.add_chain([ask, assistant, reply])
     return graph.build()
 

@@ -90,6 +90,9 @@ class AgentRunRequest:
 def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     """Return the checked request.
 
+    An object in JSON is read as such unless the request says that it is text: who leaves the content type out, or has
+    curl choose one, means its fields.
+
     The session id may stand in the body or in the query, the wish to wait in the header `x-ms-wait-for-response`, the
     query or the body, in that order. Without a session id, a new session begins; under an `Idempotency-Key` it is the
     same one for every repeat.
@@ -97,8 +100,7 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     Raises:
         ProblemError: 400 that lists every wrong field, or names the conflict; 413 for a body that is too large.
     """
-    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = media_type == "application/json" or media_type.endswith("+json")
+    is_json = _is_json(req)
     key = read_idempotency_key(req)
     body = read_model(_rename(read_json_object(req)) if is_json else {"message": read_text(req)}, AgentRunBody)
     return AgentRunRequest(
@@ -111,6 +113,13 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
         wait=_choose_wait(body, req),
         plain_text=not is_json and "application/json" not in _accepted_types(req),
     )
+
+
+def _is_json(req: func.HttpRequest) -> bool:
+    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return True
+    return not media_type.startswith("text/") and req.get_body().lstrip().startswith(b"{")
 
 
 def _rename(body: Mapping[str, Any]) -> dict[str, Any]:

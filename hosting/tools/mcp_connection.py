@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MOST_TOOLS = 128
+_MOST_ANSWER_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +131,30 @@ def _create_http_client(settings: McpServerSettings) -> "httpx2.AsyncClient":
     return httpx2.AsyncClient(
         headers={} if settings.token is None else {"Authorization": f"Bearer {settings.token}"},
         timeout=httpx2.Timeout(settings.connect_seconds, read=settings.connect_seconds + settings.call_seconds),
-        event_hooks={"request": [hurry_goodbye], "response": [check_access]},
+        event_hooks={"request": [hurry_goodbye], "response": [check_access, _limit_answer]},
     )
+
+
+async def _limit_answer(response: "httpx2.Response") -> None:
+    """Have the answer broken off when it gets longer than any result may be: a server may send one without end."""
+    import httpx2
+
+    class Limited(httpx2.AsyncByteStream):
+        def __init__(self, body: httpx2.AsyncByteStream) -> None:
+            self._body = body
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            left = _MOST_ANSWER_BYTES
+            async for part in self._body:
+                left -= len(part)
+                if left < 0:
+                    raise httpx2.ReadError(f"The answer has more than {_MOST_ANSWER_BYTES} bytes.")
+                yield part
+
+        async def aclose(self) -> None:
+            await self._body.aclose()
+
+    response.stream = Limited(cast("httpx2.AsyncByteStream", response.stream))
 
 
 def _no_connection(name: str, settings: McpServerSettings, holder: asyncio.Task[None]) -> TurnFailedError:

@@ -8,6 +8,7 @@ import pytest
 
 from infra.write_local_settings import MODEL_OUTPUTS
 from setting_groups.model import AzureOpenAISettings
+from setting_groups.outbox import BlobFolder
 from setting_groups.sessions import RedisStreamSettings, TableIndexSettings
 from settings import Settings, SettingsError
 from tests.infra.bicep_file import INFRA, BicepFile
@@ -72,6 +73,7 @@ def test_the_app_starts_with_what_it_is_told() -> None:
     assert isinstance(settings.stream_store, RedisStreamSettings) and settings.stream_store.uses_identity
     assert settings.drafts.blob_account_url == settings.publishing.blob_account_url == VALUES["storage.outputs.blobUrl"]
     assert settings.approval_links.key != settings.approval_links.previous_key
+    assert settings.outbox_dir == BlobFolder(VALUES["storage.outputs.blobUrl"], "outbox", client_id)
 
 
 def test_all_that_is_required_in_azure_is_set() -> None:
@@ -100,7 +102,9 @@ def test_the_containers_that_the_app_writes_to_are_created() -> None:
     settings = Settings.from_environ(deployed_environment())
     created = MAIN.declared("module")["storage"].properties["params.containers"].strip("[]").split(", ")
     names = {VARIABLES["containers"].properties[one.removeprefix("containers.")] for one in created}
-    assert names == {settings.publishing.container, settings.drafts.container, "app-package"}
+    assert isinstance(settings.outbox_dir, BlobFolder)
+    written = {settings.publishing.container, settings.drafts.container, settings.outbox_dir.container}
+    assert names == written | {"app-package"}
     assert MAIN.declared("module")["functionApp"].properties["params.packageContainer"] == "containers.package"
 
 

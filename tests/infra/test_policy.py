@@ -40,7 +40,6 @@ LOCKS = [
     ("redis", "user", "name", "replace(guid(database.id, appPrincipalId), '-', '')"),
     ("function_app", "app", "properties.httpsOnly", "true"),
     ("function_app", "app", "properties.siteConfig.minTlsVersion", "1.2"),
-    ("function_app", "app", "properties.siteConfig.ftpsState", "Disabled"),
     ("function_app", "app", "properties.keyVaultReferenceIdentity", "identityId"),
     ("function_app", "app", "properties.virtualNetworkSubnetId", "empty(subnetId) ? null : subnetId"),
     ("function_app", "publishingCredentials", "properties.allow", "false"),
@@ -59,6 +58,16 @@ def role_assignments() -> list[Declaration]:
 @pytest.mark.parametrize(("file", "resource", "path", "value"), LOCKS, ids=lambda part: str(part)[:40])
 def test_it_is_locked(file: str, resource: str, path: str, value: str) -> None:
     assert FILES[file].declared("resource")[resource].properties[path] == value
+
+
+def test_the_site_is_configured_with_what_flex_consumption_takes() -> None:
+    # Newer stamps refuse the whole deployment for anything that the plan does not have, ftpsState for one.
+    properties = FILES["function_app"].declared("resource")["app"].properties
+    prefix = "properties.siteConfig."
+    assert {name.removeprefix(prefix) for name in properties if name.startswith(prefix)} == {
+        "http20Enabled",
+        "minTlsVersion",
+    }
 
 
 def test_both_ways_to_publish_with_a_password_are_off() -> None:

@@ -33,9 +33,9 @@ def test_it_signs_in_without_a_secret() -> None:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_actions_are_pinned_to_a_major_version(name: str) -> None:
-    used = re.findall(r"uses: (\S+)", SOURCES[name])
-    assert used and all(re.fullmatch(r"[\w./-]+@v\d+", action) for action in used)
+def test_actions_are_pinned_to_a_commit_and_say_of_which_version(name: str) -> None:
+    used = re.findall(r"uses: (.+)", SOURCES[name])
+    assert used and all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)
 
 
 def test_ci_is_to_compile_the_infrastructure_and_test_every_python() -> None:

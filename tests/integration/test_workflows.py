@@ -200,6 +200,9 @@ def test_a_mistake_in_a_start_is_named(routing: Workflow, body: Any, query: dict
 def test_the_wait_can_be_asked_for_in_a_header(routing: Workflow) -> None:
     assert routing.run(EMAIL, {"x-ms-wait-for-response": "true"}).status_code == 200
     assert routing.run(EMAIL, {"x-ms-wait-for-response": "false"}, **WAIT).status_code == 202
+    for header in ("true", "false"):
+        refused = routing.run(EMAIL, {"x-ms-wait-for-response": header}, waitForResponse="perhaps")
+        assert (refused.status_code, "waitForResponse" in refused.text) == (400, True)
 
 
 def test_what_does_not_exist_is_404(routing: Workflow, moderation: Workflow, api: Any) -> None:

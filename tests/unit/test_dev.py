@@ -189,6 +189,16 @@ def test_clean_removes_links_and_not_what_they_point_to(tmp_path: Path) -> None:
     assert not (project / ".venv").exists() and not (project / ".devhost").is_symlink()
 
 
+def test_clean_empties_the_folder_of_the_state_and_leaves_it(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    (project / ".agents" / "drafts").mkdir(parents=True)
+    for name in (".gitkeep", "approval-link.key", "drafts/one.json"):
+        (project / ".agents" / name).touch()
+    status, output = dev(project, "clean")
+    assert status == 0, output
+    assert [path.name for path in (project / ".agents").iterdir()] == [".gitkeep"]
+
+
 @pytest.mark.parametrize("arguments", [["deploy"], ["clean", "--all"], ["run"]])
 def test_a_wrong_command_line_says_what_was_expected(tmp_path: Path, arguments: list[str]) -> None:
     status, output = dev(make_project(tmp_path), *arguments)

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from environment import Environment
 from setting_groups.agents import AgentSettings, McpServerSettings
 from setting_groups.mail import MailSettings
 from setting_groups.model import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
+from setting_groups.outbox import BlobFolder, read_outbox
 from setting_groups.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
 from setting_groups.runs import TriageSettings
 from setting_groups.sessions import (
@@ -221,7 +223,7 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"MCP_CALL_SECONDS": "0"}, "'MCP_CALL_SECONDS' is '0'. Expected a number from 0.1 to 600."),
         ({"SMTP_USERNAME": "mailer"}, "'SMTP_PASSWORD' is missing. Set both"),
         ({"SMTP_PASSWORD": "pw"}, "'SMTP_USERNAME' is missing. Set both"),
-        ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected an e-mail address."),
+        ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected one e-mail address in ASCII"),
         ({"APPROVAL_TIMEOUT_HOURS": "-1"}, "'APPROVAL_TIMEOUT_HOURS' is '-1'. Expected a number from 0 to 8760."),
         ({"APPROVAL_TIMEOUT_HOURS": "nan"}, "'APPROVAL_TIMEOUT_HOURS' is 'nan'."),
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
@@ -331,3 +333,12 @@ def test_a_url_that_is_none_of_redis_is_a_problem_and_is_not_repeated(url: str) 
 
 def test_the_password_of_redis_is_not_shown() -> None:
     assert "hidden" not in repr(Settings.from_environ({"STREAM_REDIS_URL": "rediss://:hidden@r.redis.azure.net:10000"}))
+
+
+def test_in_azure_the_outbox_is_never_a_folder_of_the_instance() -> None:
+    environ = {"WEBSITE_SITE_NAME": "app", "OUTBOX_DIR": "outbox", "AZURE_CLIENT_ID": "c"}
+    with pytest.raises(SettingsError, match="'PUBLISH_BLOB_ACCOUNT_URL' is missing"):
+        Settings.from_environ(environ)
+    account = {"PUBLISH_BLOB_ACCOUNT_URL": "https://st.blob.core.windows.net"}
+    assert read_outbox(Environment(environ | account)) == BlobFolder(account["PUBLISH_BLOB_ACCOUNT_URL"], "outbox", "c")
+    assert read_outbox(Environment(account | {"OUTBOX_DIR": "out"})) == Path("out").absolute()

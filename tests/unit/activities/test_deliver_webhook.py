@@ -5,6 +5,7 @@ import pytest
 
 from activities.deliver_webhook import WebhookDelivery, WebhookDeliveryError, deliver_webhook, is_allowed_url, sign
 from setting_groups.runs import CompletionWebhookSettings
+from tests.support.endless_answer import EndlessAnswer
 from tests.support.webhook_receiver import WebhookReceiver
 
 PREFIXES = ("https://hooks.example.com/", "https://other.example.com:8443/runs/")
@@ -64,6 +65,18 @@ def test_a_webhook_that_cannot_be_reached_is_an_error() -> None:
         deliver_webhook(delivery(url), webhooks=CompletionWebhookSettings((url,), b"k" * 32))
 
 
+@pytest.mark.parametrize("status", [200, 500])
+def test_an_answer_without_end_is_not_read(status: int) -> None:
+    with EndlessAnswer(status) as receiver:
+        webhooks = CompletionWebhookSettings((receiver.url,), b"k" * 32)
+        if status == 200:
+            assert deliver_webhook(delivery(receiver.url), webhooks=webhooks).http_status == 200
+        else:
+            with pytest.raises(WebhookDeliveryError, match="answered HTTP 500"):
+                deliver_webhook(delivery(receiver.url), webhooks=webhooks)
+        assert receiver.wait_until_left() < EndlessAnswer.MOST_BYTES
+
+
 def test_a_url_that_is_not_allowed_any_more_gets_nothing() -> None:
     with WebhookReceiver(204) as receiver:
         with pytest.raises(WebhookDeliveryError, match="COMPLETION_WEBHOOK_URLS"):
@@ -107,6 +120,16 @@ def test_urls_below_a_prefix_are_allowed(url: str) -> None:
         "https://other.example.com:8443/runs/%2e%2e/admin",
         "https://other.example.com:8443/runs/%252e%252e/admin",
         "https://other.example.com:8443/runs/..%5cadmin",
+        "https://other.example.com:8443/runs/%25252e%25252e/admin",
+        "https://other.example.com:8443/runs/..%2fadmin",
+        "https://other.example.com:8443/runs/..;/admin",
+        "https://other.example.com:8443/runs/..;x=1/admin",
+        "https://other.example.com:8443/runs/%2E%2e;x/admin",
+        "https://other.example.com:8443/runs/..%00/admin",
+        "https://other.example.com:8443/runs/..%c0%afadmin",
+        "https://other.example.com:8443/runs/%E3%80%82%E3%80%82/admin",
+        "https://other.example.com:8443/runs/%",
+        "https://other.example.com:8443/runs/./a",
         "file:///etc/passwd",
         "http://169.254.169.254/",
     ],

@@ -14,6 +14,7 @@ from activities.kept_drafts import KeptDraft, draft_key, read_draft
 from activities.notify_reviewer import ReviewRequest, notify_reviewer
 from activities.review_channel import ReviewReceipt, ReviewWebhookError
 from setting_groups.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
+from tests.support.endless_answer import EndlessAnswer
 
 KEY = "0123456789abcdef0123456789abcdef"
 
@@ -139,6 +140,13 @@ def test_a_refusal_fails_without_showing_the_url(receiver: Receiver, tmp_path: P
     with pytest.raises(ReviewWebhookError, match="HTTP 503") as failure:
         escalate_for_review(ESCALATION, review=receiver.review, outbox_dir=tmp_path)
     assert "secret" not in str(failure.value)
+
+
+def test_an_answer_without_end_is_not_read(tmp_path: Path) -> None:
+    with EndlessAnswer(200) as webhook:
+        receipt = notify(tmp_path, ReviewSettings(webhook_url=webhook.url))
+        assert (receipt.channel, receipt.location) == ("webhook", None)
+        assert webhook.wait_until_left() < EndlessAnswer.MOST_BYTES
 
 
 def test_a_webhook_that_is_down_fails_without_showing_the_url(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -62,6 +62,7 @@ def test_without_a_server_one_eml_file_is_written_however_often_it_runs(tmp_path
     parsed = email.message_from_bytes(path.read_bytes(), policy=policy.default)
     assert parsed["Message-ID"] == first.message_id
     assert parsed["In-Reply-To"] == parsed["References"] == "<7@example.com>"
+    assert parsed["Auto-Submitted"] == "auto-replied"
     assert parsed.get_content() == "Schöne Grüße\n"
 
 

@@ -3,6 +3,7 @@
 import re
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ FOLDER = Path(__file__).parents[3] / "examples" / "emails"
 PATHS = sorted(FOLDER.glob("*.eml"))
 
 
-def read(name: str) -> dict[str, str]:
+def read(name: str) -> dict[str, Any]:
     return read_email((FOLDER / f"{name}.eml").read_bytes())
 
 
@@ -79,3 +80,9 @@ def test_an_unknown_encoding_is_reported() -> None:
 def test_html_blocks_become_lines_and_scripts_vanish() -> None:
     html = "<title>T</title><p>One <i>two</i></p><script>x()</script><ul><li>a<li>b</ul>&amp;<br>end"
     assert html_to_text(html) == "One two\na\nb\n&\nend"
+
+
+def test_headers_that_a_machine_sets_are_handed_on() -> None:
+    raw = b"From: bot@example.com\r\nAuto-Submitted: auto-generated\r\nPrecedence: bulk\r\nX-Other: 1\r\n\r\nHello\r\n"
+    assert read_email(raw)["headers"] == {"Auto-Submitted": "auto-generated", "Precedence": "bulk"}
+    assert "headers" not in read("plain-question")

@@ -87,7 +87,7 @@ async def test_a_failed_run_and_a_file_that_is_no_email_do_not_stop_the_others(
     reasons = {result.name: result.reason for result in results}
     assert reasons["one.eml"] == "the run ended as Failed: the model failed"
     assert reasons["two.eml"] == "not an e-mail: it has no From header"
-    assert "three.eml" in reasons and "0 quarantined, 0 replied, 3 error" in screen
+    assert "three.eml" in reasons and "0 quarantined, 0 replied, 0 ignored, 3 error" in screen
 
 
 async def test_a_run_without_end_is_reported_as_such(server: RunsServer, tmp_path: Path) -> None:

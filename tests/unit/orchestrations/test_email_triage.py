@@ -97,6 +97,15 @@ def test_an_activity_that_keeps_failing_fails_the_run(start: Callable[..., Any])
     assert run.state["error"].startswith("boom")
 
 
+def test_what_a_machine_sent_is_not_answered(start: Callable[..., Any]) -> None:
+    run = start(TRIAGE, {**INPUT, "email": {**EMAIL, "headers": {"Auto-Submitted": "auto-replied"}}})
+    run.answer("SpamDetector", HAM)
+    output = run.state["output"]
+    assert run.state["isDone"]
+    assert (output["outcome"], output["reply"], output["receipt"]) == ("ignored", None, None)
+    assert output["reason"].endswith("\nNot answered: a machine sent it (Auto-Submitted: auto-replied).")
+
+
 @pytest.mark.parametrize(
     "sender", ["", "ada", "@example.com", "ada@example.com\nBcc: eve@example.com", "ada@example.com, eve@example.com"]
 )

@@ -24,10 +24,11 @@ class Outside:
         self.sent.append(email)
         return EmailReceipt(transport="outbox", message_id="m", location=f"{email.key}.eml")
 
-    async def route(self, body: str, spam_threshold: float = 0.8) -> RoutedEmail:
+    async def route(self, body: str, spam_threshold: float = 0.8, headers: dict[str, str] | None = None) -> RoutedEmail:
         """Run the graph in this process."""
         graph = create_email_routing(OfflineChatClient(), spam_threshold, self.handle_spam_email, self.send_email)
-        result = await graph.run(IncomingEmail(sender="ada@example.com", subject="Hello", body=body))
+        email = IncomingEmail(sender="ada@example.com", subject="Hello", body=body, headers=headers or {})
+        result = await graph.run(email)
         (routed,) = result.get_outputs()
         assert isinstance(routed, RoutedEmail)
         return routed
@@ -61,13 +62,20 @@ async def test_spam_that_is_not_sure_enough_is_answered(outside: Outside) -> Non
     assert (await outside.route(SPAM, spam_threshold=0.99)).outcome == "replied"
 
 
+async def test_what_a_machine_sent_is_filed_if_it_is_spam_and_not_answered(outside: Outside) -> None:
+    by_machine = {"Auto-Submitted": "auto-generated"}
+    assert (await outside.route("Where is my order?", headers=by_machine)).outcome == "ignored"
+    assert (await outside.route(SPAM, headers=by_machine)).outcome == "quarantined"
+    assert outside.sent == []
+
+
 async def test_each_run_has_a_key_of_its_own(outside: Outside) -> None:
     await outside.route("Hello")
     await outside.route("Hello")
     assert len({email.key for email in outside.sent}) == 2
 
 
-@pytest.mark.parametrize("sender", ["ada", "a@b, c@d", "Ada <ada@example.com>", "a@b\r\nBcc: c@d", ""])
-def test_a_sender_is_one_plain_address(sender: str) -> None:
+@pytest.mark.parametrize("sender", ["ada", "a@b, c@d", "a@b\r\nBcc: c@d", "=?utf-8?q?a=40b=2C?=c@d", ""])
+def test_a_sender_is_one_mailbox(sender: str) -> None:
     with pytest.raises(ValidationError):
         IncomingEmail(sender=sender)

@@ -40,6 +40,20 @@ def test_plain_text_is_answered_in_plain_text_unless_json_is_asked_for() -> None
     ).plain_text
 
 
+@pytest.mark.parametrize(
+    "headers", [{"X": "1"}, {"Content-Type": ""}, {"Content-Type": "application/x-www-form-urlencoded"}]
+)
+def test_json_is_read_as_such_unless_it_is_said_to_be_text(headers: dict[str, str]) -> None:
+    read = read_agent_request(request({"message": "Hello", "wait_for_response": False}, headers))
+    assert (read.message, read.wait, read.plain_text) == ("Hello", False, False)
+    with pytest.raises(ProblemError) as refused:
+        read_agent_request(request(b' {"message": ', headers))
+    assert refused.value.status == 400
+    assert read_agent_request(request(b"Hello {you}", headers)).message == "Hello {you}"
+    as_text = read_agent_request(request(b'{"message": "Hello"}', {"Content-Type": "text/plain"}))
+    assert (as_text.message, as_text.plain_text) == ('{"message": "Hello"}', True)
+
+
 def test_without_a_session_id_a_new_session_begins() -> None:
     sessions = {read_agent_request(request({"message": "Hello"})).session_id for _ in range(2)}
     assert len(sessions) == 2
@@ -78,6 +92,8 @@ def test_the_header_decides_before_the_query_before_the_body() -> None:
             {"message": "x", "budget": {"max_tokens": "9", "max_seconds": 0}},
             ["budget.max_tokens", "budget.max_seconds"],
         ),
+        ({"message": "x", "budget": {"max_seconds": True}}, ["budget.max_seconds"]),
+        ({"message": "x", "budget": {"max_seconds": "1"}}, ["budget.max_seconds"]),
         ({"message": "x", "budget": {"max_money": 1}}, ["budget.max_money"]),
     ],
 )

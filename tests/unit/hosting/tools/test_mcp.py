@@ -14,6 +14,7 @@ from hosting.tools.retries import ToolRetry, call_with_retries
 from hosting.turns.failures import TurnFailedError
 from hosting.turns.meter import IDEMPOTENCY_KEY
 from setting_groups.agents import McpServerSettings
+from tests.support.endless_answer import EndlessAnswer
 from tests.support.mcp_server_process import McpServerProcess
 
 NOWHERE = McpServerSettings("http://127.0.0.1:9/mcp", connect_seconds=2)
@@ -111,6 +112,15 @@ async def test_a_server_that_is_not_there_is_a_failure_worth_another_attempt() -
         async with connect_to_server("library", NOWHERE):
             raise AssertionError("there is no connection")
     assert (failed.value.failure.code, failed.value.failure.retryable) == ("tool_server_unavailable", True)
+
+
+async def test_an_answer_without_end_is_broken_off() -> None:
+    with EndlessAnswer(200) as server:
+        with pytest.raises(TurnFailedError, match="The MCP server 'library'"):
+            async with connect_to_server("library", McpServerSettings(server.url, connect_seconds=30)):
+                raise AssertionError("there is no connection")
+        sent = await asyncio.to_thread(server.wait_until_left)
+    assert 16 * 1024 * 1024 < sent < EndlessAnswer.MOST_BYTES
 
 
 @pytest.mark.parametrize(
