@@ -14,6 +14,7 @@ import azure.durable_functions as df
 from agent_framework import Message, SupportsChatGetResponse
 from pydantic import BaseModel
 
+from chat_clients.whole_answer import check_whole
 from hosting.turns.failures import describe_failure
 
 logger = logging.getLogger(__name__)
@@ -73,7 +74,9 @@ class Dependencies:
     async def _ask_model(self) -> None:
         if self._chat_client is None:
             self._chat_client = self._create_chat_client()
-        await self._chat_client.get_response([Message("user", [_QUESTION])])
+        # As agents ask it: some servers answer one whole text, but no stream.
+        stream = self._chat_client.get_response([Message("user", [_QUESTION])], stream=True)
+        check_whole(await stream.get_final_response())
 
 
 async def _check(answer: Awaitable[object], error: str | None = None) -> Check:

@@ -82,6 +82,8 @@ FOUNDATIONS = {
     ],
     "activities": ["keyed_files", "keyed_blobs", "kept_drafts", "approval_links", "review_channel"],
     "chat_clients": [
+        "whole_answer",
+        "answer_stream",
         "offline_pattern",
         "offline_schema",
         "offline_conversation",

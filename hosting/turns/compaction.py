@@ -19,6 +19,7 @@ from agent_framework_durabletask import (
     DurableAgentStateTextContent,
 )
 
+from chat_clients.whole_answer import check_whole
 from hosting.tools.results import trim_text
 from hosting.turns.conversation import SUMMARY_AUTHOR, record_compaction, replayable_messages, stored_bytes
 
@@ -50,7 +51,8 @@ def summarize_with(agent: SupportsAgentRun) -> Summarize | None:
 
     async def summarize(record: str) -> tuple[str, Mapping[str, Any]]:
         messages = [Message("system", [SUMMARY_INSTRUCTIONS]), Message("user", [record])]
-        response = await client.get_response(messages)
+        response = await client.get_response(messages, stream=True).get_final_response()
+        check_whole(response)
         return response.text.strip(), response.usage_details or {}
 
     return summarize

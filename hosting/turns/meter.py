@@ -19,6 +19,7 @@ from agent_framework import (
     FunctionMiddleware,
 )
 
+from chat_clients.whole_answer import check_whole
 from hosting.tools.results import trim_result
 from hosting.tools.retries import call_with_retries
 from hosting.turns.budget import RunBudget, Spent
@@ -139,7 +140,10 @@ class TurnMeter:
 
 
 class ModelCallMeter(ChatMiddleware):
-    """Counts the tokens of each model call, and makes none once the budget is used up."""
+    """Counts the tokens of each model call, and makes none once the budget is used up.
+
+    An answer that is not whole is paid for, and refused before a tool is called for it.
+    """
 
     def __init__(self, meter: TurnMeter) -> None:
         self._meter = meter
@@ -151,6 +155,7 @@ class ModelCallMeter(ChatMiddleware):
 
     def _record(self, response: ChatResponse[Any]) -> None:
         self._meter.record(response)
+        check_whole(response)
 
 
 class ToolCallMeter(FunctionMiddleware):
