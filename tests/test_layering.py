@@ -69,6 +69,7 @@ FOUNDATIONS = {
         "turns.compaction",
         "turns.entity_function",
         "turns.shown",
+        "turns.room",
         "turns.turn",
         "turns.entity",
         "agents.directory",

@@ -86,8 +86,12 @@ async def compact(
     if not summary:
         logger.warning("A session could not be summarised and stays as it is: the model's summary was empty.")
         return False
+    shorter = _summary_entry(summary)
+    if stored_bytes(DurableAgentState(), shorter) >= stored_bytes(DurableAgentState(), *older):
+        logger.warning("A session could not be summarised and stays as it is: the model's summary was no shorter.")
+        return False
     record_compaction(state, older, usage)
-    state.data.conversation_history = [_summary_entry(summary), *recent]
+    state.data.conversation_history = [shorter, *recent]
     return True
 
 
