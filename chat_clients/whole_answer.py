@@ -48,6 +48,8 @@ def check_whole(answer: ChatResponse[Any] | AgentResponse[Any]) -> None:
         InvalidAnswerError: It is empty, cut off or filtered.
     """
     contents = [content for message in answer.messages for content in message.contents]
+    if not contents and answer.finish_reason is None:
+        raise InvalidAnswerError("The model's answer is missing: the provider sent none.")
     _check_reason(answer.finish_reason)
     _check_calls(content for content in contents if content.type == "function_call")
     if not any(_is_answer(content) for content in contents):
@@ -55,10 +57,9 @@ def check_whole(answer: ChatResponse[Any] | AgentResponse[Any]) -> None:
 
 
 def _check_finished(answer: ChatResponse[Any]) -> None:
-    if answer.finish_reason is None:
-        problem = "ended early, without a finish_reason" if answer.messages else "is missing: the provider sent none"
-        raise InvalidAnswerError(f"The model's answer {problem}.")
     check_whole(answer)
+    if answer.finish_reason is None:
+        raise InvalidAnswerError("The model's answer ended early, without a finish_reason.")
 
 
 def _check_reason(reason: str | None) -> None:
