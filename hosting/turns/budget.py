@@ -24,7 +24,7 @@ class RunBudget(BaseModel):
 
     max_tokens: int | None = Field(default=None, ge=1, strict=True)
     max_tool_calls: int | None = Field(default=None, ge=0, strict=True)
-    max_seconds: float | None = Field(default=None, gt=0, le=86_400)
+    max_seconds: float | None = Field(default=None, gt=0, le=86_400, strict=True)
 
     @classmethod
     def of_agent(cls, agent: SupportsAgentRun) -> Self:

@@ -29,7 +29,7 @@ SHAPES: dict[str, tuple[Step, str, bool]] = {
     "blanks": (Answer(" \n"), "is empty", True),
     "call cut off": (Answer(tool_calls=(CUT_CALL,)), "arguments", True),
     "call cut off by length": (Answer(tool_calls=(CUT_CALL,), finish_reason="length"), "length", False),
-    "call without an end": (Answer(tool_calls=(CUT_CALL,), finish_reason=None), "without a finish_reason", True),
+    "call without an end": (Answer(tool_calls=(CUT_CALL,), finish_reason=None), "arguments", True),
     "call of no object": (Answer(tool_calls=(ToolCall("call_1", "pay", "[1]"),)), "arguments", True),
     "call of nothing": (Answer(tool_calls=(ToolCall("call_1", "", "{}"),)), "without a name", True),
 }

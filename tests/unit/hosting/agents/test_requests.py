@@ -78,6 +78,11 @@ def test_the_header_decides_before_the_query_before_the_body() -> None:
             {"message": "x", "budget": {"max_tokens": "9", "max_seconds": 0}},
             ["budget.max_tokens", "budget.max_seconds"],
         ),
+        ({"message": "x", "budget": {"max_seconds": True}}, ["budget.max_seconds"]),
+        (
+            {"message": "x", "budget": {"max_seconds": "1"}},
+            ["budget.max_seconds"],
+        ),
         ({"message": "x", "budget": {"max_money": 1}}, ["budget.max_money"]),
     ],
 )
