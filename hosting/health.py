@@ -15,9 +15,8 @@ from agent_framework import Message, SupportsChatGetResponse
 from pydantic import BaseModel
 
 from chat_clients.whole_answer import check_whole
+from hosting.turns.failure_log import log_failure
 from hosting.turns.failures import describe_failure
-
-logger = logging.getLogger(__name__)
 
 _KEPT_SECONDS = 30.0
 _LONGEST_SECONDS = 20.0
@@ -86,7 +85,7 @@ async def _check(answer: Awaitable[object], error: str | None = None) -> Check:
         async with asyncio.timeout(_LONGEST_SECONDS):
             await answer
     except Exception as ex:
-        logger.warning("Health check failed.", exc_info=ex)
+        log_failure(logging.WARNING, "The health check", ex)
         return Check(status="failed", milliseconds=_since(began), error=error or describe_failure(ex).message)
     return Check(status="ok", milliseconds=_since(began))
 

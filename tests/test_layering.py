@@ -38,6 +38,7 @@ FOUNDATIONS = {
         "workflows.directory",
         "turns.correlation",
         "turns.failures",
+        "turns.failure_log",
         "turns.conversation",
         "agents.calls",
         "runs.status",

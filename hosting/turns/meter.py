@@ -17,6 +17,7 @@ from agent_framework import (
     ChatResponse,
     FunctionInvocationContext,
     FunctionMiddleware,
+    MiddlewareFailure,
 )
 
 from chat_clients.whole_answer import check_whole
@@ -24,6 +25,7 @@ from hosting.tools.results import trim_result
 from hosting.tools.retries import call_with_retries
 from hosting.turns.budget import RunBudget, Spent
 from hosting.turns.conversation import add_usage
+from hosting.turns.failure_log import log_tool_failure
 from hosting.turns.failures import Failure, TurnFailedError
 
 IDEMPOTENCY_KEY = "idempotency_key"
@@ -181,6 +183,12 @@ class ToolCallMeter(FunctionMiddleware):
         try:
             context.metadata.update(self._provided, **{IDEMPOTENCY_KEY: self._key(context)})
             await call_with_retries(context.function, call_next)
+        except MiddlewareFailure:
+            raise
+        except Exception as error:
+            agent, session_id, _ = self._run.split("/", 2)
+            log_tool_failure(context.function.name, f"agent {agent}, session {session_id}", error)
+            raise
         finally:
             self._meter.end_tool()
         context.result = trim_result(context.result, self._result_bytes)

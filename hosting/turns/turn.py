@@ -34,6 +34,7 @@ from hosting.turns.conversation import (
     replayable_messages,
 )
 from hosting.turns.correlation import run_key
+from hosting.turns.failure_log import log_failure
 from hosting.turns.failures import Failure, describe_failure
 from hosting.turns.meter import ModelCallMeter, ToolCallMeter, TurnMeter
 from hosting.turns.part import TurnPart
@@ -50,8 +51,6 @@ from hosting.turns.pending import (
 from hosting.turns.room import add_failed_turn, check_room
 from hosting.turns.shown import Shown
 from setting_groups.agents import AgentSettings
-
-logger = logging.getLogger(__name__)
 
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 20.0
@@ -157,7 +156,8 @@ class Turns:
             add_turn(state, request, response)
             check_room(state)
         except Exception as error:
-            logger.exception("Agent %s failed in session %s, run %s", self.name, session_id, request.correlation_id)
+            what = f"Agent {self.name}, session {session_id}: run {request.correlation_id}"
+            log_failure(logging.ERROR, what, error)
             end_pending(state)
             return await self._fail(state, session_id, request, describe_failure(error), meter.usage)
         await shown.finish(response)
@@ -226,7 +226,7 @@ class Turns:
                 delay = self._delay(describe_failure(error), attempt, meter, shown)
                 if delay is None:
                     raise
-                logger.warning("Agent %s, session %s: attempt %d failed", self.name, session_id, attempt, exc_info=True)
+                log_failure(logging.WARNING, f"Agent {self.name}, session {session_id}: attempt {attempt}", error)
             await shown.restart()
             await asyncio.sleep(delay)
             attempt += 1
