@@ -29,11 +29,13 @@ from hosting.registration import (
     register_timer,
 )
 from hosting.runs.sweep import sweep_runs
+from hosting.seal import Seal
 from hosting.sessions.indexes import create_session_index
 from hosting.sessions.sweep import sweep_sessions
 from hosting.streams.stores import create_stream_store
 from hosting.streams.writer import StreamCallback
 from hosting.tools.runs import create_run_tools
+from hosting.turns.correlation import RunIds
 from hosting.workflows.graph import graph_orchestration
 from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
@@ -67,6 +69,8 @@ chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 link_signer = LinkSigner(settings.approval_links)
+seal = Seal(lambda: link_signer.keys)
+run_ids = RunIds(seal)
 outbox, trusts = settings.outbox_dir, settings.trusts_app_service
 file_spam = partial(handle_spam_email, outbox_dir=outbox)
 send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
@@ -117,15 +121,15 @@ register_activity(app, escalate_for_review, review=settings.review, outbox_dir=o
 register_activity(app, publish_content, publishing=settings.publishing)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
-agents.register(app, wait_seconds=settings.agent_wait_seconds)
+agents.register(app, run_ids, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
-streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
-agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
+streams.register(app, stream_store, run_ids, wait_seconds=settings.stream_wait_seconds)
+agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], run_ids, wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
-runs.register(app, orchestrations, settings.completion_webhooks)
+runs.register(app, orchestrations, settings.completion_webhooks, seal)
 run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=trusts)
-approvals.register(app, orchestrations, trusts_app_service=trusts)
+approvals.register(app, orchestrations, seal, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
 workflow_routes.register(app, orchestrations)

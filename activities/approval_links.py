@@ -59,7 +59,7 @@ class LinkSigner:
             OSError: The file with the key can be neither read nor made.
         """
         text = _encode(claims.model_dump_json().encode())
-        return f"{text}.{_signature(self._keys[0], text)}"
+        return f"{text}.{_signature(self.keys[0], text)}"
 
     def read(self, token: str) -> LinkClaims:
         """Return the claims of a token; whether they have expired is for the caller to say.
@@ -72,13 +72,18 @@ class LinkSigner:
             raise ForgedLinkError("The token does not have the form of one.")
         text, _, signature = token.partition(".")
         # Every key is tried, so that the time taken does not tell which one fits.
-        fits = [hmac.compare_digest(_signature(key, text), signature) for key in self._keys]
+        fits = [hmac.compare_digest(_signature(key, text), signature) for key in self.keys]
         if not any(fits):
             raise ForgedLinkError("The signature of the token does not fit its claims.")
         return LinkClaims.model_validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
     @cached_property
-    def _keys(self) -> list[bytes]:
+    def keys(self) -> list[bytes]:
+        """The current key and, where there is one, the previous; the same on every instance of the app.
+
+        Raises:
+            OSError: The file with the key can be neither read nor made.
+        """
         current, previous = self._settings.key, self._settings.previous_key
         first = _key_of_this_machine(self._settings.key_file) if current is None else current.encode()
         return [first] if previous is None else [first, previous.encode()]

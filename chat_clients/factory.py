@@ -4,11 +4,15 @@ Each provider's packages are imported where they are used, so that a cold start 
 """
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_framework import SupportsChatGetResponse
 
+from chat_clients.whole_answer import WholeAnswers
 from setting_groups.model import AzureOpenAISettings, FoundrySettings, ModelSettings, OfflineSettings, OpenAISettings
+
+if TYPE_CHECKING:
+    from agent_framework.openai import OpenAIChatCompletionClient
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +46,24 @@ def _create_azure_openai(settings: AzureOpenAISettings) -> SupportsChatGetRespon
 
     # Chat completions rather than responses: the session's entity keeps the history, so the service need not.
     if settings.api_key is not None:
-        return OpenAIChatCompletionClient(
+        client = OpenAIChatCompletionClient(
             settings.deployment_name,
             azure_endpoint=settings.endpoint,
             api_version=settings.api_version,
             api_key=settings.api_key,
+            middleware=[WholeAnswers()],
         )
+        return _read_any_answer(client)
     from azure.identity.aio import DefaultAzureCredential
 
-    return OpenAIChatCompletionClient(
+    client = OpenAIChatCompletionClient(
         settings.deployment_name,
         azure_endpoint=settings.endpoint,
         api_version=settings.api_version,
         credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+        middleware=[WholeAnswers()],
     )
+    return _read_any_answer(client)
 
 
 def _create_foundry(settings: FoundrySettings) -> SupportsChatGetResponse[Any]:
@@ -66,13 +74,25 @@ def _create_foundry(settings: FoundrySettings) -> SupportsChatGetResponse[Any]:
         project_endpoint=settings.project_endpoint,
         model=settings.model,
         credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+        middleware=[WholeAnswers()],
     )
 
 
 def _create_openai(settings: OpenAISettings) -> SupportsChatGetResponse[Any]:
     from agent_framework.openai import OpenAIChatCompletionClient
 
-    return OpenAIChatCompletionClient(settings.model, api_key=settings.api_key, base_url=settings.base_url)
+    client = OpenAIChatCompletionClient(
+        settings.model, api_key=settings.api_key, base_url=settings.base_url, middleware=[WholeAnswers()]
+    )
+    return _read_any_answer(client)
+
+
+def _read_any_answer(client: "OpenAIChatCompletionClient[Any]") -> SupportsChatGetResponse[Any]:
+    """Have the client read the answers of servers that do not stream."""
+    from chat_clients.answer_stream import AnswerStreamClient
+
+    client.client = client.client.with_options(http_client=AnswerStreamClient())
+    return client
 
 
 def _create_offline(settings: OfflineSettings) -> SupportsChatGetResponse[Any]:

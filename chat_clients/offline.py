@@ -109,7 +109,7 @@ def _parts(reply: Reply) -> list[str]:
     """Split an answer into groups of words that join to the same text; a tool call stays whole."""
     if reply.tool_name is not None:
         return [reply.text]
-    words = re.findall(r"\s*\S+\s*", reply.text)
+    words = re.findall(r"\S+\s*|\s+", reply.text)
     return ["".join(words[at : at + _WORDS_PER_UPDATE]) for at in range(0, len(words), _WORDS_PER_UPDATE)]
 
 

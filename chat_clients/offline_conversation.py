@@ -11,6 +11,8 @@ from agent_framework.exceptions import ChatClientInvalidRequestException
 
 MARK = "[offline model]"
 _CHARACTERS_PER_TOKEN = 4
+# More of a text is counted, but not read.
+_MOST_CHARACTERS = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,8 @@ class Conversation:
         last = max(index for index, message in enumerate(messages) if message is asked[-1])
         results = [c for m in messages[last:] for c in m.contents if c.type == "function_result"]
         return cls(
-            user_texts=tuple(m.text.replace(MARK, "").strip() for m in asked),
-            tool_results=tuple(content_text(result) for result in results),
+            user_texts=tuple(m.text[:_MOST_CHARACTERS].replace(MARK, "").strip() for m in asked),
+            tool_results=tuple(content_text(result)[:_MOST_CHARACTERS] for result in results),
             fingerprint=_fingerprint(messages, instructions),
         )
 

@@ -1,4 +1,8 @@
-"""Where the offline model takes the values of structured answers and of tool arguments from: the conversation."""
+"""Where the offline model takes the values of structured answers and of tool arguments from: the conversation.
+
+A text comes from anybody. So every expression here looks at each of its characters a limited number of times: what may
+be long is not tried again from the next character, and what is tried from each is short.
+"""
 
 import re
 import uuid
@@ -13,6 +17,8 @@ from chat_clients.offline_schema import Field, ValueSource
 
 _CONFIDENCE_NAMES = {"confidence", "certainty", "probability"}
 _SHORT_NAMES = {"title", "subject", "headline", "name", "label", "topic", "summary", "heading"}
+_PREPOSITION = re.compile(r"\b(?:in|for|of|about|on|to|at|named|called)\s+", re.IGNORECASE)
+_REST_OF_SENTENCE = re.compile(r"[^.?!]*")
 # For each format: what to look for in the conversation, the value if there is none, and a check of what is found.
 _FORMATS: dict[str, tuple[str, str, Callable[[str], object]]] = {
     "date": (r"\d{4}-\d{2}-\d{2}", "2025-01-01", date.fromisoformat),
@@ -114,14 +120,32 @@ def _code(name: str, text: str) -> str | None:
 
 
 def _quoted(text: str) -> str | None:
-    found = re.search(r'"([^"]+)"|\u201c([^\u201d]+)\u201d', text)
-    return (found.group(1) or found.group(2)).strip() if found else None
+    """Return the first text in straight quotes, else in curly ones."""
+    straight = next(filter(None, text.split('"')[1:-1]), None)
+    if straight is not None:
+        return straight.strip()
+    pieces = (piece.partition("\u201d") for piece in text.split("\u201c")[1:])
+    return next((quoted.strip() for quoted, end, _ in pieces if quoted and end), None)
 
 
 def _after_preposition(text: str) -> str | None:
-    """Return what follows the last preposition of the first sentence that has one: "weather in Paris?" gives Paris."""
-    found = re.search(r".*\b(?:in|for|of|about|on|to|at|named|called)\s+([^.?!\n]*\w)", text, re.IGNORECASE)
-    return found.group(1).strip() if found else None
+    """Return what follows the last preposition of the first line that has one: "weather in Paris?" gives Paris."""
+    for line in text.splitlines():
+        for preposition in reversed(list(_PREPOSITION.finditer(line))):
+            place = _to_last_word(line, preposition.end())
+            if place:
+                return place
+    return None
+
+
+def _to_last_word(line: str, start: int) -> str:
+    """Return the rest of the sentence from `start` up to its last word."""
+    rest = _REST_OF_SENTENCE.match(line, start)
+    text = rest.group() if rest is not None else ""
+    end = len(text)
+    while end > 0 and not (text[end - 1].isalnum() or text[end - 1] == "_"):
+        end -= 1
+    return text[:end]
 
 
 def _sentence(text: str, index: int) -> str:

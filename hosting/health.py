@@ -14,9 +14,9 @@ import azure.durable_functions as df
 from agent_framework import Message, SupportsChatGetResponse
 from pydantic import BaseModel
 
+from chat_clients.whole_answer import check_whole
+from hosting.turns.failure_log import log_failure
 from hosting.turns.failures import describe_failure
-
-logger = logging.getLogger(__name__)
 
 _KEPT_SECONDS = 30.0
 _LONGEST_SECONDS = 20.0
@@ -73,7 +73,9 @@ class Dependencies:
     async def _ask_model(self) -> None:
         if self._chat_client is None:
             self._chat_client = self._create_chat_client()
-        await self._chat_client.get_response([Message("user", [_QUESTION])])
+        # As agents ask it: some servers answer one whole text, but no stream.
+        stream = self._chat_client.get_response([Message("user", [_QUESTION])], stream=True)
+        check_whole(await stream.get_final_response())
 
 
 async def _check(answer: Awaitable[object], error: str | None = None) -> Check:
@@ -83,7 +85,7 @@ async def _check(answer: Awaitable[object], error: str | None = None) -> Check:
         async with asyncio.timeout(_LONGEST_SECONDS):
             await answer
     except Exception as ex:
-        logger.warning("Health check failed.", exc_info=ex)
+        log_failure(logging.WARNING, "The health check", ex)
         return Check(status="failed", milliseconds=_since(began), error=error or describe_failure(ex).message)
     return Check(status="ok", milliseconds=_since(began))
 

@@ -11,6 +11,7 @@ SESSION_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}")
 INSTANCE_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 EVENT_NAME = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 CORRELATION_ID = re.compile(r"[0-9a-f]{40}")
+RUN_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
 STREAM_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
 MCP_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 TOOL_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
@@ -52,6 +53,17 @@ def is_workflow_run_id(text: str) -> bool:
 def is_human_request_id(text: str) -> bool:
     """Say whether `text` may be the id of a request to a human, and so the name of an event: as an instance id."""
     return HUMAN_REQUEST_ID.fullmatch(text) is not None
+
+
+def check_run_id(text: str) -> str:
+    """Return `text`, which names a run of an agent: made by this app or, in an orchestration, by the framework.
+
+    Raises:
+        ValueError: It does not look like one, or is longer than a session has room for.
+    """
+    if RUN_ID.fullmatch(text) is None:
+        raise ValueError("A run's id has 1 to 100 letters, digits, '_', '.', ':', '/' and '-'.")
+    return text
 
 
 def check_agent_name(name: str) -> str:

@@ -25,7 +25,7 @@ from hosting.binding import bind
 from hosting.http.problems import ProblemError
 from hosting.http.requests import MAX_BODY_BYTES, read_model
 from hosting.turns.budget import RunBudget
-from hosting.turns.correlation import new_correlation_id
+from hosting.turns.correlation import RunIds
 from hosting.turns.failures import Failure
 
 _PROPERTIES = [
@@ -57,7 +57,7 @@ class ToolArguments(BaseModel):
     threadId: str | None = None  # noqa: N815
 
 
-def register(app: AgentFunctionApp, names: Iterable[str], wait_seconds: float) -> None:
+def register(app: AgentFunctionApp, names: Iterable[str], ids: RunIds, wait_seconds: float) -> None:
     """Register an MCP tool for each of these agents; `wait_seconds` is how long a caller waits for the answer.
 
     Raises:
@@ -66,7 +66,7 @@ def register(app: AgentFunctionApp, names: Iterable[str], wait_seconds: float) -
     agents = AgentDirectory(app.agents)
     for name in names:
         agent = agents.find(name)
-        function = bind(call_agent, agent=agent, wait_seconds=wait_seconds)
+        function = bind(call_agent, agent=agent, ids=ids, wait_seconds=wait_seconds)
         function = app.durable_client_input(client_name="client")(function)
         # AgentFunctionApp declares only a part of the signatures it inherits.
         trigger = cast(df.DFApp, app).mcp_tool_trigger(
@@ -80,7 +80,7 @@ def register(app: AgentFunctionApp, names: Iterable[str], wait_seconds: float) -
 
 
 async def call_agent(
-    context: str, client: df.DurableOrchestrationClient, *, agent: AgentDescription, wait_seconds: float
+    context: str, client: df.DurableOrchestrationClient, *, agent: AgentDescription, ids: RunIds, wait_seconds: float
 ) -> str:
     """Hand the query to the agent and return the tool result with its answer, or with why there is none.
 
@@ -92,7 +92,7 @@ async def call_agent(
     except ProblemError as problem:
         return _result(f"Nothing was done. {problem.detail}", {}, is_error=True)
     now = datetime.now(UTC)
-    correlation_id = new_correlation_id(agent.name, session_id, now)
+    correlation_id = ids.new(agent.name, session_id, now)
     request = RunRequest(arguments.query, correlation_id, request_response_format="text", created_at=now)
     await send_message(client, agent.name, session_id, request, RunBudget())
     reply = await wait_for_reply(client, agent.name, session_id, correlation_id, wait_seconds)

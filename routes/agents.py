@@ -30,7 +30,7 @@ from hosting.http.contracts import Contract
 from hosting.http.problems import invalid_fields
 from hosting.http.requests import json_response, link
 from hosting.registration import register_route
-from hosting.turns.correlation import correlation_id_for, new_correlation_id
+from hosting.turns.correlation import RunIds
 from hosting.turns.failures import Failure
 from hosting.turns.pending import PendingTurn
 
@@ -49,17 +49,17 @@ _FAILURES = {status: (AgentFailure,) for status in (409, 410, 422, 502)}
 _TEXT = "text/plain"
 
 
-def register(app: AgentFunctionApp, wait_seconds: float) -> None:
+def register(app: AgentFunctionApp, ids: RunIds, wait_seconds: float) -> None:
     """Register the routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
     agents = AgentDirectory(app.agents)
     register_route(app, "GET", "agents", list_agents, contract=Contract({200: (AgentList,)}), agents=agents)
     runs = {agent.name: _run_contract(agent) for agent in agents.describe()}
     register_route(
-        app, "POST", "agents/{agent}/run", run_agent, contract=runs, agents=agents, wait_seconds=wait_seconds
+        app, "POST", "agents/{agent}/run", run_agent, contract=runs, agents=agents, ids=ids, wait_seconds=wait_seconds
     )
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}"
     later = Contract({200: (AgentAnswer,), 202: (AgentAccepted, AgentWaiting), **_FAILURES}, problems=(422,))
-    register_route(app, "GET", template, get_agent_response, contract=later, agents=agents)
+    register_route(app, "GET", template, get_agent_response, contract=later, agents=agents, ids=ids)
 
 
 async def list_agents(req: func.HttpRequest, *, agents: AgentDirectory) -> func.HttpResponse:
@@ -69,12 +69,17 @@ async def list_agents(req: func.HttpRequest, *, agents: AgentDirectory) -> func.
 
 
 async def run_agent(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, agents: AgentDirectory, wait_seconds: float
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    agents: AgentDirectory,
+    ids: RunIds,
+    wait_seconds: float,
 ) -> func.HttpResponse:
     """Hand a message to an agent and answer with its reply, or with where the reply can be picked up."""
     agent = agents.find(req.route_params["agent"])
     request = read_agent_request(req)
-    run_request = _to_run_request(request, agent)
+    run_request = _to_run_request(request, agent, ids)
     correlation_id = run_request.correlation_id
     if request.idempotency_key is None or not await _is_known(client, agent, request, correlation_id):
         await send_message(client, agent.name, request.session_id, run_request, request.budget)
@@ -93,10 +98,10 @@ async def run_agent(
 
 
 async def get_agent_response(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, agents: AgentDirectory
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, agents: AgentDirectory, ids: RunIds
 ) -> func.HttpResponse:
     """Answer with the reply of an earlier run of an agent, or that it is still at work."""
-    found = find_agent_run(req, agents)
+    found = find_agent_run(req, agents, ids)
     reply = await read_reply(client, found.agent.name, found.session_id, found.correlation_id)
     found.check_reply(reply)
     run = {"session_id": found.session_id, "correlation_id": found.correlation_id}
@@ -139,7 +144,7 @@ def _summarize(req: func.HttpRequest, agent: AgentDescription) -> AgentSummary:
     )
 
 
-def _to_run_request(request: AgentRunRequest, agent: AgentDescription) -> RunRequest:
+def _to_run_request(request: AgentRunRequest, agent: AgentDescription, ids: RunIds) -> RunRequest:
     """Return the message to the session's entity.
 
     Raises:
@@ -152,10 +157,10 @@ def _to_run_request(request: AgentRunRequest, agent: AgentDescription) -> RunReq
         raise invalid_fields([{"field": "response_format", "message": message}])
     now = datetime.now(UTC)
     if request.idempotency_key is None:
-        correlation_id = new_correlation_id(agent.name, request.session_id, now)
+        correlation_id = ids.new(agent.name, request.session_id, now)
     else:
         key, content = request.idempotency_key, request.content
-        correlation_id = correlation_id_for(agent.name, request.session_id, key, content, now)
+        correlation_id = ids.under_key(agent.name, request.session_id, key, content, now)
     return RunRequest(
         message=request.message,
         correlation_id=correlation_id,

@@ -18,6 +18,7 @@ from hosting.http.problems import invalid_parameter
 from hosting.http.requests import json_response, link
 from hosting.registration import OrchestrationTable, register_route
 from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
+from hosting.seal import Seal
 from hosting.workflows.requests import read_human_requests
 
 _PAGE = 50
@@ -25,10 +26,12 @@ _LONGEST_PAGE = 200
 _RUNNING = RunQuery(statuses=["Running"])
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trusts_app_service: bool) -> None:
-    """Register the routes of approvals."""
+def register(
+    app: AgentFunctionApp, orchestrations: OrchestrationTable, seal: Seal, *, trusts_app_service: bool
+) -> None:
+    """Register the routes of approvals; `seal` marks page tokens."""
     listing = Contract({200: (ApprovalPage,)}, parameters=(page_size(_PAGE, _LONGEST_PAGE), PAGE_TOKEN))
-    register_route(app, "GET", "approvals", list_approvals, contract=listing, orchestrations=orchestrations)
+    register_route(app, "GET", "approvals", list_approvals, contract=listing, orchestrations=orchestrations, seal=seal)
     register_route(
         app,
         "POST",
@@ -41,17 +44,17 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trust
 
 
 async def list_approvals(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable, seal: Seal
 ) -> func.HttpResponse:
     """List what waits for a human, in no promised order.
 
     One page is what is found among `limit` running runs, so it may be short, or empty, although there is a next page:
     nothing is read that the page does not need.
     """
-    limit, token = _read_limit(req), _read_page_token(req)
+    limit, token = _read_limit(req), _read_page_token(req, seal)
     page = await query_runs(client, orchestrations, _RUNNING, limit, token)
     found = [_describe(req, status) for status in page.runs]
-    next_token = None if page.next_token is None else seal_token(page.next_token, _RUNNING)
+    next_token = None if page.next_token is None else seal_token(page.next_token, _RUNNING, seal)
     approvals = [approval for approval in found if approval is not None]
     requests = [request for status in page.runs for request in _describe_workflow(req, status)]
     return json_response({"approvals": approvals, "workflow_requests": requests, "next_page_token": next_token})
@@ -117,11 +120,11 @@ def _read_limit(req: func.HttpRequest) -> int:
     return int(text)
 
 
-def _read_page_token(req: func.HttpRequest) -> str | None:
+def _read_page_token(req: func.HttpRequest, seal: Seal) -> str | None:
     text = req.params.get("page_token")
     if text is None:
         return None
-    token = open_token(text, _RUNNING)
+    token = open_token(text, _RUNNING, seal)
     if token is None:
         raise invalid_parameter("page_token", text, "the next_page_token of the page before")
     return token

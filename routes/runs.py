@@ -24,6 +24,7 @@ from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
 from hosting.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from hosting.runs.status import describe_run, find_run, is_over, state_of
 from hosting.runs.view import names_of_agents, view_run
+from hosting.seal import Seal
 from setting_groups.runs import CompletionWebhookSettings
 
 _POLL_SECONDS = "1"
@@ -42,15 +43,17 @@ _START_PARAMETERS = (
 )
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, webhooks: CompletionWebhookSettings) -> None:
-    """Register the routes of runs; `webhooks` says whom a run may tell that it has ended."""
+def register(
+    app: AgentFunctionApp, orchestrations: OrchestrationTable, webhooks: CompletionWebhookSettings, seal: Seal
+) -> None:
+    """Register the routes of runs; `webhooks` says whom a run may tell that it has ended, `seal` marks page tokens."""
     one, agents = "runs/{instance_id}", names_of_agents(app)
     dependencies: dict[str, Any] = {"orchestrations": orchestrations, "agents": agents}
     starting = {**dependencies, "starts": RunStarts(), "webhooks": webhooks}
     starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations}
     register_route(app, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
     listing = Contract({200: (RunPage,)}, parameters=_list_parameters(orchestrations))
-    register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations)
+    register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations, seal=seal)
     register_route(app, "GET", one, get_run_status, contract=Contract({200: (Run,)}), **dependencies)
     history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,))
     register_route(app, "GET", f"{one}/history", get_run_history, contract=history, **dependencies)
@@ -93,13 +96,13 @@ async def start_run(
 
 
 async def list_runs(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable, seal: Seal
 ) -> func.HttpResponse:
     """List runs in the order of the task hub, without inputs and outputs: `limit` at a time, then by `page_token`."""
     query = _read_query(req, orchestrations)
     limit = read_whole_number(req, "limit", default=_PAGE, least=1, most=_LARGEST_PAGE)
-    page = await query_runs(client, orchestrations, query, limit, _read_page_token(req, query))
-    next_token = None if page.next_token is None else seal_token(page.next_token, query)
+    page = await query_runs(client, orchestrations, query, limit, _read_page_token(req, query, seal))
+    next_token = None if page.next_token is None else seal_token(page.next_token, query, seal)
     return json_response({"runs": [_list_entry(req, run) for run in page.runs], "next_page_token": next_token})
 
 
@@ -164,11 +167,11 @@ def _read_query(req: func.HttpRequest, orchestrations: OrchestrationTable) -> Ru
     )
 
 
-def _read_page_token(req: func.HttpRequest, query: RunQuery) -> str | None:
+def _read_page_token(req: func.HttpRequest, query: RunQuery, seal: Seal) -> str | None:
     text = req.params.get("page_token")
     if not text:
         return None
-    token = open_token(text, query)
+    token = open_token(text, query, seal)
     if token is None:
         raise invalid_parameter("page_token", text, "the next_page_token of the page before, with the same filters")
     return token

@@ -23,6 +23,7 @@ from hosting.names import STREAM_CURSOR
 from hosting.registration import register_route
 from hosting.streams.reader import Page, StreamReader
 from hosting.streams.store import Cursor, StreamId, StreamStore
+from hosting.turns.correlation import RunIds
 
 # The id of the event that ends a stream, in the place of a cursor.
 _ENDED = "ended"
@@ -39,11 +40,11 @@ _CONTRACT = Contract(
 _RETRY_MILLISECONDS = 100
 
 
-def register(app: AgentFunctionApp, store: StreamStore | None, wait_seconds: float) -> None:
+def register(app: AgentFunctionApp, store: StreamStore | None, ids: RunIds, wait_seconds: float) -> None:
     """Register the route; `wait_seconds` is how long a response waits for its first event."""
     agents = AgentDirectory(app.agents)
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
-    dependencies: dict[str, Any] = {"agents": agents, "store": store, "wait_seconds": wait_seconds}
+    dependencies: dict[str, Any] = {"agents": agents, "ids": ids, "store": store, "wait_seconds": wait_seconds}
     register_route(app, "GET", template, stream_agent_response, contract=_CONTRACT, **dependencies)
 
 
@@ -52,11 +53,12 @@ async def stream_agent_response(
     client: df.DurableOrchestrationClient,
     *,
     agents: AgentDirectory,
+    ids: RunIds,
     store: StreamStore | None,
     wait_seconds: float,
 ) -> func.HttpResponse:
     """Answer with the next events of a run: `start`, `text`, `tool_call`, and at the end `done` or `failed`."""
-    run = find_agent_run(req, agents)
+    run = find_agent_run(req, agents, ids)
     last_event_id = req.headers.get("last-event-id") or req.params.get("last_event_id")
     if last_event_id == _ENDED:
         # No content ends an EventSource.

@@ -24,6 +24,7 @@ RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 FOUNDATIONS = {
     "hosting": [
         "names",
+        "seal",
         "http.contracts",
         "http.problems",
         "http.requests",
@@ -37,6 +38,7 @@ FOUNDATIONS = {
         "workflows.directory",
         "turns.correlation",
         "turns.failures",
+        "turns.failure_log",
         "turns.conversation",
         "agents.calls",
         "runs.status",
@@ -69,6 +71,7 @@ FOUNDATIONS = {
         "turns.compaction",
         "turns.entity_function",
         "turns.shown",
+        "turns.room",
         "turns.turn",
         "turns.entity",
         "agents.directory",
@@ -82,6 +85,8 @@ FOUNDATIONS = {
     ],
     "activities": ["keyed_files", "keyed_blobs", "outbox_files", "kept_drafts", "approval_links", "review_channel"],
     "chat_clients": [
+        "whole_answer",
+        "answer_stream",
         "offline_pattern",
         "offline_schema",
         "offline_conversation",

@@ -11,7 +11,7 @@ from hosting.agents.replies import Reply
 from hosting.http.problems import ProblemError
 from hosting.names import is_session_id
 from hosting.tools.requests import ToolRequest
-from hosting.turns.correlation import has_same_body, issued_at
+from hosting.turns.correlation import RunIds, has_same_body
 from hosting.turns.failures import Failure
 
 # How long an id without an answer counts as a run in progress. After that the turn was lost with its session. Ids under
@@ -40,7 +40,7 @@ class AgentRun:
             raise _unknown_response(self.agent.name, self.session_id, self.correlation_id)
 
 
-def find_agent_run(req: func.HttpRequest, agents: AgentDirectory) -> AgentRun:
+def find_agent_run(req: func.HttpRequest, agents: AgentDirectory, ids: RunIds) -> AgentRun:
     """Return the run that the route parameters `agent`, `session` and `correlation_id` name.
 
     Raises:
@@ -48,7 +48,7 @@ def find_agent_run(req: func.HttpRequest, agents: AgentDirectory) -> AgentRun:
     """
     agent = agents.find(req.route_params["agent"])
     session_id, correlation_id = req.route_params["session"], req.route_params["correlation_id"]
-    issued = issued_at(correlation_id, agent.name, session_id) if is_session_id(session_id) else None
+    issued = ids.issued_at(correlation_id, agent.name, session_id) if is_session_id(session_id) else None
     if issued is None:
         raise _unknown_response(agent.name, session_id, correlation_id)
     return AgentRun(agent, session_id, correlation_id, issued)

@@ -5,7 +5,6 @@ So a page of ours may take several of its pages, and each of them is asked for w
 """
 
 import base64
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,9 +15,12 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from hosting.registration import OrchestrationTable
 from hosting.runs.task_hub import TaskHubError, ask_task_hub
+from hosting.seal import Seal
 
 _MOST_HUB_PAGES = 10
 _LONGEST_TOKEN = 8_192
+_PURPOSE = "page"
+_SEAL_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +105,27 @@ def _is_run(status: DurableOrchestrationStatus, orchestrations: OrchestrationTab
     return orchestration is not None and query.orchestration in (None, orchestration.name)
 
 
-def seal_token(token: str, query: RunQuery) -> str:
+def seal_token(token: str, query: RunQuery, seal: Seal) -> str:
     """Return the token as callers get it: opaque, and good for this query only."""
-    return base64.urlsafe_b64encode(json.dumps([_digest(token, query), token]).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps([seal.of(_PURPOSE, _sealed(token, query)), token]).encode()).decode()
 
 
-def open_token(text: str, query: RunQuery) -> str | None:
+def open_token(text: str, query: RunQuery, seal: Seal) -> str | None:
     """Return the token in `text`, or None if `seal_token` has not made it for this query."""
     if len(text) > _LONGEST_TOKEN:
         return None
     try:
-        digest, token = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        mark, token = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
     except (ValueError, TypeError, RecursionError):
         return None
-    is_ours = isinstance(token, str) and token.isascii() and token.isprintable() and digest == _digest(token, query)
+    if not isinstance(mark, str) or len(mark) != _SEAL_LENGTH or not isinstance(token, str):
+        return None
+    is_ours = seal.fits(_PURPOSE, _sealed(token, query), mark) and token.isascii() and token.isprintable()
     return token if is_ours else None
 
 
-def _digest(token: str, query: RunQuery) -> str:
-    return hashlib.sha256(json.dumps([token, query.orchestration, query.to_parameters()]).encode()).hexdigest()[:16]
+def _sealed(token: str, query: RunQuery) -> str:
+    return json.dumps([token, query.orchestration, query.to_parameters()])
 
 
 def _utc(time: datetime | None) -> str:

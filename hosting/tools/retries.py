@@ -49,7 +49,7 @@ async def call_with_retries(tool: FunctionTool, call: Callable[[], Awaitable[Non
     for attempt in range(1, policy.attempts):
         try:
             return await call()
-        except policy.on:
-            logger.warning("Tool %s: attempt %d failed", tool.name, attempt, exc_info=True)
+        except policy.on as error:
+            logger.warning("Tool %s: attempt %d failed, %s", tool.name, attempt, type(error).__name__)
         await asyncio.sleep(policy.delay_seconds * 2 ** (attempt - 1))
     return await call()

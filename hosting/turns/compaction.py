@@ -19,6 +19,7 @@ from agent_framework_durabletask import (
     DurableAgentStateTextContent,
 )
 
+from chat_clients.whole_answer import check_whole
 from hosting.tools.results import trim_text
 from hosting.turns.conversation import SUMMARY_AUTHOR, record_compaction, replayable_messages, stored_bytes
 
@@ -50,7 +51,8 @@ def summarize_with(agent: SupportsAgentRun) -> Summarize | None:
 
     async def summarize(record: str) -> tuple[str, Mapping[str, Any]]:
         messages = [Message("system", [SUMMARY_INSTRUCTIONS]), Message("user", [record])]
-        response = await client.get_response(messages)
+        response = await client.get_response(messages, stream=True).get_final_response()
+        check_whole(response)
         return response.text.strip(), response.usage_details or {}
 
     return summarize
@@ -84,8 +86,12 @@ async def compact(
     if not summary:
         logger.warning("A session could not be summarised and stays as it is: the model's summary was empty.")
         return False
+    shorter = _summary_entry(summary)
+    if stored_bytes(DurableAgentState(), shorter) >= stored_bytes(DurableAgentState(), *older):
+        logger.warning("A session could not be summarised and stays as it is: the model's summary was no shorter.")
+        return False
     record_compaction(state, older, usage)
-    state.data.conversation_history = [_summary_entry(summary), *recent]
+    state.data.conversation_history = [shorter, *recent]
     return True
 
 

@@ -5,6 +5,7 @@ kept so that callers can read why, but neither its message nor its error is ever
 schema has no place for is in `extensionData`, which the package keeps as it is.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -95,9 +96,9 @@ def failed_response(failure: Failure) -> AgentResponse:
     return AgentResponse(messages=[message], created_at=datetime.now(UTC).isoformat())
 
 
-def stored_bytes(state: DurableAgentState) -> int:
-    """Return the size of the session as the task hub stores it: JSON text in ASCII."""
-    return len(state.to_json())
+def stored_bytes(state: DurableAgentState, *more: DurableAgentStateEntry) -> int:
+    """Return the size of the session as the task hub stores it, JSON text in ASCII, with `more` entries added."""
+    return len(state.to_json()) + sum(len(json.dumps(entry.to_dict())) + len(", ") for entry in more)
 
 
 def record_compaction(

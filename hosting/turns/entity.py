@@ -12,8 +12,9 @@ from typing import Any
 import azure.durable_functions as df
 from agent_framework import AgentResponse
 from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
+from hosting.names import check_run_id
 from hosting.sessions.lifetime import SessionLifetime, read_lifetime
 from hosting.tools.requests import ToolDecision
 from hosting.turns.budget import RunBudget
@@ -35,12 +36,15 @@ SESSION = "session"
 
 
 class DecisionMessage(BaseModel):
-    """What `decide` is sent: a `ToolDecision` that has no time yet, and the request it is about."""
+    """What `decide` is sent: a `ToolDecision` that has no time yet, and the request it is about.
+
+    Its texts are as long as the route lets them be. The session has room for that, whoever sends the message.
+    """
 
     request_id: str
     approved: StrictBool
-    feedback: str | None = None
-    reviewer: str | None = None
+    feedback: str | None = Field(default=None, max_length=2_000)
+    reviewer: str | None = Field(default=None, max_length=200)
 
 
 def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperation:
@@ -90,6 +94,7 @@ class _Session(AgentEntityStateProviderMixin):
             message: Any = self._context.get_input()
             request = RunRequest.from_dict(message)
             budget = RunBudget.model_validate(message.get(BUDGET_FIELD) or {})
+            check_run_id(request.correlation_id)
         except (TypeError, ValueError, AttributeError):
             # A signal with another body; the schema says what is missing, the body itself may be private.
             self.refuse("The message is not a run request.", exc_info=True)

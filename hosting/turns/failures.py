@@ -16,7 +16,11 @@ from typing import Self
 from agent_framework import Content, MiddlewareFailure
 from pydantic import ValidationError
 
+from chat_clients.whole_answer import InvalidAnswerError
+
+INVALID_ANSWER = "invalid_answer"
 MODEL_CALL_FAILED = "model_call_failed"
+_UNREADABLE = "The model provider sent an answer that cannot be read."
 _LONGEST_RETRY_AFTER_SECONDS = 3_600.0
 # In a stream the provider reports a failure without a status of its own.
 _STATUS_OF_CODE = {"rate_limit_exceeded": 429, "insufficient_quota": 429, "server_error": 500}
@@ -99,6 +103,8 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 def _describe_one(error: BaseException) -> Failure | None:
     if isinstance(error, TurnFailedError):
         return error.failure
+    if isinstance(error, InvalidAnswerError):
+        return Failure(INVALID_ANSWER, str(error), error.retryable)
     # Each provider's library has exceptions of its own; all of them give the HTTP status under this name.
     status, provider_code = getattr(error, "status_code", None), getattr(error, "code", None)
     status = status if isinstance(status, int) else _STATUS_OF_CODE.get(str(provider_code))
@@ -110,7 +116,10 @@ def _describe_one(error: BaseException) -> Failure | None:
     if kinds & _LOST_CONNECTIONS:
         return Failure("provider_unreachable", "The connection to the model failed.", retryable=True)
     if isinstance(error, (json.JSONDecodeError, UnicodeDecodeError, ValidationError)):
-        return Failure("invalid_response", "The model provider sent an answer that cannot be read.")
+        return Failure(INVALID_ANSWER, _UNREADABLE, retryable=True)
+    if "APIError" in kinds:
+        # It stood in a response of 200.
+        return Failure(INVALID_ANSWER, "The model provider sent an error in the place of an answer.", retryable=True)
     return None
 
 
@@ -131,7 +140,7 @@ def _describe_status(status: int, provider_code: object, retry_after: float | No
     if status >= 400:
         code = "content_filtered" if provider_code == "content_filter" else "provider_rejected"
         return Failure(code, said)
-    return Failure("invalid_response", "The model provider sent an answer that cannot be read.")
+    return Failure(INVALID_ANSWER, _UNREADABLE, retryable=True)
 
 
 def _retry_after(error: BaseException) -> float | None:

@@ -17,12 +17,15 @@ from agent_framework import (
     ChatResponse,
     FunctionInvocationContext,
     FunctionMiddleware,
+    MiddlewareFailure,
 )
 
+from chat_clients.whole_answer import check_whole
 from hosting.tools.results import trim_result
 from hosting.tools.retries import call_with_retries
 from hosting.turns.budget import RunBudget, Spent
 from hosting.turns.conversation import add_usage
+from hosting.turns.failure_log import log_tool_failure
 from hosting.turns.failures import Failure, TurnFailedError
 
 IDEMPOTENCY_KEY = "idempotency_key"
@@ -139,7 +142,10 @@ class TurnMeter:
 
 
 class ModelCallMeter(ChatMiddleware):
-    """Counts the tokens of each model call, and makes none once the budget is used up."""
+    """Counts the tokens of each model call, and makes none once the budget is used up.
+
+    An answer that is not whole is paid for, and refused before a tool is called for it.
+    """
 
     def __init__(self, meter: TurnMeter) -> None:
         self._meter = meter
@@ -151,6 +157,7 @@ class ModelCallMeter(ChatMiddleware):
 
     def _record(self, response: ChatResponse[Any]) -> None:
         self._meter.record(response)
+        check_whole(response)
 
 
 class ToolCallMeter(FunctionMiddleware):
@@ -176,6 +183,12 @@ class ToolCallMeter(FunctionMiddleware):
         try:
             context.metadata.update(self._provided, **{IDEMPOTENCY_KEY: self._key(context)})
             await call_with_retries(context.function, call_next)
+        except MiddlewareFailure:
+            raise
+        except Exception as error:
+            agent, session_id, _ = self._run.split("/", 2)
+            log_tool_failure(context.function.name, f"agent {agent}, session {session_id}", error)
+            raise
         finally:
             self._meter.end_tool()
         context.result = trim_result(context.result, self._result_bytes)

@@ -8,8 +8,9 @@ from agent_framework import AgentResponse, Content, Message
 from agent_framework_durabletask import RunRequest
 from pydantic import BaseModel, ValidationError
 
+from chat_clients.whole_answer import check_whole
 from hosting.turns.budget import RunBudget, Spent
-from hosting.turns.failures import Failure, TurnFailedError
+from hosting.turns.failures import INVALID_ANSWER, Failure, TurnFailedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +58,25 @@ class TurnPart:
         return options
 
     def complete(self, response: AgentResponse, usage: Mapping[str, int]) -> AgentResponse:
-        """Return the response of the whole turn, of which `response` is the last part and `usage` the sum."""
+        """Return the response of the whole turn, of which `response` is the last part.
+
+        `usage` is the sum of its model calls, failed attempts included; an agent without a chat client has none.
+        """
+        total: Any = dict(usage) or response.usage_details
         if self.number == 1:
+            response.usage_details = total
             return response
         messages = [*self.said, *response.messages]
-        total: Any = dict(usage)
         return AgentResponse(messages=messages, created_at=response.created_at, usage_details=total)
 
     def check_form(self, response: AgentResponse, default: type[BaseModel] | None) -> None:
-        """Let the turn end with a response in the form that was asked for, or in that of the `default` model.
+        """Let the turn end with a whole response in the form that was asked for, or in that of the `default` model.
 
         Raises:
+            InvalidAnswerError: It is empty or cut off, which only an agent without a chat client gets this far.
             TurnFailedError: It has another form.
         """
+        check_whole(response)
         output_model = self.request.response_format or default
         if output_model is None:
             return
@@ -77,4 +84,4 @@ class TurnPart:
             output_model.model_validate_json(response.text)
         except ValidationError as error:
             message = f"The model's answer is not a valid {output_model.__name__}."
-            raise TurnFailedError(Failure("invalid_answer", message, retryable=True)) from error
+            raise TurnFailedError(Failure(INVALID_ANSWER, message, retryable=True)) from error

@@ -25,19 +25,17 @@ from agent_framework_durabletask import (
 from pydantic import BaseModel
 
 from hosting.tools.mcp import McpTools
-from hosting.tools.results import trim_text
 from hosting.turns.budget import RunBudget
 from hosting.turns.compaction import Summarize, compact
 from hosting.turns.conversation import (
     add_turn,
     failed_response,
     find_response,
-    forget_failed_turns,
     replayable_messages,
-    stored_bytes,
 )
 from hosting.turns.correlation import run_key
-from hosting.turns.failures import Failure, TurnFailedError, describe_failure
+from hosting.turns.failure_log import log_failure
+from hosting.turns.failures import Failure, describe_failure
 from hosting.turns.meter import ModelCallMeter, ToolCallMeter, TurnMeter
 from hosting.turns.part import TurnPart
 from hosting.turns.pending import (
@@ -50,15 +48,10 @@ from hosting.turns.pending import (
     read_pending,
     suspend,
 )
+from hosting.turns.room import add_failed_turn, check_room
 from hosting.turns.shown import Shown
 from setting_groups.agents import AgentSettings
 
-logger = logging.getLogger(__name__)
-
-STATE_LIMIT_BYTES = 900_000
-"""What a session may have. The Durable Task Scheduler stores at most 1 MB of an entity, in an envelope of its own."""
-
-_REFUSED_MESSAGE_BYTES = 200
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 20.0
 
@@ -154,16 +147,17 @@ class Turns:
         try:
             if part.number == 1:
                 await self._make_room(state)
-                self._check_size(state, len(request.message.encode()))
+                check_room(state, request)
             response = await self._answer(state, session_id, part, meter, shown)
             if find_waiting_calls(response):
                 return self._wait(state, part, response, meter)
             response = part.complete(response, meter.usage)
             part.check_form(response, self.default_format)
             add_turn(state, request, response)
-            self._check_size(state, 0)
+            check_room(state)
         except Exception as error:
-            logger.exception("Agent %s failed in session %s, run %s", self.name, session_id, request.correlation_id)
+            what = f"Agent {self.name}, session {session_id}: run {request.correlation_id}"
+            log_failure(logging.ERROR, what, error)
             end_pending(state)
             return await self._fail(state, session_id, request, describe_failure(error), meter.usage)
         await shown.finish(response)
@@ -175,7 +169,7 @@ class Turns:
         """Add the turn as a failed one and return the response that says so."""
         response = failed_response(failure)
         response.usage_details = dict(usage) or None  # type: ignore[assignment]  # a TypedDict of the same counts
-        _add_failed_turn(state, request, response)
+        add_failed_turn(state, request, response)
         await self._shown(session_id, request).finish(response)
         return response
 
@@ -188,7 +182,7 @@ class Turns:
         expires_at = self.now() + timedelta(hours=self.settings.approval_hours)
         pending = suspend(part, response, self.free_tools, meter.spent, expires_at)
         keep_pending(state, pending)
-        self._check_size(state, 0)
+        check_room(state, decisions=len(pending.requests))
         return pending.response
 
     async def _make_room(self, state: DurableAgentState) -> None:
@@ -200,15 +194,6 @@ class Turns:
                 keep_turns=self.settings.keep_turns,
                 timeout_seconds=self.settings.stall_seconds,
             )
-
-    def _check_size(self, state: DurableAgentState, more_bytes: int) -> None:
-        size = stored_bytes(state) + more_bytes
-        if size > STATE_LIMIT_BYTES:
-            message = (
-                f"The session would have {size} bytes, and at most {STATE_LIMIT_BYTES} can be stored. "
-                "Reset or delete the session, or go on in a new one."
-            )
-            raise TurnFailedError(Failure("session_too_large", message))
 
     async def _answer(
         self, state: DurableAgentState, session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
@@ -241,7 +226,7 @@ class Turns:
                 delay = self._delay(describe_failure(error), attempt, meter, shown)
                 if delay is None:
                     raise
-                logger.warning("Agent %s, session %s: attempt %d failed", self.name, session_id, attempt, exc_info=True)
+                log_failure(logging.WARNING, f"Agent {self.name}, session {session_id}: attempt {attempt}", error)
             await shown.restart()
             await asyncio.sleep(delay)
             attempt += 1
@@ -270,15 +255,3 @@ class Turns:
         if delay is None:
             delay = min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS) * random.uniform(0.5, 1)
         return delay if meter.elapsed_seconds + delay <= self.settings.retry_seconds else None
-
-
-def _add_failed_turn(state: DurableAgentState, request: RunRequest, response: AgentResponse) -> None:
-    """Add the turn in the place of an answer that was too large, and keep the message only if there is room for it."""
-    history = state.data.conversation_history
-    state.data.conversation_history = [e for e in history if e.correlation_id != request.correlation_id]
-    if stored_bytes(state) + len(request.message) > STATE_LIMIT_BYTES:
-        shortened = trim_text(request.message, _REFUSED_MESSAGE_BYTES)
-        request = RunRequest.from_dict({**request.to_dict(), "message": shortened})
-    if stored_bytes(state) > STATE_LIMIT_BYTES:
-        forget_failed_turns(state)
-    add_turn(state, request, response)

@@ -1,3 +1,4 @@
+import hashlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,15 @@ def test_an_id_nobody_handed_out_is_404(api: Any) -> None:
     for session, correlation_id in [("forged-1", "0" * 40), ("forged-2", real), ("forged-1", "x"), ("..", real)]:
         path = f"/api/agents/Writer/sessions/{session}/responses/{correlation_id}"
         assert api.http.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("moment", [0, int(time.time()), 253_402_300_800, 0xFFFFFFFFFF])
+@pytest.mark.parametrize("rest", ["", "/stream"])
+def test_an_id_that_a_caller_has_made_is_404(api: Any, moment: int, rest: str) -> None:
+    body = f"{moment:010x}" + "0" * 20
+    mark = hashlib.sha256(f"Writer\nforged-3\n{body}".encode()).hexdigest()[:10]
+    answer = api.http.get(f"/api/agents/Writer/sessions/forged-3/responses/{body}{mark}{rest}")
+    assert (answer.status_code, answer.json()["type"]) == (404, "urn:problem:unknown-response")
 
 
 def test_a_slow_agent_is_not_a_failed_one(start_host: Any, api_of: Any) -> None:

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
-from tests.wire.faults import BrokenStream, MalformedJson, Slow, StalledStream
+from tests.wire.faults import Body, BrokenStream, EndedStream, MalformedJson, Slow, StalledStream
 
 RUN = "/api/agents/Writer/run"
 # The provider's library tries every request three times by itself.
@@ -88,8 +88,90 @@ async def test_the_attempts_come_to_an_end(start: Any, model: ChatCompletionsSer
 
 async def test_malformed_json_is_a_failure(start: Any, model: ChatCompletionsServer) -> None:
     model.script(MalformedJson())
+    response = await start(AGENT_RETRY_ATTEMPTS="1").run("Go.")
+    assert (response.status_code, response.json()["error_code"]) == (502, "invalid_answer")
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [
+        (EndedStream("Once upon a"), "ended early"),
+        (EndedStream(), "is missing"),
+        (Answer("Once upon a", finish_reason=None), "without a finish_reason"),
+        (Answer(""), "is empty"),
+        (Body("<html>Sign in</html>", "text/html"), "HTML"),
+        (Body('{"error": {"message": "Prompt was: Go."}}'), "an error in the place of an answer"),
+        (Body('{"object": "chat.completion", "choices": []}'), "is missing"),
+    ],
+)
+async def test_what_is_no_whole_answer_is_tried_again_and_then_a_failure(
+    start: Any, model: ChatCompletionsServer, step: Any, reason: str
+) -> None:
+    model.script(step, step, Answer("All of it."), Answer("And more."))
+    app = start(AGENT_RETRY_ATTEMPTS="2")
+    failed = await app.run("Go.")
+    assert (failed.status_code, failed.json()["error_code"]) == (502, "invalid_answer")
+    assert (failed.json()["response"], failed.json()["retryable"]) == (None, True)
+    assert reason in failed.json()["error"]
+    assert "Prompt was" not in failed.text
+    answered = await app.run("Go on.")
+    assert (answered.status_code, answered.json()["response"]) == (200, "All of it.")
+    model.forget()
+    told = [message["content"] for message in model.requests[-1].body["messages"][1:]]
+    assert told == ["Go on."]
+    path = f"/api/agents/Writer/sessions/s1/responses/{failed.json()['correlation_id']}"
+    assert (await app.http.get(path)).json()["error_code"] == "invalid_answer"
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_an_answer_that_was_cut_off_on_purpose_is_not_tried_again(
+    start: Any, model: ChatCompletionsServer, reason: str
+) -> None:
+    model.script(Answer("Once upon a", finish_reason=reason))
     response = await start().run("Go.")
-    assert (response.status_code, response.json()["error_code"]) == (502, "invalid_response")
+    assert (response.status_code, response.json()["error_code"]) == (502, "invalid_answer")
+    assert reason in response.json()["error"]
+    assert response.json()["usage"]["total_token_count"] == 18
+
+
+async def test_what_is_no_whole_answer_has_been_paid_for(start: Any, model: ChatCompletionsServer) -> None:
+    model.script(Answer("Once upon a", finish_reason=None), Answer("Done.", never_streams=True))
+    app = start(AGENT_RETRY_ATTEMPTS="2")
+    response = await app.run("Go.")
+    assert (response.status_code, response.json()["response"]) == (200, "Done.")
+    assert response.json()["usage"]["total_token_count"] == 36
+    assert (await app.http.get("/api/agents/Writer/sessions/s1")).json()["usage"]["total_token_count"] == 36
+
+
+async def test_half_a_tool_call_is_not_made(start: Any, model: ChatCompletionsServer) -> None:
+    half = ToolCall("call_1", "search_library", '{"query": "warr')
+    whole = ToolCall("call_2", "search_library", {"query": "warranty"})
+    model.script(Answer(tool_calls=(half,)), Answer(tool_calls=(whole,)), Answer("Two years."))
+    app = start(AGENT_RETRY_ATTEMPTS="2")
+    response = await app.run("Look it up.", agent="Researcher")
+    assert (response.status_code, response.json()["response"]) == (200, "Two years.")
+    entries = (await app.http.get("/api/agents/Researcher/sessions/s1")).text
+    assert ("call_2" in entries or "warranty" in entries, '"warr"' in entries) == (True, False)
+
+
+@pytest.mark.parametrize("step", [EndedStream('{"title": "Tea", '), Answer('{"title": ', finish_reason="length")])
+async def test_an_orchestration_is_not_given_a_part_of_an_answer(
+    start: Any, model: ChatCompletionsServer, step: Any
+) -> None:
+    model.script(step)
+    app = start(AGENT_RETRY_ATTEMPTS="1")
+    run = await app.http.post("/api/runs/content_approval", params={"wait": 20}, json={"topic": "Tea"})
+    assert run.json()["runtime_status"] == "Failed"
+    assert "invalid_answer" in run.text
+
+
+async def test_a_workflow_is_not_given_a_part_of_an_answer(start: Any, model: ChatCompletionsServer) -> None:
+    model.script(EndedStream("Fine"))
+    app = start(AGENT_RETRY_ATTEMPTS="1")
+    comment = {"author": "Ada", "text": "You have won a prize, click here."}
+    run = await app.http.post("/api/workflow/comment_moderation/run", params={"waitForResponse": "true"}, json=comment)
+    assert "invalid_answer" in run.text
+    assert run.status_code == 500 or run.json().get("runtimeStatus", run.json().get("status")) == "Failed"
 
 
 async def test_a_stalled_stream_is_a_failure_in_time(start: Any, model: ChatCompletionsServer) -> None:

@@ -1,5 +1,8 @@
 """What waits for a human, and which decisions count, over HTTP."""
 
+import base64
+import hashlib
+import json
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -74,6 +77,18 @@ def test_a_query_that_is_not_valid_names_the_parameter(api: Any, query: dict[str
     answer = api.http.get("/api/approvals", params=query)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize("path", ["/api/runs", "/api/approvals"])
+@pytest.mark.parametrize("inner", ['[1, "\\ud800"]', "[" * 2_500, '[Infinity, "x"]', '[-99999999999999999, "x"]', "!"])
+def test_a_page_token_that_a_caller_has_made_is_400(api: Any, path: str, inner: str) -> None:
+    inner = base64.urlsafe_b64encode(inner.encode()).decode()
+    filters = {"runtimeStatus": "Running"} if path == "/api/approvals" else {}
+    mark = hashlib.sha256(json.dumps([inner, None, filters]).encode()).hexdigest()
+    for length in (16, 64):
+        token = base64.urlsafe_b64encode(json.dumps([mark[:length], inner]).encode()).decode()
+        answer = api.http.get(path, params={"page_token": token})
+        assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, ["page_token"])
 
 
 def test_of_fifty_decisions_at_the_same_time_one_counts_and_everybody_is_told(api: Any, host: Any) -> None:

@@ -3,8 +3,10 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
+from tests.wire.faults import Body, EndedStream
 
 
 def test_all_is_well_with_the_offline_model(api: Any) -> None:
@@ -32,6 +34,20 @@ async def test_a_model_that_refuses_is_named_without_its_words(start_host: Any, 
         assert problem["checks"]["model"]["error"] == refused
         assert "sk-secret" not in answer.text
         assert (await http.get("/api/health")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("step", "reason"),
+    [(EndedStream("OK"), "ended early"), (Answer(""), "is empty"), (Body("<p>Sign in</p>", "text/html"), "base URL")],
+)
+async def test_what_is_no_whole_answer_is_no_sign_of_health(
+    start_host: Any, model: ChatCompletionsServer, step: Any, reason: str
+) -> None:
+    model.script(step)
+    async with httpx.AsyncClient(base_url=start_host(**model.settings).url, timeout=30) as http:
+        answer = await http.get("/api/health", params={"deep": "1"})
+        assert answer.status_code == 503
+        assert reason in answer.json()["checks"]["model"]["error"]
 
 
 async def test_the_model_is_asked_once_however_many_ask(start_host: Any, model: ChatCompletionsServer) -> None:

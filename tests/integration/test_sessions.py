@@ -1,8 +1,11 @@
 """The sessions of agents over HTTP: listed, read, cleared, ended, and ended by time."""
 
+import json
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -172,3 +175,17 @@ def test_kills_while_sessions_are_used_and_swept_lose_no_turn(start_host: Any, a
     shown = http.get("/api/agents/Writer/sessions/s").json()
     assert [turn["message"] for turn in shown["turns"]] == [f"Message {number}" for number in range(4)]
     assert listed(http) == ["s"]
+
+
+@pytest.mark.parametrize("unit", ["語", "\N{PILE OF POO}", "\x01", "x"])
+def test_a_session_is_stored_within_its_limit(api: Api, host: Any, unit: str) -> None:
+    session = f"large-{ord(unit)}"
+    message = "m" + unit * (250_000 // len(json.dumps(unit, ensure_ascii=False)[1:-1].encode()))
+    for _ in range(4):
+        answer = api.http.post("/api/agents/Writer/run", json={"message": message, "session_id": session})
+        assert answer.status_code == 200 or answer.json()["error_code"] == "session_too_large"
+    with closing(sqlite3.connect(f"file:{host.database}?mode=ro", uri=True)) as hub:
+        like = f"%{session}"
+        (size,) = hub.execute("select max(length(state)) from entities where entity_id like ?", (like,)).fetchone()
+    assert size <= 900_000
+    assert run(api.http, session, "Hello")["status"] == "success"

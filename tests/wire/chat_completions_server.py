@@ -17,6 +17,7 @@ from aiohttp import web
 
 CREATED = 1735732800  # 2025-01-01T12:00:00Z
 _MOST_PIECES = 200
+_RIGHT = "the right one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,24 +42,34 @@ class Step(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """The call of a tool, as the model would ask for it."""
+    """The call of a tool, as the model would ask for it; arguments that are a text are sent as they are."""
 
     call_id: str
     name: str
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Any] | str
+
+    @property
+    def sent_arguments(self) -> str:
+        return self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A model's answer, as one body or, when the client asked for it, as a stream of server-sent events."""
+    """A model's answer, as one body or, when the client asked for it, as a stream of server-sent events.
+
+    A server that never streams answers with one body whatever it was asked for. The `finish_reason` is the right one
+    unless another is given; None leaves it out, as a stream does that ends early.
+    """
 
     text: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     prompt_tokens: int = 11
     completion_tokens: int = 7
+    finish_reason: str | None = _RIGHT
+    never_streams: bool = False
 
     async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
-        if not request.streams:
+        if not request.streams or self.never_streams:
             return web.json_response(self._body(request))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(http)
@@ -68,7 +79,9 @@ class Answer:
         return response
 
     @property
-    def _finish_reason(self) -> str:
+    def _finish_reason(self) -> str | None:
+        if self.finish_reason != _RIGHT:
+            return self.finish_reason
         return "tool_calls" if self.tool_calls else "stop"
 
     @property
@@ -82,7 +95,7 @@ class Answer:
     def _body(self, request: ChatRequest) -> dict[str, Any]:
         message: dict[str, Any] = {"role": "assistant", "content": self.text or None}
         if self.tool_calls:
-            message["tool_calls"] = [_tool_call(call, json.dumps(call.arguments)) for call in self.tool_calls]
+            message["tool_calls"] = [_tool_call(call, call.sent_arguments) for call in self.tool_calls]
         choice = {"index": 0, "message": message, "finish_reason": self._finish_reason}
         return {**_envelope(request, "chat.completion"), "choices": [choice], "usage": self._usage}
 
@@ -91,7 +104,7 @@ class Answer:
         deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
         deltas += [{"content": piece} for piece in _pieces(self.text)]
         for index, call in enumerate(self.tool_calls):
-            arguments = json.dumps(call.arguments)
+            arguments = call.sent_arguments
             half = len(arguments) // 2
             deltas.append({"tool_calls": [{"index": index, **_tool_call(call, arguments[:half])}]})
             deltas.append({"tool_calls": [{"index": index, "function": {"arguments": arguments[half:]}}]})

@@ -21,6 +21,29 @@ class MalformedJson:
 
 
 @dataclass(frozen=True, slots=True)
+class Body:
+    """A response of 200 with this body, whatever was asked for."""
+
+    text: str
+    content_type: str = "application/json"
+
+    async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
+        return web.Response(text=self.text, content_type=self.content_type)
+
+
+@dataclass(frozen=True, slots=True)
+class EndedStream:
+    """A stream that sends the words of `text` and then ends as if that were all: no finish_reason, no [DONE]."""
+
+    text: str = ""
+
+    async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
+        response = await _begin(http, request, self.text)
+        await response.write_eof()
+        return response
+
+
+@dataclass(frozen=True, slots=True)
 class StalledStream:
     """A stream that sends the words of `text` and then nothing more, until the client goes away."""
 

@@ -18,6 +18,7 @@ from hosting.registration import (
     register_timer,
 )
 from hosting.runs.sweep import sweep_runs
+from hosting.seal import Seal
 from routes import approvals, events, run_control, runs
 from settings import Settings
 
@@ -92,6 +93,7 @@ def foreign(context: df.DurableOrchestrationContext) -> Any:
 
 
 settings = Settings.from_environ(os.environ)
+seal = Seal(lambda: [b"a key for these tests only"])
 app = AgentFunctionApp(agents=[], enable_http_endpoints=False, enable_health_check=False)
 orchestrations = OrchestrationTable([Orchestration(delivery, Order), Orchestration(parcel, Order)])
 for orchestration in orchestrations:
@@ -100,8 +102,8 @@ app.orchestration_trigger(context_name="context")(foreign)
 register_activity(app, ship)
 register_activity(app, weigh)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
-runs.register(app, orchestrations, settings.completion_webhooks)
+runs.register(app, orchestrations, settings.completion_webhooks, seal)
 run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=False)
-approvals.register(app, orchestrations, trusts_app_service=False)
+approvals.register(app, orchestrations, seal, trusts_app_service=False)
 register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)

@@ -7,7 +7,11 @@ from agent_framework_azurefunctions import AgentFunctionApp
 
 from chat_clients.offline import OfflineChatClient
 from hosting.http.problems import ProblemError
+from hosting.seal import Seal
+from hosting.turns.correlation import RunIds
 from routes import agent_tools
+
+IDS = RunIds(Seal(lambda: [b"key"]))
 
 
 def app_with(name: str, *, generate_tool: bool = False) -> AgentFunctionApp:
@@ -34,10 +38,10 @@ def describe_tool(app: AgentFunctionApp) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["Writer", "Spam_Detector", "e-mail-assistant", "Trailing_"])
 def test_the_tool_is_the_one_that_the_package_would_generate(name: str) -> None:
     ours = app_with(name)
-    agent_tools.register(ours, [name], wait_seconds=1)
+    agent_tools.register(ours, [name], IDS, wait_seconds=1)
     assert describe_tool(ours) == describe_tool(app_with(name, generate_tool=True))
 
 
 def test_an_agent_that_is_not_registered_stops_the_start() -> None:
     with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
-        agent_tools.register(app_with("Writer"), ["Poet"], wait_seconds=1)
+        agent_tools.register(app_with("Writer"), ["Poet"], IDS, wait_seconds=1)

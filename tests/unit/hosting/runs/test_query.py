@@ -1,3 +1,6 @@
+import base64
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -7,6 +10,7 @@ from pydantic import BaseModel
 from hosting.registration import Orchestration, OrchestrationTable
 from hosting.runs.query import RunQuery, open_token, query_runs, seal_token
 from hosting.runs.task_hub import TaskHubError
+from hosting.seal import Seal
 from tests.unit.hosting.runs.task_hub_server import TaskHubServer
 
 
@@ -18,6 +22,7 @@ def review(context: Any, *, get_agent: Any) -> Any:
     yield
 
 
+SEAL = Seal(lambda: [b"key"])
 ORCHESTRATIONS = OrchestrationTable([Orchestration(triage, BaseModel), Orchestration(review, BaseModel)])
 
 
@@ -80,23 +85,32 @@ async def test_a_refused_query_is_an_error() -> None:
 
 def test_a_token_opens_for_the_query_it_was_sealed_for_only() -> None:
     query = RunQuery("triage")
-    sealed = seal_token('next!"{x}"', query)
-    assert open_token(sealed, query) == 'next!"{x}"'
-    assert open_token(sealed, RunQuery("review")) is None
+    sealed = seal_token('next!"{x}"', query, SEAL)
+    assert open_token(sealed, query, SEAL) == 'next!"{x}"'
+    assert open_token(sealed, RunQuery("review"), SEAL) is None
 
 
 @pytest.mark.parametrize(
     "text", ["x", "é", "bnVsbA==", "WzFd", "WyJhIiwgImIiXQ==", "W1tbW1tb", "MQ==", "A" * 10_000, "[]", "eyJhIjoxfQ=="]
 )
 def test_what_is_no_token_does_not_open(text: str) -> None:
-    assert open_token(text, RunQuery()) is None
+    assert open_token(text, RunQuery(), SEAL) is None
+
+
+@pytest.mark.parametrize("inner", ["x", "\ud800", "[" * 2_500, "", 1, None])
+@pytest.mark.parametrize("other", [Seal(lambda: [b""]), Seal(lambda: [b"other"])])
+def test_a_token_that_was_made_elsewhere_does_not_open(inner: Any, other: Seal) -> None:
+    text = json.dumps([inner, None, {}])
+    for mark in (other.of("page", text), hashlib.sha256(text.encode()).hexdigest(), "", SEAL.of("page", text)[:16], 1):
+        sealed = base64.urlsafe_b64encode(json.dumps([mark, inner]).encode()).decode()
+        assert open_token(sealed, RunQuery(), SEAL) is None
 
 
 def test_a_token_that_cannot_be_a_header_does_not_open() -> None:
-    assert open_token(seal_token("a\r\nX: y", RunQuery()), RunQuery()) is None
+    assert open_token(seal_token("a\r\nX: y", RunQuery(), SEAL), RunQuery(), SEAL) is None
 
 
 def test_runs_whose_ids_callers_choose_are_not_looked_up_by_their_names() -> None:
     query = RunQuery("triage", has_any_id=True)
     assert query.to_parameters() == {}
-    assert open_token(seal_token("a", query), RunQuery("review", has_any_id=True)) is None
+    assert open_token(seal_token("a", query, SEAL), RunQuery("review", has_any_id=True), SEAL) is None

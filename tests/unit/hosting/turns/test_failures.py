@@ -79,7 +79,7 @@ def test_a_date_to_retry_after_is_read() -> None:
 
 
 def test_other_errors() -> None:
-    assert describe_failure(json.JSONDecodeError("x", "y", 0)).code == "invalid_response"
+    assert describe_failure(json.JSONDecodeError("x", "y", 0)).code == "invalid_answer"
     unknown = describe_failure(RuntimeError("my secret"))
     assert (unknown.code, unknown.retryable) == (MODEL_CALL_FAILED, False)
     assert "secret" not in unknown.message

@@ -15,7 +15,8 @@ from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import find_failure, session_usage, stored_bytes
 from hosting.turns.meter import IDEMPOTENCY_KEY
 from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, find_request, read_pending
-from hosting.turns.turn import STATE_LIMIT_BYTES, Turns
+from hosting.turns.room import STATE_LIMIT_BYTES
+from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import USAGE, ScriptedChatClient, agent_with, call
 

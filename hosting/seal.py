@@ -1,0 +1,34 @@
+"""Tell what this app has handed out from what somebody has made up.
+
+Every instance of the app has the same key, that of the links to reviewers: in Azure from the settings, on one machine
+in a file. What is sealed is no secret; nobody else can write the seal under it.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Sequence
+
+
+class Seal:
+    """Seals texts with the current key, and knows those of the previous one.
+
+    `read_keys` returns these two, or one; it is called when a key is first needed.
+    """
+
+    def __init__(self, read_keys: Callable[[], Sequence[bytes]]) -> None:
+        self._read_keys = read_keys
+
+    def of(self, purpose: str, text: str) -> str:
+        """Return the seal of a text, 64 hex digits; that of one purpose is none for another."""
+        return _digest(self._read_keys()[0], purpose, text)
+
+    def fits(self, purpose: str, text: str, seal: str) -> bool:
+        """Say whether `seal`, which may be the beginning of one, was made here for this text."""
+        digests = [_digest(key, purpose, text)[: len(seal)] for key in self._read_keys()]
+        # Every key is tried, so that the time taken does not tell which one fits.
+        return any([hmac.compare_digest(digest.encode(), seal.encode("utf-8", "replace")) for digest in digests])
+
+
+def _digest(key: bytes, purpose: str, text: str) -> str:
+    content = f"{purpose}:{text}".encode("utf-8", "surrogatepass")
+    return hmac.digest(key, content, hashlib.sha256).hex()
