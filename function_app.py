@@ -35,18 +35,18 @@ from hosting.streams.stores import create_stream_store
 from hosting.streams.writer import StreamCallback
 from hosting.tools.runs import create_run_tools
 from hosting.workflows.graph import graph_orchestration
-from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
+from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
 from orchestrations.text_refinement import TextRefinementInput, text_refinement
 from routes import (
     agent_tools,
     agents,
-    approval_links,
     approvals,
     events,
     health,
     openapi,
+    reviews,
     run_control,
     runs,
     samples,
@@ -73,7 +73,8 @@ send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
-content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
+revisions, policy = {"max_revisions": settings.review.max_revisions}, approval_policy(settings.review)
+content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, policy)
 patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 graphs = [
     email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
@@ -91,7 +92,7 @@ app = DurableAgentApp(
         email_assistant.create_email_assistant(chat_client),
         researcher.create_researcher(chat_client),
         shop_assistant.create_shop_assistant(chat_client, partial(issue_refund, folder=outbox / "refunds")),
-        editor.create_editor(chat_client, create_run_tools(content_approvals)),
+        editor.create_editor(chat_client, create_run_tools(content_approvals, ["topic"])),
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat_client, settings.mcp_server)]),
     ],
@@ -126,7 +127,7 @@ runs.register(app, orchestrations, settings.completion_webhooks)
 run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
-approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
+reviews.register(app, reviews.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
 workflow_routes.register(app, orchestrations)
 samples.register(app, orchestrations, trusts_app_service=trusts)

@@ -25,13 +25,16 @@ _PURPOSE = b"approval-link:"
 
 
 class LinkClaims(BaseModel):
-    """What a link is about: this request for this very text, addressed to this reviewer, until `expires_at` (UTC)."""
+    """What a link is about: this request for this very text, addressed to this reviewer, until `expires_at` (UTC).
+
+    Where nobody was named, the reviewer is null: whoever gets the message.
+    """
 
     instance_id: str
     request_id: str
     content_hash: str
     expires_at: datetime
-    reviewer: str
+    reviewer: str | None
 
 
 class ForgedLinkError(Exception):
@@ -49,8 +52,8 @@ class LinkSigner:
         self._settings = settings
 
     def url(self, claims: LinkClaims) -> str:
-        """Return the link for these claims. It is a credential: keep it out of logs."""
-        return f"{self._settings.base_url}/api/approvals/{self.sign(claims)}"
+        """Return the link for these claims. It is a credential, and stands where browsers send it to no server."""
+        return f"{self._settings.base_url}/api/review#{self.sign(claims)}"
 
     def sign(self, claims: LinkClaims) -> str:
         """Return the token for these claims.

@@ -33,12 +33,14 @@ class Orchestration:
         input_model: What its input must look like.
         defaults: Values for fields the caller leaves out, from the settings of the deployment. They are put into the
             input when a run starts, so that a new deployment does not change a run in flight.
+        fixed: Values that only the deployment sets. Neither a caller nor a model can say otherwise.
         has_any_id: Whether callers may choose the ids of its runs.
     """
 
     function: Callable[..., Any]
     input_model: type[BaseModel]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     has_any_id: bool = False
 
     @property

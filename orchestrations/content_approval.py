@@ -12,6 +12,7 @@ from activities.publish_content import Article, PublicationReceipt, publish_cont
 from activities.review_channel import ReviewReceipt
 from agents import writer
 from agents.writer import Draft
+from characters.person_names import identity_of
 from hosting.agents.calls import GetAgent, Steps, ask
 from hosting.approvals.requests import ApprovalRequest, RecordedDecision, ReviewerName
 from hosting.approvals.trail import DecisionTrail
@@ -23,15 +24,16 @@ from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 class ContentApprovalInput(BaseModel):
     """What `content_approval` starts with.
 
-    A draft goes to all `reviewers` and is approved by `required_approvals` of them. When it is not settled within
-    `approval_timeout_hours`, it goes to the `second_reviewer`, whose decision alone counts, for
-    `escalation_timeout_hours`; with neither, it is escalated. At most `max_revisions` drafts follow the first one.
+    A draft goes to all `reviewers` and is approved by `required_approvals` of them; nobody else's decision counts,
+    unless nobody is named. When it is not settled within `approval_timeout_hours`, it goes to the `second_reviewer`,
+    whose decision alone counts, for `escalation_timeout_hours`; with neither, it is escalated. At most `max_revisions`
+    drafts follow the first one. All of it but `topic` and `max_revisions` is the deployment's to say.
     """
 
     topic: str = Field(min_length=1, max_length=4_000, pattern=r"\S")
     approval_timeout_hours: float = Field(gt=0, le=24 * 365)
     max_revisions: int = Field(ge=0, le=100)
-    reviewers: list[ReviewerName] = Field(default=["reviewer"], min_length=1, max_length=MAX_REVIEWERS)
+    reviewers: list[ReviewerName] = Field(default=[], max_length=MAX_REVIEWERS)
     required_approvals: int = Field(default=1, ge=1, le=MAX_REVIEWERS)
     # Runs that were started without these two have none in their input, and end as they would have then.
     second_reviewer: ReviewerName | None = None
@@ -40,8 +42,8 @@ class ContentApprovalInput(BaseModel):
     @field_validator("required_approvals")
     @classmethod
     def _can_be_reached(cls, required: int, info: ValidationInfo) -> int:
-        reviewers = set(info.data.get("reviewers", []))
-        if reviewers and required > len(reviewers):
+        reviewers = {identity_of(name) for name in info.data.get("reviewers", [])}
+        if required > max(len(reviewers), 1):
             raise ValueError(f"only {len(reviewers)} different reviewers are asked")
         return required
 
@@ -57,12 +59,12 @@ class ContentApprovalOutput(BaseModel):
     escalation: ReviewReceipt | None = None
 
 
-def approval_defaults(review: ReviewSettings) -> dict[str, Any]:
-    """Return the values of the input that a caller may leave out, as this deployment is set up."""
+def approval_policy(review: ReviewSettings) -> dict[str, Any]:
+    """Return who decides, how many of them and for how long they are asked, as this deployment is set up."""
     return {
         "approval_timeout_hours": review.approval_timeout_hours,
-        "max_revisions": review.max_revisions,
-        "reviewers": review.reviewers,
+        "reviewers": list(review.reviewers),
+        "required_approvals": review.required_approvals,
         "second_reviewer": review.second_reviewer,
         "escalation_timeout_hours": review.escalation_timeout_hours,
     }

@@ -56,7 +56,7 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert len(names_of(functions, "activityTrigger") - executors_of(functions)) == 6
     assert len(executors_of(functions)) == 10
     assert names_of(functions, "timerTrigger") == {"sweep_sessions", "sweep_runs"}
-    assert len(names_of(functions, "httpTrigger")) == 38
+    assert len(names_of(functions, "httpTrigger")) == 39
     tools = {"Writer", "SpamDetector", "Researcher"}
     assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}
 
@@ -81,7 +81,7 @@ def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:
 
 def test_only_health_and_signed_links_are_anonymous(functions: list[dict[str, Any]]) -> None:
     levels = {f["name"]: f["authLevel"].upper() for f in functions if f["type"] == "httpTrigger"}
-    anonymous = {"check_health", "show_approval", "decide_by_link"}
+    anonymous = {"check_health", "show_review_page", "read_review", "decide_review"}
     assert {name for name, level in levels.items() if level == "ANONYMOUS"} == anonymous
     assert set(levels.values()) == {"ANONYMOUS", "FUNCTION"}
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"activities", "agents", "chat_clients"},
     {"settings"},
     {"setting_groups"},
-    {"environment"},
+    {"environment", "characters"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 
@@ -45,6 +45,7 @@ FOUNDATIONS = {
         "approvals.reviewers",
         "approvals.requests",
         "approvals.trail",
+        "approvals.drafts",
         "approvals.waiting",
         "approvals.decisions",
         "runs.task_hub",
@@ -90,6 +91,7 @@ FOUNDATIONS = {
         "offline_reply",
         "offline",
     ],
+    "characters": ["invisible"],
 }
 
 

@@ -22,7 +22,6 @@ _TITLE_CHARACTERS = 100
 # Of the JSON text: an emoji takes twelve. Together they leave room in the custom status for the trail.
 _PREVIEW_JSON_CHARACTERS = 2_500
 _TITLE_JSON_CHARACTERS = 400
-_REVIEWER_JSON_CHARACTERS = 200
 
 
 def open_request(
@@ -103,6 +102,4 @@ def _open_race(context: df.DurableOrchestrationContext, request: ApprovalRequest
 
 
 def _show(trail: DecisionTrail, request: ApprovalRequest) -> None:
-    shown = [cut(name, _REVIEWER_JSON_CHARACTERS) for name in request.reviewers]
-    waiting_for = request.model_copy(update={"reviewers": shown}).model_dump(mode="json")
-    trail.show({"stage": "waiting_for_approval", "waiting_for": waiting_for})
+    trail.show({"stage": "waiting_for_approval", "waiting_for": request.model_dump(mode="json")})

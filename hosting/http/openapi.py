@@ -11,13 +11,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from activities.approval_links import LINK_TOKEN
 from hosting import names
-from hosting.http.contracts import Content, Contract, Form, HttpRoute, Parameter
+from hosting.http.contracts import Content, Contract, HttpRoute, Parameter
 from hosting.http.problems import Problem
 
 API_VERSION = "0.1.0"
 
 _PROBLEM_TYPE = "application/problem+json"
-_FORM_TYPE = "application/x-www-form-urlencoded"
 
 _DESCRIPTION = """\
 Durable AI agents: talk to an agent, start orchestrations, decide on what they ask.
@@ -102,9 +101,7 @@ class _Schemas:
         if schemas:
             media["application/json"] = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
         for content in contents:
-            if isinstance(content, Form):
-                media[_FORM_TYPE] = {"schema": self._references[content.model, mode]}
-            elif isinstance(content, str):
+            if isinstance(content, str):
                 media[content] = {"schema": {"type": "string"}}
         return media
 
@@ -116,9 +113,7 @@ class _Schemas:
 
 def _models(contents: Iterable[Content]) -> Iterator[type[BaseModel]]:
     for content in contents:
-        if isinstance(content, Form):
-            yield content.model
-        elif not isinstance(content, str):
+        if not isinstance(content, str):
             yield content
 
 
