@@ -39,6 +39,7 @@ from orchestrations.content_approval import ContentApprovalInput, approval_polic
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
 from orchestrations.text_refinement import TextRefinementInput, text_refinement
+from orchestrations.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from routes import (
     agent_tools,
     agents,
@@ -52,7 +53,6 @@ from routes import (
     samples,
     sessions,
     streams,
-    tool_approvals,
 )
 from routes import workflows as workflow_routes
 from settings import Settings
@@ -75,17 +75,22 @@ publish = partial(publish_content, publishing=settings.publishing)
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
 revisions, policy = {"max_revisions": settings.review.max_revisions}, approval_policy(settings.review)
 content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, policy)
+tool_calls = tool_reviewers(settings.review)
+tool_approvals = Orchestration(tool_approval, ToolApprovalInput, fixed=tool_calls, is_internal=True)
 patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 graphs = [
     email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
     comment_moderation.create_comment_moderation(chat_client, publish),
 ]
-orchestrations = OrchestrationTable([triage, content_approvals, *patterns, *map(graph_orchestration, graphs)])
+orchestrations = OrchestrationTable(
+    [triage, content_approvals, tool_approvals, *patterns, *map(graph_orchestration, graphs)]
+)
 
 app = DurableAgentApp(
     agent_settings=settings.agents,
     session_ttl=settings.sessions.ttl,
     session_index=session_index,
+    tool_approval=tool_approvals,
     agents=[
         writer.create_writer(chat_client),
         spam_detector.create_spam_detector(chat_client),
@@ -122,7 +127,6 @@ agents.register(app, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
-tool_approvals.register(app)
 runs.register(app, orchestrations, settings.completion_webhooks)
 run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=trusts)

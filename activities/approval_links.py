@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from setting_groups.review import ApprovalLinkSettings
 
-LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
 _PURPOSE = b"approval-link:"
 
 
@@ -71,7 +71,7 @@ class LinkSigner:
             ForgedLinkError: It was not signed here, or changed since.
             OSError: The file with the key can be neither read nor made.
         """
-        if LINK_TOKEN.fullmatch(token) is None:
+        if _TOKEN.fullmatch(token) is None:
             raise ForgedLinkError("The token does not have the form of one.")
         text, _, signature = token.partition(".")
         # Every key is tried, so that the time taken does not tell which one fits.

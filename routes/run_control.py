@@ -136,6 +136,8 @@ async def restart_run(
         raise _not_possible_now(status, "restarted", _OVER)
     name, old_id = str(status.name), str(status.instance_id)
     orchestration = orchestrations.find(name)
+    if orchestration is not None and orchestration.is_internal:
+        raise ProblemError(409, "not-possible-now", f"Only the app itself starts runs of {name}.", runtime_status=None)
     # Who decides is what the deployment says now, not what it said then.
     fixed = {} if orchestration is None else orchestration.fixed
     stored_input = {FINGERPRINT_FIELD: "", **read_input(status), **fixed}

@@ -24,6 +24,9 @@ _PREVIEW_JSON_CHARACTERS = 2_500
 _TITLE_JSON_CHARACTERS = 400
 
 
+_UNTOLD = "The reviewers could not be told of this draft. It can be decided all the same."
+
+
 def open_request(
     context: df.DurableOrchestrationContext,
     *,
@@ -62,26 +65,21 @@ def wait_for_decision(
     `notification` is the task that tells the reviewers. It is scheduled together with the wait, so that an answer can
     never arrive before somebody waits for it. What counts is added to the `trail`. An event that does not count, such
     as a decision on another draft, is ignored with a note in the custom status, and the wait goes on until the same
-    deadline. The custom status is the caller's to change after.
-
-    Raises:
-        Exception: The notification failed.
+    deadline. A notification that failed ends nothing: who knows of the request can decide on it. The custom status is
+    the caller's to change after.
     """
     _show(trail, request)
     decision, deadline = _open_race(context, request)
     winner = yield context.task_any([notification, decision, deadline])
     if winner is notification:
-        try:
-            yield notification
-        except Exception:
-            # A run is not over while one of its timers is open.
-            deadline.cancel()
-            raise
+        if (yield from has_failed(notification)):
+            request = request.model_copy(update={"note": _UNTOLD})
+            _show(trail, request)
         winner = yield context.task_any([decision, deadline])
     while winner is decision:
         if not deadline.is_completed:
             deadline.cancel()
-        note = None
+        note = request.note if request.note == _UNTOLD else None
         try:
             recorded = trail.add(read_decision(decision.result, request), request)
             if recorded.settled:
@@ -94,6 +92,15 @@ def wait_for_decision(
         decision, deadline = _open_race(context, request)
         winner = yield context.task_any([decision, deadline])
     return None
+
+
+def has_failed(task: Any) -> Steps[bool]:
+    """Say whether a task that has ended has failed; what the SDK raises then has no class of its own."""
+    try:
+        yield task
+    except Exception:
+        return True
+    return False
 
 
 def _open_race(context: df.DurableOrchestrationContext, request: ApprovalRequest) -> tuple[Any, Any]:

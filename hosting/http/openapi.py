@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from activities.approval_links import LINK_TOKEN
 from hosting import names
 from hosting.http.contracts import Content, Contract, HttpRoute, Parameter
 from hosting.http.problems import Problem
@@ -28,10 +27,8 @@ _PATH_PATTERNS = {
     "session": names.SESSION_ID,
     "instance_id": names.INSTANCE_ID,
     "correlation_id": names.CORRELATION_ID,
-    "request_id": names.TOOL_REQUEST_ID,
     "human_request_id": names.HUMAN_REQUEST_ID,
     "name": names.EVENT_NAME,
-    "token": LINK_TOKEN,
 }
 _ACCEPTED_HEADERS = {
     "Location": {"description": "Where to look next.", "required": True, "schema": {"type": "string", "format": "uri"}},

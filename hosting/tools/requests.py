@@ -28,6 +28,12 @@ class ToolDecision(BaseModel):
     decided_at: datetime
 
 
+class DecisionMessage(ToolDecision):
+    """A decision on its way to the session: with the request it is about."""
+
+    request_id: str
+
+
 class ToolRequest(BaseModel):
     """A tool call a human is asked about, with the arguments it will have. Without a decision it waits or expired."""
 
