@@ -61,8 +61,10 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
     decision, receipt = yield from ask_reviewers(context, title, content, request, trail)
     if decision is not None:
         _tell(context, call, decision)
-    outcome = "expired" if decision is None else "approved" if decision.approved else "rejected"
-    return ToolApprovalOutput(outcome=outcome, decisions=trail.decisions, notification=receipt).model_dump(mode="json")
+    output = ToolApprovalOutput(outcome="expired", decisions=trail.decisions, notification=receipt)
+    if decision is not None:
+        output.outcome = "approved" if decision.approved else "rejected"
+    return output.model_dump(mode="json")
 
 
 def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision) -> None:
