@@ -67,16 +67,15 @@ chat_client = create_chat_client(settings.model)
 session_index = create_session_index(settings.sessions.index)
 stream_store = create_stream_store(settings.stream_store)
 link_signer = LinkSigner(settings.approval_links)
-outbox, trusts = settings.outbox_dir, settings.trusts_app_service
+outbox, review, trusts = settings.outbox_dir, settings.review, settings.trusts_app_service
 file_spam = partial(handle_spam_email, outbox_dir=outbox)
 send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
-revisions, policy = {"max_revisions": settings.review.max_revisions}, approval_policy(settings.review)
-content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, policy)
-tool_calls = tool_reviewers(settings.review)
-tool_approvals = Orchestration(tool_approval, ToolApprovalInput, fixed=tool_calls, is_internal=True)
+revisions = {"max_revisions": review.max_revisions}
+content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(review))
+tool_approvals = Orchestration(tool_approval, ToolApprovalInput, fixed=tool_reviewers(review), is_internal=True)
 patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 graphs = [
     email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
@@ -111,15 +110,9 @@ for orchestration in orchestrations:
 
 register_activity(app, handle_spam_email, outbox_dir=outbox)
 register_activity(app, send_email, mail=settings.mail, outbox_dir=outbox)
-register_activity(
-    app,
-    notify_reviewer,
-    review=settings.review,
-    outbox_dir=outbox,
-    drafts=settings.drafts,
-    signer=link_signer,
-)
-register_activity(app, escalate_for_review, review=settings.review, outbox_dir=outbox)
+asking = {"review": review, "outbox_dir": outbox}
+register_activity(app, notify_reviewer, **asking, drafts=settings.drafts, signer=link_signer)
+register_activity(app, escalate_for_review, **asking)
 register_activity(app, publish_content, publishing=settings.publishing)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 

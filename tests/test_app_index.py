@@ -47,7 +47,7 @@ def names_of(functions: list[dict[str, Any]], trigger: str) -> set[str]:
 
 
 def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> None:
-    orchestrations = {"email_triage", "content_approval", "text_refinement", "parallel_answers"}
+    orchestrations = {"email_triage", "content_approval", "text_refinement", "parallel_answers", "tool_approval"}
     workflows = {"dafx-email_routing", "dafx-comment_moderation"}
     assert names_of(functions, "orchestrationTrigger") == orchestrations | workflows
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"}
@@ -56,7 +56,7 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert len(names_of(functions, "activityTrigger") - executors_of(functions)) == 6
     assert len(executors_of(functions)) == 10
     assert names_of(functions, "timerTrigger") == {"sweep_sessions", "sweep_runs"}
-    assert len(names_of(functions, "httpTrigger")) == 39
+    assert len(names_of(functions, "httpTrigger")) == 38
     tools = {"Writer", "SpamDetector", "Researcher"}
     assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}
 
