@@ -37,24 +37,24 @@ from hosting.streams.writer import StreamCallback
 from hosting.tools.runs import create_run_tools
 from hosting.turns.correlation import RunIds
 from hosting.workflows.graph import graph_orchestration
-from orchestrations.content_approval import ContentApprovalInput, approval_defaults, content_approval
+from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
 from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
 from orchestrations.text_refinement import TextRefinementInput, text_refinement
+from orchestrations.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from routes import (
     agent_tools,
     agents,
-    approval_links,
     approvals,
     events,
     health,
     openapi,
+    reviews,
     run_control,
     runs,
     samples,
     sessions,
     streams,
-    tool_approvals,
 )
 from routes import workflows as workflow_routes
 from settings import Settings
@@ -71,31 +71,36 @@ stream_store = create_stream_store(settings.stream_store)
 link_signer = LinkSigner(settings.approval_links)
 seal = Seal(lambda: link_signer.keys)
 run_ids = RunIds(seal)
-outbox, trusts = settings.outbox_dir, settings.trusts_app_service
+outbox, review, trusts = settings.outbox_dir, settings.review, settings.trusts_app_service
 file_spam = partial(handle_spam_email, outbox_dir=outbox)
 send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 
 triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold": settings.triage.spam_threshold})
-content_approvals = Orchestration(content_approval, ContentApprovalInput, approval_defaults(settings.review))
+revisions = {"max_revisions": review.max_revisions}
+content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(review))
+tool_approvals = Orchestration(tool_approval, ToolApprovalInput, fixed=tool_reviewers(review), is_internal=True)
 patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 graphs = [
     email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
     comment_moderation.create_comment_moderation(chat_client, publish),
 ]
-orchestrations = OrchestrationTable([triage, content_approvals, *patterns, *map(graph_orchestration, graphs)])
+orchestrations = OrchestrationTable(
+    [triage, content_approvals, tool_approvals, *patterns, *map(graph_orchestration, graphs)]
+)
 
 app = DurableAgentApp(
     agent_settings=settings.agents,
     session_ttl=settings.sessions.ttl,
     session_index=session_index,
+    tool_approval=tool_approvals,
     agents=[
         writer.create_writer(chat_client),
         spam_detector.create_spam_detector(chat_client),
         email_assistant.create_email_assistant(chat_client),
         researcher.create_researcher(chat_client),
         shop_assistant.create_shop_assistant(chat_client, partial(issue_refund, folder=outbox / "refunds")),
-        editor.create_editor(chat_client, create_run_tools(content_approvals)),
+        editor.create_editor(chat_client, create_run_tools(content_approvals, ["topic"])),
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat_client, settings.mcp_server)]),
     ],
@@ -109,15 +114,9 @@ for orchestration in orchestrations:
 
 register_activity(app, handle_spam_email, outbox_dir=outbox)
 register_activity(app, send_email, mail=settings.mail, outbox_dir=outbox)
-register_activity(
-    app,
-    notify_reviewer,
-    review=settings.review,
-    outbox_dir=outbox,
-    drafts=settings.drafts,
-    signer=link_signer,
-)
-register_activity(app, escalate_for_review, review=settings.review, outbox_dir=outbox)
+asking = {"review": review, "outbox_dir": outbox}
+register_activity(app, notify_reviewer, **asking, drafts=settings.drafts, signer=link_signer)
+register_activity(app, escalate_for_review, **asking)
 register_activity(app, publish_content, publishing=settings.publishing)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
@@ -125,12 +124,11 @@ agents.register(app, run_ids, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, run_ids, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], run_ids, wait_seconds=settings.agent_wait_seconds)
-tool_approvals.register(app)
 runs.register(app, orchestrations, settings.completion_webhooks, seal)
 run_control.register(app, orchestrations)
 events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, seal, trusts_app_service=trusts)
-approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
+reviews.register(app, reviews.Links(orchestrations, link_signer, settings.drafts, trusts))
 health.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
 workflow_routes.register(app, orchestrations)
 samples.register(app, orchestrations, trusts_app_service=trusts)

@@ -20,18 +20,21 @@ from pydantic import BaseModel
 
 from setting_groups.review import ApprovalLinkSettings
 
-LINK_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
 _PURPOSE = b"approval-link:"
 
 
 class LinkClaims(BaseModel):
-    """What a link is about: this request for this very text, addressed to this reviewer, until `expires_at` (UTC)."""
+    """What a link is about: this request for this very text, addressed to this reviewer, until `expires_at` (UTC).
+
+    Where nobody was named, the reviewer is null: whoever gets the message.
+    """
 
     instance_id: str
     request_id: str
     content_hash: str
     expires_at: datetime
-    reviewer: str
+    reviewer: str | None
 
 
 class ForgedLinkError(Exception):
@@ -49,8 +52,8 @@ class LinkSigner:
         self._settings = settings
 
     def url(self, claims: LinkClaims) -> str:
-        """Return the link for these claims. It is a credential: keep it out of logs."""
-        return f"{self._settings.base_url}/api/approvals/{self.sign(claims)}"
+        """Return the link for these claims. It is a credential, and stands where browsers send it to no server."""
+        return f"{self._settings.base_url}/api/review#{self.sign(claims)}"
 
     def sign(self, claims: LinkClaims) -> str:
         """Return the token for these claims.
@@ -68,7 +71,7 @@ class LinkSigner:
             ForgedLinkError: It was not signed here, or changed since.
             OSError: The file with the key can be neither read nor made.
         """
-        if LINK_TOKEN.fullmatch(token) is None:
+        if _TOKEN.fullmatch(token) is None:
             raise ForgedLinkError("The token does not have the form of one.")
         text, _, signature = token.partition(".")
         # Every key is tried, so that the time taken does not tell which one fits.

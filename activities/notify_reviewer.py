@@ -26,15 +26,15 @@ class ReviewRequest(ReviewMessage):
     content: str
     content_hash: str
     expires_at: datetime
-    reviewers: tuple[str, ...] = ("reviewer",)
+    reviewers: tuple[str, ...] = ()
     required_approvals: int = 1
     escalated: bool = False
 
 
 class ReviewLink(BaseModel):
-    """The link of one reviewer. Whoever has it can decide in the reviewer's name."""
+    """The link of one reviewer, null where nobody was named. Whoever has it can decide in the reviewer's name."""
 
-    reviewer: str
+    reviewer: str | None
     url: str
 
 
@@ -64,11 +64,11 @@ def notify_reviewer(
     """
     draft = KeptDraft(title=request.title, content=request.content)
     keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
-    links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers]
+    links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers or (None,)]
     return deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
 
 
-def _claims(request: ReviewRequest, reviewer: str) -> LinkClaims:
+def _claims(request: ReviewRequest, reviewer: str | None) -> LinkClaims:
     return LinkClaims(
         instance_id=request.instance_id,
         request_id=request.request_id,

@@ -12,8 +12,10 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
 from pydantic import BaseModel
 
+from hosting.registration import Orchestration
 from hosting.sessions.index import SessionIndex
 from hosting.sessions.lifetime import SessionLifetime, ttl_of_agent
+from hosting.tools.approvals import ToolApprovals
 from hosting.tools.mcp import McpTools
 from hosting.tools.retries import ToolRetry
 from hosting.turns.budget import RunBudget
@@ -31,13 +33,15 @@ class DurableAgentApp(AgentFunctionApp):
 
     It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for
     `session_ttl` after their last message, unless an agent says otherwise, and are listed in `session_index`.
-    Everything else is the package's; further arguments go to it as they are.
+    A run of `tool_approval` has humans decide on a tool call, where a tool needs that. Everything else is the
+    package's; further arguments go to it as they are.
 
     The executors of `workflows` are registered as the package does it. Their orchestrations are registered with all
     others, see `hosting.workflows.graph`, and their routes are those of `routes.workflows`.
 
     Raises:
-        ValueError: The workflows cannot be hosted, see `check_workflows`.
+        ValueError: The workflows cannot be hosted, see `check_workflows`; or an agent has a tool that a human has to
+            approve, and there is no `tool_approval`.
     """
 
     def __init__(
@@ -46,6 +50,7 @@ class DurableAgentApp(AgentFunctionApp):
         agent_settings: AgentSettings,
         session_ttl: timedelta | None = None,
         session_index: SessionIndex | None = None,
+        tool_approval: Orchestration | None = None,
         agents: Sequence[SupportsAgentRun] = (),
         workflows: Sequence[Workflow] = (),
         **options: Any,
@@ -55,6 +60,9 @@ class DurableAgentApp(AgentFunctionApp):
         self._agent_settings = agent_settings
         self._session_ttl = session_ttl
         self._session_index = session_index
+        self._tool_approvals = None if tool_approval is None else ToolApprovals(tool_approval)
+        for agent in agents if tool_approval is None else ():
+            _refuse_tools_nobody_can_approve(agent)
         super().__init__(
             agents=list(agents),
             workflows=list(workflows),
@@ -105,4 +113,15 @@ class DurableAgentApp(AgentFunctionApp):
         )
         allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self._session_ttl), self._session_index)
-        register_entity(self, AgentSessionId.to_entity_name(agent_name), create_agent_entity(turns, lifetime))
+        entity = create_agent_entity(turns, lifetime, self._tool_approvals)
+        register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
+
+
+def _refuse_tools_nobody_can_approve(agent: SupportsAgentRun) -> None:
+    options: dict[str, Any] = getattr(agent, "default_options", {})
+    for tool in options.get("tools") or ():
+        if isinstance(tool, FunctionTool) and tool.approval_mode == "always_require":
+            what = (
+                f"Agent {agent.name!r} has tool {tool.name!r}, which a human has to approve, and nobody can be asked."
+            )
+            raise ValueError(f"{what} Give the app the orchestration that asks: tool_approval=...")

@@ -14,7 +14,6 @@ CORRELATION_ID = re.compile(r"[0-9a-f]{40}")
 RUN_ID = re.compile(r"[A-Za-z0-9_.:/-]{1,100}")
 STREAM_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
 MCP_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-TOOL_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
 WORKFLOW_RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 HUMAN_REQUEST_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -38,11 +37,6 @@ def is_event_name(text: str) -> bool:
 def is_idempotency_key(text: str) -> bool:
     """Say whether `text` may be an `Idempotency-Key`: 1 to 128 visible ASCII characters."""
     return IDEMPOTENCY_KEY.fullmatch(text) is not None
-
-
-def is_tool_request_id(text: str) -> bool:
-    """Say whether `text` may be the id of a request to approve a tool call: 32 hex digits in lower case."""
-    return TOOL_REQUEST_ID.fullmatch(text) is not None
 
 
 def is_workflow_run_id(text: str) -> bool:

@@ -33,13 +33,17 @@ class Orchestration:
         input_model: What its input must look like.
         defaults: Values for fields the caller leaves out, from the settings of the deployment. They are put into the
             input when a run starts, so that a new deployment does not change a run in flight.
+        fixed: Values that only the deployment sets. Neither a caller nor a model can say otherwise.
         has_any_id: Whether callers may choose the ids of its runs.
+        is_internal: Whether only the app itself starts it. Its runs are runs like all others in everything else.
     """
 
     function: Callable[..., Any]
     input_model: type[BaseModel]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    fixed: Mapping[str, Any] = field(default_factory=dict)
     has_any_id: bool = False
+    is_internal: bool = False
 
     @property
     def name(self) -> str:
@@ -59,6 +63,11 @@ class OrchestrationTable:
     def find(self, name: str | None) -> Orchestration | None:
         """Return the orchestration of this name, or None."""
         return None if name is None else self._by_name.get(name.casefold())
+
+    @property
+    def startable(self) -> list[Orchestration]:
+        """Those that a caller may start, in the order of registration."""
+        return [orchestration for orchestration in self if not orchestration.is_internal]
 
     @property
     def names(self) -> list[str]:

@@ -7,15 +7,16 @@ import azure.durable_functions as df
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from activities.escalate_for_review import Escalation, escalate_for_review
-from activities.notify_reviewer import ReviewRequest, notify_reviewer
 from activities.publish_content import Article, PublicationReceipt, publish_content
 from activities.review_channel import ReviewReceipt
 from agents import writer
 from agents.writer import Draft
+from characters.person_names import identity_of
 from hosting.agents.calls import GetAgent, Steps, ask
+from hosting.approvals.asking import ask_reviewers
 from hosting.approvals.requests import ApprovalRequest, RecordedDecision, ReviewerName
 from hosting.approvals.trail import DecisionTrail
-from hosting.approvals.waiting import open_request, wait_for_decision
+from hosting.approvals.waiting import open_request
 from hosting.retries import SIDE_EFFECT_RETRY
 from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 
@@ -23,15 +24,16 @@ from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 class ContentApprovalInput(BaseModel):
     """What `content_approval` starts with.
 
-    A draft goes to all `reviewers` and is approved by `required_approvals` of them. When it is not settled within
-    `approval_timeout_hours`, it goes to the `second_reviewer`, whose decision alone counts, for
-    `escalation_timeout_hours`; with neither, it is escalated. At most `max_revisions` drafts follow the first one.
+    A draft goes to all `reviewers` and is approved by `required_approvals` of them; nobody else's decision counts,
+    unless nobody is named. When it is not settled within `approval_timeout_hours`, it goes to the `second_reviewer`,
+    whose decision alone counts, for `escalation_timeout_hours`; with neither, it is escalated. At most `max_revisions`
+    drafts follow the first one. All of it but `topic` and `max_revisions` is the deployment's to say.
     """
 
     topic: str = Field(min_length=1, max_length=4_000, pattern=r"\S")
     approval_timeout_hours: float = Field(gt=0, le=24 * 365)
     max_revisions: int = Field(ge=0, le=100)
-    reviewers: list[ReviewerName] = Field(default=["reviewer"], min_length=1, max_length=MAX_REVIEWERS)
+    reviewers: list[ReviewerName] = Field(default=[], max_length=MAX_REVIEWERS)
     required_approvals: int = Field(default=1, ge=1, le=MAX_REVIEWERS)
     # Runs that were started without these two have none in their input, and end as they would have then.
     second_reviewer: ReviewerName | None = None
@@ -40,29 +42,33 @@ class ContentApprovalInput(BaseModel):
     @field_validator("required_approvals")
     @classmethod
     def _can_be_reached(cls, required: int, info: ValidationInfo) -> int:
-        reviewers = set(info.data.get("reviewers", []))
-        if reviewers and required > len(reviewers):
+        reviewers = {identity_of(name) for name in info.data.get("reviewers", [])}
+        if required > max(len(reviewers), 1):
             raise ValueError(f"only {len(reviewers)} different reviewers are asked")
         return required
 
 
 class ContentApprovalOutput(BaseModel):
-    """How the run ended: the last draft, every decision in order, the receipts of all that was sent or published."""
+    """How the run ended: the last draft, every decision in order, the receipts of all that was sent or published.
+
+    `untold` are the ids of requests of which the reviewers could not be told.
+    """
 
     outcome: Literal["published", "rejected", "escalated"]
     draft: Draft | None = None
     decisions: list[RecordedDecision] = []
     notifications: list[ReviewReceipt] = []
+    untold: list[str] = []
     publication: PublicationReceipt | None = None
     escalation: ReviewReceipt | None = None
 
 
-def approval_defaults(review: ReviewSettings) -> dict[str, Any]:
-    """Return the values of the input that a caller may leave out, as this deployment is set up."""
+def approval_policy(review: ReviewSettings) -> dict[str, Any]:
+    """Return who decides, how many of them and for how long they are asked, as this deployment is set up."""
     return {
         "approval_timeout_hours": review.approval_timeout_hours,
-        "max_revisions": review.max_revisions,
-        "reviewers": review.reviewers,
+        "reviewers": list(review.reviewers),
+        "required_approvals": review.required_approvals,
         "second_reviewer": review.second_reviewer,
         "escalation_timeout_hours": review.escalation_timeout_hours,
     }
@@ -88,10 +94,10 @@ def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetA
         trail.show({"stage": "drafting", "attempt": attempt})
         output.draft = yield from ask(agent, message, Draft, session)
         approval = _open_request(context, request, output.draft, attempt)
-        decision = yield from _review(context, output.draft, approval, trail, output.notifications)
+        decision = yield from _review(context, approval, trail, output)
         if decision is None and request.second_reviewer and request.escalation_timeout_hours:
             approval = _open_request(context, request, output.draft, attempt, escalated=True)
-            decision = yield from _review(context, output.draft, approval, trail, output.notifications)
+            decision = yield from _review(context, approval, trail, output)
 
         if decision is None:
             output.outcome = "escalated"
@@ -133,37 +139,19 @@ def _open_request(
 
 def _review(
     context: df.DurableOrchestrationContext,
-    draft: Draft,
     approval: ApprovalRequest,
     trail: DecisionTrail,
-    receipts: list[ReviewReceipt],
+    output: ContentApprovalOutput,
 ) -> Steps[RecordedDecision | None]:
     """Put the draft to the reviewers of this request and return what they decide, or None if they do not in time."""
-    notification = _notify(context, draft, approval)
-    decision = yield from wait_for_decision(context, approval, notification, trail)
-    trail.show({"stage": "decided" if decision else "expired", "attempt": approval.attempt})
-    receipts.append(ReviewReceipt.model_validate((yield notification)))
+    draft = output.draft
+    assert draft is not None
+    decision, receipt = yield from ask_reviewers(context, draft.title, draft.content, approval, trail)
+    if receipt is None:
+        output.untold.append(approval.request_id)
+    else:
+        output.notifications.append(receipt)
     return decision
-
-
-def _notify(context: df.DurableOrchestrationContext, draft: Draft, approval: ApprovalRequest) -> Any:
-    """Return the task that sends the whole draft to its reviewers; it is scheduled together with the wait."""
-    request = ReviewRequest(
-        key=f"{context.instance_id}-{approval.request_id}",
-        instance_id=context.instance_id,
-        request_id=approval.request_id,
-        attempt=approval.attempt,
-        title=draft.title,
-        content=draft.content,
-        content_hash=approval.content_hash,
-        expires_at=approval.expires_at,
-        reviewers=tuple(approval.reviewers),
-        required_approvals=approval.required_approvals,
-        escalated=approval.escalated,
-    )
-    return context.call_activity_with_retry(
-        notify_reviewer.__name__, SIDE_EFFECT_RETRY, request.model_dump(mode="json")
-    )
 
 
 def _publish(

@@ -93,7 +93,7 @@ async def run_agent(
         return _answer_later(run, status, location, plain_text=request.plain_text)
     check_same_run(reply, correlation_id)
     if reply.pending is not None:
-        return _answer_waiting(req, agent, run, location, reply.pending)
+        return _answer_waiting(run, location, reply.pending)
     return _answer({**run, "correlation_id": reply.correlation_id}, reply, agent, plain_text=request.plain_text)
 
 
@@ -109,7 +109,7 @@ async def get_agent_response(
     if reply is None or reply.is_at_work:
         return _answer_later(run, "running", link(req, *path), plain_text=False)
     if reply.pending is not None:
-        return _answer_waiting(req, found.agent, run, link(req, *path), reply.pending)
+        return _answer_waiting(run, link(req, *path), reply.pending)
     return _answer(run, reply, found.agent, plain_text=False)
 
 
@@ -201,19 +201,10 @@ def _answer_failure(answer: dict[str, Any], failure: Failure, headers: dict[str,
     return json_response(answer, _STATUS_OF_FAILURE.get(failure.code, 502), headers)
 
 
-def _answer_waiting(
-    req: func.HttpRequest, agent: AgentDescription, run: dict[str, Any], location: str, pending: PendingTurn
-) -> func.HttpResponse:
-    """Answer 202 with the tool calls a human has to decide on; never plain text, for the caller has to act."""
-    session = run["session_id"]
-    headers = {_SESSION_HEADER: session, "Location": location, "Retry-After": _POLL_SECONDS}
-    approvals = [
-        {
-            **describe_request(request),
-            "links": {"decide": link(req, "agents", agent.name, "sessions", session, "approvals", request.request_id)},
-        }
-        for request in pending.requests
-    ]
+def _answer_waiting(run: dict[str, Any], location: str, pending: PendingTurn) -> func.HttpResponse:
+    """Answer 202 with the tool calls that others have to decide on: who asks for a call is not who approves it."""
+    headers = {_SESSION_HEADER: run["session_id"], "Location": location, "Retry-After": _POLL_SECONDS}
+    approvals = [describe_request(request) for request in pending.requests]
     answer = {"response": None, **run, "status": "waiting_for_approval", "approvals": approvals}
     return json_response({**answer, "links": {"response": location}}, 202, headers)
 

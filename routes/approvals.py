@@ -37,7 +37,9 @@ def register(
         "POST",
         "approval/{instance_id}",
         decide_approval,
-        contract=Contract({200: (DecisionAnswer,), 202: (DecisionAnswer,)}, bodies=(DecisionBody,), problems=(409,)),
+        contract=Contract(
+            {200: (DecisionAnswer,), 202: (DecisionAnswer,)}, bodies=(DecisionBody,), problems=(403, 409)
+        ),
         orchestrations=orchestrations,
         trusts_app_service=trusts_app_service,
     )

@@ -25,7 +25,7 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trust
         "POST",
         "runs/{instance_id}/events/{name}",
         raise_run_event,
-        contract=Contract({202: (EventAccepted,)}, bodies=(EventPayload,), body_required=False, problems=(409,)),
+        contract=Contract({202: (EventAccepted,)}, bodies=(EventPayload,), body_required=False, problems=(403, 409)),
         orchestrations=orchestrations,
         trusts_app_service=trusts_app_service,
     )

@@ -135,7 +135,12 @@ async def restart_run(
     if not is_over(status):
         raise _not_possible_now(status, "restarted", _OVER)
     name, old_id = str(status.name), str(status.instance_id)
-    stored_input = {FINGERPRINT_FIELD: "", **read_input(status)}
+    orchestration = orchestrations.find(name)
+    if orchestration is not None and orchestration.is_internal:
+        raise ProblemError(409, "not-possible-now", f"Only the app itself starts runs of {name}.", runtime_status=None)
+    # Who decides is what the deployment says now, not what it said then.
+    fixed = {} if orchestration is None else orchestration.fixed
+    stored_input = {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
     if key is None:
         new_id = new_instance_id(name)
         await client.start_new(name, new_id, stored_input)

@@ -50,7 +50,7 @@ def register(
     one, agents = "runs/{instance_id}", names_of_agents(app)
     dependencies: dict[str, Any] = {"orchestrations": orchestrations, "agents": agents}
     starting = {**dependencies, "starts": RunStarts(), "webhooks": webhooks}
-    starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations}
+    starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations.startable}
     register_route(app, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
     listing = Contract({200: (RunPage,)}, parameters=_list_parameters(orchestrations))
     register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations, seal=seal)
@@ -218,8 +218,8 @@ def _list_parameters(orchestrations: OrchestrationTable) -> tuple[Parameter, ...
 
 def _find_orchestration(orchestrations: OrchestrationTable, name: str) -> Orchestration:
     orchestration = orchestrations.find(name)
-    if orchestration is None:
-        known = orchestrations.names
-        detail = f"There is no orchestration {name!r}. Known: {', '.join(known)}."
+    if orchestration is None or orchestration.is_internal:
+        known = [orchestration.name for orchestration in orchestrations.startable]
+        detail = f"There is no orchestration {name!r} to start. Known: {', '.join(known)}."
         raise ProblemError(404, "unknown-orchestration", detail, known=known)
     return orchestration

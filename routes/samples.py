@@ -41,11 +41,14 @@ class SpamDetectionBody(BaseModel):
 
 
 class HitlBody(BaseModel):
-    """An article to write. When a human rejects the last attempt, there is no other."""
+    """An article to write. When a human rejects the last attempt, there is no other.
+
+    `approval_timeout_hours` is taken as in the sample and changes nothing: the deployment says how long reviewers have.
+    """
 
     topic: str
     max_review_attempts: int = Field(default=3, ge=1, le=100)
-    approval_timeout_hours: float = 72
+    approval_timeout_hours: float = Field(default=72, gt=0)
 
 
 class _SampleModel(BaseModel):
@@ -136,7 +139,7 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trust
         "POST",
         "hitl/approve/{instance_id}",
         decide_hitl_sample,
-        contract=Contract({200: (HitlDecided,)}, bodies=(HitlDecisionBody,), problems=(409,)),
+        contract=Contract({200: (HitlDecided,)}, bodies=(HitlDecisionBody,), problems=(403, 409)),
         runs=_only(orchestrations, content_approval.__name__),
         trusts_app_service=trusts_app_service,
     )
@@ -173,11 +176,7 @@ async def run_hitl_sample(
 ) -> func.HttpResponse:
     """Have an article written that a human approves before it is published."""
     body = read_model(read_json_object(req), HitlBody)
-    run_input = {
-        "topic": body.topic,
-        "max_revisions": body.max_review_attempts - 1,
-        "approval_timeout_hours": body.approval_timeout_hours,
-    }
+    run_input = {"topic": body.topic, "max_revisions": body.max_review_attempts - 1}
     message = "HITL content generation orchestration started."
     return await _start(req, client, runs, run_input, message=message, topic=body.topic)
 

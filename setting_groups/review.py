@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from characters.person_names import check_name, check_names
 from environment import Environment
 
 MAX_REVIEWERS = 10
@@ -13,13 +14,17 @@ _CONTAINER_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 
 @dataclass(frozen=True, slots=True)
 class ReviewSettings:
-    """How human reviewers are asked. The webhook URL is a credential: whoever knows it can post to it."""
+    """How human reviewers are asked. The webhook URL is a credential: whoever knows it can post to it.
+
+    Without `reviewers`, nobody is named: whoever may decide at all decides. With them, only their decisions count.
+    """
 
     webhook_url: str | None = field(default=None, repr=False)
     approval_timeout_hours: float = 24.0
     max_revisions: int = 3
-    reviewers: tuple[str, ...] = ("reviewer",)
-    second_reviewer: str = "second-reviewer"
+    reviewers: tuple[str, ...] = ()
+    required_approvals: int = 1
+    second_reviewer: str | None = None
     escalation_timeout_hours: float = 24.0
 
 
@@ -57,21 +62,41 @@ class PublishingSettings:
 
 
 def read_review(env: Environment) -> ReviewSettings:
+    reviewers = _read_reviewers(env)
+    required = env.integer("REQUIRED_APPROVALS", default=1, least=1, most=MAX_REVIEWERS)
+    if required > max(len(reviewers), 1):
+        env.problem("REQUIRED_APPROVALS", f"is {required}, and REVIEWERS names {len(reviewers)}. Name as many or more.")
     return ReviewSettings(
         webhook_url=env.url("REVIEW_WEBHOOK_URL"),
         approval_timeout_hours=env.number("APPROVAL_TIMEOUT_HOURS", default=24.0, least=0, most=24 * 365),
         max_revisions=env.integer("MAX_REVISIONS", default=3, least=0, most=100),
-        reviewers=_read_reviewers(env),
-        second_reviewer=env.text("SECOND_REVIEWER") or "second-reviewer",
+        reviewers=reviewers,
+        required_approvals=required,
+        second_reviewer=_read_second_reviewer(env),
         escalation_timeout_hours=env.number("ESCALATION_TIMEOUT_HOURS", default=24.0, least=0, most=24 * 365),
     )
 
 
 def _read_reviewers(env: Environment) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in (env.text("REVIEWERS") or "reviewer").split(","))
-    if not all(names) or len(set(names)) < len(names) or len(names) > MAX_REVIEWERS:
-        env.problem("REVIEWERS", f"is {','.join(names)!r}. Expected 1 to {MAX_REVIEWERS} different names, with commas.")
+    text = env.text("REVIEWERS")
+    names = () if text is None else tuple(name.strip() for name in text.split(","))
+    try:
+        check_names(names)
+        if len(names) > MAX_REVIEWERS:
+            raise ValueError(f"there are {len(names)}")
+    except ValueError as error:
+        expected = f"Expected at most {MAX_REVIEWERS} different names, with commas"
+        env.problem("REVIEWERS", f"is {text!r}. {expected}: {error}.")
     return names
+
+
+def _read_second_reviewer(env: Environment) -> str | None:
+    name = env.text("SECOND_REVIEWER")
+    try:
+        return None if name is None else check_name(name)
+    except ValueError as error:
+        env.problem("SECOND_REVIEWER", f"is {name!r}. Expected one name: it {error}.")
+        return None
 
 
 def read_approval_links(env: Environment) -> ApprovalLinkSettings:

@@ -47,7 +47,7 @@ def names_of(functions: list[dict[str, Any]], trigger: str) -> set[str]:
 
 
 def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> None:
-    orchestrations = {"email_triage", "content_approval", "text_refinement", "parallel_answers"}
+    orchestrations = {"email_triage", "content_approval", "text_refinement", "parallel_answers", "tool_approval"}
     workflows = {"dafx-email_routing", "dafx-comment_moderation"}
     assert names_of(functions, "orchestrationTrigger") == orchestrations | workflows
     agents = {"Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"}
@@ -81,7 +81,7 @@ def test_the_host_accepts_every_name(functions: list[dict[str, Any]]) -> None:
 
 def test_only_health_and_signed_links_are_anonymous(functions: list[dict[str, Any]]) -> None:
     levels = {f["name"]: f["authLevel"].upper() for f in functions if f["type"] == "httpTrigger"}
-    anonymous = {"check_health", "show_approval", "decide_by_link"}
+    anonymous = {"check_health", "show_review_page", "read_review", "decide_review"}
     assert {name for name, level in levels.items() if level == "ANONYMOUS"} == anonymous
     assert set(levels.values()) == {"ANONYMOUS", "FUNCTION"}
 

@@ -15,7 +15,7 @@ LAYERS = [
     {"activities", "agents", "chat_clients"},
     {"settings"},
     {"setting_groups"},
-    {"environment", "mail_headers"},
+    {"environment", "mail_headers", "characters"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 
@@ -47,7 +47,9 @@ FOUNDATIONS = {
         "approvals.reviewers",
         "approvals.requests",
         "approvals.trail",
+        "approvals.drafts",
         "approvals.waiting",
+        "approvals.asking",
         "approvals.decisions",
         "runs.task_hub",
         "runs.query",
@@ -70,6 +72,7 @@ FOUNDATIONS = {
         "tools.mcp",
         "turns.compaction",
         "turns.entity_function",
+        "tools.approvals",
         "turns.shown",
         "turns.room",
         "turns.turn",
@@ -95,6 +98,7 @@ FOUNDATIONS = {
         "offline_reply",
         "offline",
     ],
+    "characters": ["invisible"],
 }
 
 

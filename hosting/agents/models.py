@@ -66,12 +66,6 @@ class DecidedToolCall(BaseModel):
     decision: ToolDecision | None
 
 
-class PendingToolCall(DecidedToolCall):
-    """A tool call that waits for a human; `links.decide` takes the decision."""
-
-    links: dict[str, str]
-
-
 class AgentAnswer(_AgentRunNames):
     """What an agent answered. `value` is the answer in the form of its output model, if it has one."""
 
@@ -105,20 +99,11 @@ class AgentAccepted(_AgentRunNames):
 
 
 class AgentWaiting(_AgentRunNames):
-    """The agent waits for humans to decide on tool calls."""
+    """The agent waits for humans to decide on tool calls. They are asked on their own channel, not by this caller."""
 
     status: Literal["waiting_for_approval"]
     response: None
-    approvals: list[PendingToolCall]
-    links: dict[str, str]
-
-
-class ToolDecisionAccepted(DecidedToolCall):
-    """The decision on a tool call that counts; `links.response` is where the answer of the run will be."""
-
-    correlation_id: str
-    session_id: str
-    status: Literal["accepted"]
+    approvals: list[DecidedToolCall]
     links: dict[str, str]
 
 

@@ -93,10 +93,16 @@ class RequestState:
         decisions = [decision for decision in read_trail(status) if decision.request_id == request_id]
         return cls(status, waiting_for if is_open else None, decisions)
 
-    def decision_for(self, identity: str) -> RecordedDecision | None:
+    def decision_for(self, reviewer: Reviewer) -> RecordedDecision | None:
         """Return what this reviewer is answered with: the decision that settled the request, else an own one."""
         settling = next((decision for decision in self.decisions if decision.settled), None)
-        return settling or next((decision for decision in self.decisions if decision.identity == identity), None)
+        voter = self.voter_of(reviewer.name, reviewer.identity)
+        own = (one for one in self.decisions if voter and self.voter_of(one.reviewer, one.identity) == voter)
+        return settling or next(own, None)
+
+    def voter_of(self, name: str | None, identity: str) -> str | None:
+        """Return whose vote a decision is, see `ApprovalRequest.voter_of`; of a request that is over, by identity."""
+        return identity if self.request is None else self.request.voter_of(name, identity)
 
 
 async def decide(
@@ -111,8 +117,8 @@ async def decide(
     run has the decision but has not acted on it within five seconds; ask again to learn what came of it.
 
     Raises:
-        ProblemError: 404, there is no such run. 409 with the present state, the decision does not count: another was
-            made, the request has expired, or the run does not wait for it.
+        ProblemError: 404, there is no such run. 403, others were asked. 409 with the present state, the decision does
+            not count: another was made, the request has expired, or the run does not wait for it.
     """
     status = await find_run(client, orchestrations, instance_id)
     state = RequestState.of(status, submission.body.request_id)
@@ -122,6 +128,7 @@ async def decide(
     if datetime.now(UTC) >= state.request.expires_at:
         detail = f"The request for this draft expired at {state.request.expires_at.isoformat()}."
         raise _conflict("request-expired", detail, status)
+    _check_reviewer(state.request, submission.reviewer)
 
     async def look() -> RecordedDecision | None:
         now = await find_run(client, orchestrations, instance_id)
@@ -165,7 +172,7 @@ def _find_answer(state: RequestState, submission: Submission) -> RecordedDecisio
     if body.content_hash is not None and known_hashes and body.content_hash not in known_hashes:
         raise _refuse(state)
     own = next((d for d in state.decisions if d.decision_id == submission.decision_id), None)
-    decision = own or state.decision_for(submission.reviewer.identity)
+    decision = own or state.decision_for(submission.reviewer)
     if decision is None:
         if state.request is None:
             raise _refuse(state)
@@ -177,6 +184,24 @@ def _find_answer(state: RequestState, submission: Submission) -> RecordedDecisio
         shown = decision.model_dump(mode="json", exclude={"feedback"})
         raise _conflict("already-decided", detail, state.status, decision=shown)
     return decision
+
+
+def _check_reviewer(request: ApprovalRequest, reviewer: Reviewer) -> None:
+    """Let only those decide who were asked.
+
+    Raises:
+        ProblemError: 403, the reviewer was not asked, or may be somebody else.
+    """
+    asked = ", ".join(request.reviewers)
+    if request.voter_of(reviewer.name, reviewer.identity) is None:
+        who = "nobody" if reviewer.name is None else repr(reviewer.name)
+        detail = (
+            f"The reviewers of this draft are {asked}, and the decision names {who}. Say in 'reviewer' who decides."
+        )
+        raise ProblemError(403, "not-a-reviewer", detail, reviewers=request.reviewers)
+    if request.reviewers and reviewer.may_be_anybody:
+        detail = f"The reviewers of this draft are {asked}. Sign in, or decide by the link that you were sent."
+        raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)
 
 
 def _refuse(state: RequestState) -> ProblemError:

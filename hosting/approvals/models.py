@@ -1,9 +1,11 @@
 """The JSON that the routes of approvals answer with."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from hosting.approvals.drafts import ShownDraft
 from hosting.approvals.requests import ApprovalRequest, RecordedDecision
 from hosting.workflows.requests import HumanRequest
 
@@ -49,3 +51,29 @@ class DecisionAnswer(BaseModel):
     status: Literal["decided", "counted", "accepted"]
     decision: CountedDecision | None
     links: dict[str, str] = {}
+
+
+class ReviewRequest(BaseModel):
+    """What a reviewer is told of a request, beside the draft."""
+
+    request_id: str
+    content_hash: str
+    attempt: int
+    expires_at: datetime
+    reviewers: list[str]
+    required_approvals: int
+    approvals: int
+    escalated: bool
+
+
+class Review(BaseModel):
+    """What the reviewer of a link is asked: `draft`, or what was decided: `decision`.
+
+    `request` is null once nobody waits for a decision any more, `reviewer` where nobody was named.
+    """
+
+    run: str
+    reviewer: str | None
+    request: ReviewRequest | None
+    draft: ShownDraft | None
+    decision: CountedDecision | None

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StrictBool
 
+from characters.person_names import LONGEST_NAME, check_name, find_person, identity_of
+
 PREVIEW_CHARACTERS = 500
 
 ALLOWED_DECISIONS: tuple[Literal["approve", "reject"], ...] = ("approve", "reject")
@@ -19,13 +21,7 @@ Channel = Literal["api", "link", "event", "webhook"]
 """How a decision came in: `POST /approval/..`, a signed link, the run's event route, or the durable webhook itself."""
 
 
-def _check_printable(text: str) -> str:
-    if not text.isprintable() or not text.strip():
-        raise ValueError("must be a name or an address, without line breaks and control characters")
-    return text
-
-
-ReviewerName = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_check_printable)]
+ReviewerName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(check_name)]
 """A reviewer, as a user name, an address or a role."""
 
 
@@ -33,9 +29,10 @@ class ApprovalRequest(BaseModel):
     """What a run asks a human to decide; it is shown in the run's custom status, under `waiting_for`.
 
     The custom status of a run is limited to 16 KB, so title, preview and names are cut; the whole draft is kept for the
-    page behind the reviewers' links. Times are in UTC. `reviewers` are those who are asked, `required_approvals` is how
-    many different people must approve, `approvals` how many have, and one rejection rejects. `escalated` says that an
-    earlier request for the same draft has expired. `note` tells that an event was ignored.
+    page behind the reviewers' links. Times are in UTC. `reviewers` are those who are asked; without any, whoever is
+    allowed to decide may do so. `required_approvals` is how many of them must approve, `approvals` how many have, and
+    one rejection rejects. `escalated` says that an earlier request for the same draft has expired. `note` tells that
+    an event was ignored, or that the reviewers could not be told.
     """
 
     kind: Literal["approval"] = "approval"
@@ -54,6 +51,16 @@ class ApprovalRequest(BaseModel):
     approvals: int = 0
     escalated: bool = False
     note: str | None = None
+
+    def voter_of(self, name: str | None, identity: str) -> str | None:
+        """Return whose one vote a decision of this reviewer is, or None if the reviewer was not asked.
+
+        Each of those who were asked has one vote, by whatever way it comes.
+        """
+        if not self.reviewers:
+            return identity
+        asked = find_person(name, self.reviewers)
+        return None if asked is None else identity_of(asked)
 
 
 class Decision(BaseModel):
@@ -76,7 +83,7 @@ class Decision(BaseModel):
     @property
     def identity(self) -> str:
         """Who counts as one reviewer; all who do not say who they are count as one."""
-        return self.reviewer_id or self.reviewer or ""
+        return identity_of(self.reviewer, self.reviewer_id if self.verified else None)
 
 
 class RecordedDecision(Decision):

@@ -39,10 +39,13 @@ class DecisionTrail:
         """Count the decision on the request it is about, log it, and return its record.
 
         Raises:
-            IgnoredDecisionError: The same reviewer has decided on this request before.
+            IgnoredDecisionError: The reviewer was not asked, or has decided on this request before.
         """
+        voter = request.voter_of(decision.reviewer, decision.identity)
+        if voter is None:
+            raise IgnoredDecisionError("A decision was ignored: its reviewer is none of those who were asked.")
         earlier = [record for record in self.decisions if record.request_id == request.request_id]
-        if any(record.identity == decision.identity for record in earlier):
+        if any(request.voter_of(record.reviewer, record.identity) == voter for record in earlier):
             raise IgnoredDecisionError("A decision was ignored: the same reviewer has decided before.")
         approvals = 1 + sum(record.approved for record in earlier)
         record = RecordedDecision(

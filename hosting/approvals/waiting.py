@@ -22,7 +22,9 @@ _TITLE_CHARACTERS = 100
 # Of the JSON text: an emoji takes twelve. Together they leave room in the custom status for the trail.
 _PREVIEW_JSON_CHARACTERS = 2_500
 _TITLE_JSON_CHARACTERS = 400
-_REVIEWER_JSON_CHARACTERS = 200
+
+
+_UNTOLD = "The reviewers could not be told of this draft. It can be decided all the same."
 
 
 def open_request(
@@ -63,26 +65,21 @@ def wait_for_decision(
     `notification` is the task that tells the reviewers. It is scheduled together with the wait, so that an answer can
     never arrive before somebody waits for it. What counts is added to the `trail`. An event that does not count, such
     as a decision on another draft, is ignored with a note in the custom status, and the wait goes on until the same
-    deadline. The custom status is the caller's to change after.
-
-    Raises:
-        Exception: The notification failed.
+    deadline. A notification that failed ends nothing: who knows of the request can decide on it. The custom status is
+    the caller's to change after.
     """
     _show(trail, request)
     decision, deadline = _open_race(context, request)
     winner = yield context.task_any([notification, decision, deadline])
     if winner is notification:
-        try:
-            yield notification
-        except Exception:
-            # A run is not over while one of its timers is open.
-            deadline.cancel()
-            raise
+        if (yield from has_failed(notification)):
+            request = request.model_copy(update={"note": _UNTOLD})
+            _show(trail, request)
         winner = yield context.task_any([decision, deadline])
     while winner is decision:
         if not deadline.is_completed:
             deadline.cancel()
-        note = None
+        note = request.note if request.note == _UNTOLD else None
         try:
             recorded = trail.add(read_decision(decision.result, request), request)
             if recorded.settled:
@@ -97,12 +94,19 @@ def wait_for_decision(
     return None
 
 
+def has_failed(task: Any) -> Steps[bool]:
+    """Say whether a task that has ended has failed; what the SDK raises then has no class of its own."""
+    try:
+        yield task
+    except Exception:
+        return True
+    return False
+
+
 def _open_race(context: df.DurableOrchestrationContext, request: ApprovalRequest) -> tuple[Any, Any]:
     """Return the tasks for the decision and the deadline; the SDK does not declare that a timer has `cancel`."""
     return context.wait_for_external_event(request.event_name), context.create_timer(request.expires_at)
 
 
 def _show(trail: DecisionTrail, request: ApprovalRequest) -> None:
-    shown = [cut(name, _REVIEWER_JSON_CHARACTERS) for name in request.reviewers]
-    waiting_for = request.model_copy(update={"reviewers": shown}).model_dump(mode="json")
-    trail.show({"stage": "waiting_for_approval", "waiting_for": waiting_for})
+    trail.show({"stage": "waiting_for_approval", "waiting_for": request.model_dump(mode="json")})

@@ -11,16 +11,8 @@ from pydantic import BaseModel, Field
 
 from hosting.names import IDEMPOTENCY_KEY
 
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """The fields of an HTML form, as a model."""
-
-    model: type[BaseModel]
-
-
-Content: TypeAlias = type[BaseModel] | Form | str
-"""What a body holds: JSON in the form of a model, a form, or text of a media type."""
+Content: TypeAlias = type[BaseModel] | str
+"""What a body holds: JSON in the form of a model, or text of a media type."""
 
 
 @dataclass(frozen=True, slots=True)

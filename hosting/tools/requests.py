@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from agent_framework_durabletask import DurableAgentState
-from pydantic import BaseModel, StrictBool
+from pydantic import BaseModel, Field, StrictBool
 
 from hosting.turns.conversation import extension_data
 from hosting.turns.correlation import run_key
@@ -26,6 +26,17 @@ class ToolDecision(BaseModel):
     feedback: str | None = None
     reviewer: str | None = None
     decided_at: datetime
+
+
+class DecisionMessage(ToolDecision):
+    """A decision on its way to the session: with the request it is about.
+
+    Its texts are as long as the route lets them be. The session has room for that, whoever sends the message.
+    """
+
+    request_id: str
+    feedback: str | None = Field(default=None, max_length=2_000)
+    reviewer: str | None = Field(default=None, max_length=200)
 
 
 class ToolRequest(BaseModel):

@@ -5,6 +5,7 @@ the first time. A session sees only the runs that it has started itself.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import azure.durable_functions as df
@@ -28,17 +29,19 @@ _RUN_ID = {
 }
 
 
-def create_run_tools(orchestration: Orchestration) -> list[FunctionTool]:
-    """Return `start_<name>`, which takes the fields of the orchestration's input, and `check_<name>`.
+def create_run_tools(orchestration: Orchestration, fields: Sequence[str]) -> list[FunctionTool]:
+    """Return `start_<name>`, which takes these fields of the orchestration's input and no others, and `check_<name>`.
 
-    Both answer with JSON. Input that does not fit is told to the model as the result of the call. They work only in a
-    session of the app, where a tool is given a durable client.
+    A model does what a text it has read tells it, so it is given only what any caller may decide. Both answer with
+    JSON. Input that does not fit is told to the model as the result of the call. They work only in a session of the
+    app, where a tool is given a durable client.
     """
     starts = RunStarts()
+    schema = _schema(orchestration, fields)
 
-    async def start(context: FunctionInvocationContext, **fields: Any) -> str:
+    async def start(context: FunctionInvocationContext, **given: Any) -> str:
         try:
-            stored_input = stored_input_for(orchestration, fields)
+            stored_input = stored_input_for(orchestration, given)
         except ProblemError as problem:
             return json.dumps({"error": problem.detail})
         stored_input[STARTED_BY_FIELD] = context.metadata[SESSION]
@@ -62,7 +65,7 @@ def create_run_tools(orchestration: Orchestration) -> list[FunctionTool]:
             description=f"Start this and return at once, with the id of the run: {purpose}",
             approval_mode="never_require",
             func=start,
-            input_model=_schema(orchestration),
+            input_model=schema,
         ),
         FunctionTool(
             name=f"check_{orchestration.name}",
@@ -84,8 +87,16 @@ async def _find(
     return status if is_own else None
 
 
-def _schema(orchestration: Orchestration) -> dict[str, Any]:
-    """Return the schema of the input, in which what the deployment has a default for may be left out."""
+def _schema(orchestration: Orchestration, fields: Sequence[str]) -> dict[str, Any]:
+    """Return the schema of these fields; what the deployment has a default for may be left out.
+
+    Raises:
+        ValueError: The input has no such field, only the deployment sets it, or a run cannot start without another.
+    """
     schema = orchestration.input_model.model_json_schema()
-    required = [name for name in schema.get("required", ()) if name not in orchestration.defaults]
-    return {**schema, "required": required, "additionalProperties": False}
+    offered, needed = set(fields), set(schema.get("required", ())) - {*orchestration.defaults, *orchestration.fixed}
+    wrong = (offered - schema["properties"].keys()) | (offered & orchestration.fixed.keys()) | (needed - offered)
+    if wrong:
+        raise ValueError(f"A tool that starts {orchestration.name!r} cannot offer, or do without: {sorted(wrong)}.")
+    properties = {name: value for name, value in schema["properties"].items() if name in offered}
+    return {**schema, "properties": properties, "required": sorted(needed), "additionalProperties": False}

@@ -1,7 +1,7 @@
 """The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
 
 It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
-that a session can pass from one to the other. `delete`, `expire`, `decide` and `continue` are added.
+that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide` and `continue` are added.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from typing import Any
 import azure.durable_functions as df
 from agent_framework import AgentResponse
 from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
-from pydantic import BaseModel, Field, StrictBool
 
 from hosting.names import check_run_id
 from hosting.sessions.lifetime import SessionLifetime, read_lifetime
-from hosting.tools.requests import ToolDecision
+from hosting.tools.approvals import ToolApprovals
+from hosting.tools.requests import DecisionMessage, ToolDecision
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import read_times
 from hosting.turns.entity_function import EntityOperation, HubClient
@@ -35,21 +35,12 @@ SESSION = "session"
 """Where a tool finds who calls it, as `agent/session id`."""
 
 
-class DecisionMessage(BaseModel):
-    """What `decide` is sent: a `ToolDecision` that has no time yet, and the request it is about.
-
-    Its texts are as long as the route lets them be. The session has room for that, whoever sends the message.
-    """
-
-    request_id: str
-    approved: StrictBool
-    feedback: str | None = Field(default=None, max_length=2_000)
-    reviewer: str | None = Field(default=None, max_length=200)
-
-
-def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperation:
+def create_agent_entity(
+    turns: Turns, lifetime: SessionLifetime, approvals: ToolApprovals | None = None
+) -> EntityOperation:
     """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
 
+    When a turn waits for humans, the entity sends itself `ask`, so that the wait is stored before anybody is asked.
     `decide` records the decision on a tool call; once all of a turn are in, the entity sends itself `continue`, so that
     a decision is stored and visible before the turn goes on. `expire` ends the session if its time is over.
 
@@ -58,10 +49,12 @@ def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperat
     """
 
     def agent_session(context: df.DurableEntityContext, hub: HubClient) -> None:
-        session = _Session(context, turns, lifetime, hub)
+        session = _Session(context, turns, lifetime, hub, approvals)
         match context.operation_name:
             case "run" | "run_agent":
                 session.run()
+            case "ask":
+                session.ask()
             case "decide":
                 session.decide()
             case "continue":
@@ -82,12 +75,18 @@ class _Session(AgentEntityStateProviderMixin):
     """A session while its entity handles one message. All agents of the process share one event loop."""
 
     def __init__(
-        self, context: df.DurableEntityContext, turns: Turns, lifetime: SessionLifetime, hub: HubClient
+        self,
+        context: df.DurableEntityContext,
+        turns: Turns,
+        lifetime: SessionLifetime,
+        hub: HubClient,
+        approvals: ToolApprovals | None,
     ) -> None:
         self._context = context
         self._turns = turns
         self._lifetime = lifetime
         self._hub = hub
+        self._approvals = approvals
 
     def run(self) -> None:
         try:
@@ -116,6 +115,14 @@ class _Session(AgentEntityStateProviderMixin):
         self.persist_state()
         self._context.set_result(response.to_dict())
 
+    def ask(self) -> None:
+        """Have humans asked about what the session waits with."""
+        pending, approvals = read_pending(self.state), self._approvals
+        if pending is None or approvals is None:
+            return
+        for request in pending.open_requests:
+            run_agent_coroutine(approvals.ask(self._hub, self._turns.name, self.session_id, request))
+
     def decide(self) -> None:
         try:
             message = DecisionMessage.model_validate(self._context.get_input())
@@ -123,9 +130,8 @@ class _Session(AgentEntityStateProviderMixin):
             self.refuse("The message is not a decision.", exc_info=True)
             return
         fields = message.model_dump(exclude={"request_id"})
-        if decide(self.state, message.request_id, ToolDecision(**fields, decided_at=self._turns.now())):
-            entity = df.EntityId(self._context.entity_name, self._context.entity_key)
-            run_agent_coroutine(self._hub.call(lambda client: client.signal_entity(entity, "continue")))
+        if decide(self.state, message.request_id, ToolDecision(**fields)):
+            self._send_myself("continue")
         if read_pending(self.state) is not None:
             self.persist_state()
 
@@ -138,6 +144,7 @@ class _Session(AgentEntityStateProviderMixin):
             self.persist_state()
 
     def clear(self) -> None:
+        self._withdraw()
         self.reset()
         self._renew()
         self.persist_state()
@@ -153,6 +160,7 @@ class _Session(AgentEntityStateProviderMixin):
             self._context.set_result({"status": "in use"})
 
     def end(self, status: str) -> None:
+        self._withdraw()
         run_agent_coroutine(self._lifetime.leave(self.session_id))
         self._context.set_result({"status": status})
         # Last, for a result makes the entity exist.
@@ -176,6 +184,19 @@ class _Session(AgentEntityStateProviderMixin):
         if pending is not None:
             entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC), at_least=pending.expires_at)
             run_agent_coroutine(self._lifetime.enter(entry))
+            self._send_myself("ask")
+
+    def _withdraw(self) -> None:
+        """Have nobody asked any more about what the session has waited with."""
+        pending, approvals = read_pending(self.state), self._approvals
+        if pending is None or approvals is None:
+            return
+        for request in pending.open_requests:
+            run_agent_coroutine(approvals.withdraw(self._hub, self._turns.name, self.session_id, request))
+
+    def _send_myself(self, operation: str) -> None:
+        entity = df.EntityId(self._context.entity_name, self._context.entity_key)
+        run_agent_coroutine(self._hub.call(lambda client: client.signal_entity(entity, operation)))
 
     def _get_state_dict(self) -> dict[str, Any]:
         state = self._context.get_state()

@@ -22,7 +22,7 @@ from agent_framework import (
 from agent_framework_durabletask import DurableAgentState, RunRequest
 from pydantic import BaseModel
 
-from hosting.tools.requests import ToolDecision, ToolRequest, record_requests, recorded_requests
+from hosting.tools.requests import ToolDecision, ToolRequest, record_requests
 from hosting.turns.budget import RunBudget, Spent
 from hosting.turns.conversation import extension_data
 from hosting.turns.failures import Failure, TurnFailedError
@@ -67,9 +67,14 @@ class PendingTurn(BaseModel):
         return [call.request for call in self.calls if call.request is not None]
 
     @property
+    def open_requests(self) -> list[ToolRequest]:
+        """What nobody has decided on yet."""
+        return [request for request in self.requests if request.decision is None]
+
+    @property
     def is_decided(self) -> bool:
         """Whether the turn can go on."""
-        return all(request.decision is not None for request in self.requests)
+        return not self.open_requests
 
     @property
     def correlation_id(self) -> str:
@@ -199,13 +204,6 @@ def next_part(pending: PendingTurn, provided: Mapping[str, Any]) -> TurnPart:
         spent=pending.spent,
         provided=provided,
     )
-
-
-def find_request(state: Mapping[str, Any], request_id: str) -> ToolRequest | None:
-    """Return a request the session waits with or remembers, from the state as it is stored."""
-    pending = find_pending(state)
-    requests = [*(pending.requests if pending is not None else ()), *recorded_requests(state)]
-    return next((request for request in requests if request.request_id == request_id), None)
 
 
 def _read_pending(extension: Mapping[str, Any] | None) -> PendingTurn | None:

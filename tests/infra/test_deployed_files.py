@@ -10,7 +10,8 @@ from tests.infra.bicep_file import INFRA
 
 PROJECT = INFRA.parent
 IGNORED = GitIgnoreSpec.from_lines((PROJECT / ".funcignore").read_text(encoding="utf-8").splitlines())
-FOLDERS = {"activities", "agents", "chat_clients", "hosting", "orchestrations", "routes", "setting_groups", "workflows"}
+FOLDERS = {"activities", "agents", "characters", "chat_clients", "hosting", "orchestrations", "routes"}
+FOLDERS |= {"setting_groups", "workflows"}
 FILES = {"environment.py", "function_app.py", "mail_headers.py", "settings.py"}
 FILES |= {"host.json", "requirements.txt", "constraints.txt"}
 

@@ -148,9 +148,9 @@ def test_a_decision_by_the_durable_webhook_on_a_wrong_draft_is_ignored_with_a_no
     assert [(d["channel"], d["approved"]) for d in decisions] == [("api", False), ("webhook", True)]
 
 
-def test_an_approval_of_several_is_counted_until_there_are_enough(api: Any) -> None:
-    body = {**ENDLESS, "reviewers": ["ada", "bob", "eve"], "required_approvals": 2}
-    instance_id = api.start("content_approval", body)
+def test_an_approval_of_several_is_counted_until_there_are_enough(start_host: Any, api_of: Any) -> None:
+    api = api_of(start_host(REVIEWERS="ada,bob,eve", REQUIRED_APPROVALS="2"))
+    instance_id = api.start("content_approval", ENDLESS)
     request_id = api.draft(instance_id)["request_id"]
     first = api.decide(instance_id, request_id, approved=True, reviewer="ada")
     assert (first.status_code, first.json()["status"]) == (200, "counted")
@@ -158,35 +158,68 @@ def test_an_approval_of_several_is_counted_until_there_are_enough(api: Any) -> N
     changed = api.decide(instance_id, request_id, approved=False, reviewer="ada")
     assert (changed.status_code, changed.json()["type"]) == (409, "urn:problem:already-decided")
     assert api.run(instance_id)["stage"] == "waiting_for_approval"
+    for spelling in ("Ada", "ada ", "\uff21da"):
+        again = api.decide(instance_id, request_id, approved=True, reviewer=spelling)
+        assert (again.status_code, again.json()["decision"]) == (200, first.json()["decision"])
+    for other in ("nobody who was asked", "\u0430da", None):
+        refused = api.decide(instance_id, request_id, approved=True, reviewer=other)
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem:not-a-reviewer")
+    hidden = api.decide(instance_id, request_id, approved=True, reviewer="ada\u3164")
+    assert (hidden.status_code, hidden.json()["errors"][0]["field"]) == (400, "reviewer")
     second = api.decide(instance_id, request_id, approved=True, reviewer="bob")
     assert (second.status_code, second.json()["status"]) == (200, "decided")
     assert [d["reviewer"] for d in api.finish(instance_id)["decisions"]] == ["ada", "bob"]
 
 
-@pytest.mark.parametrize("body", [{"reviewers": []}, {"reviewers": ["a\nb"]}, {"required_approvals": 2}])
-def test_reviewers_that_are_not_possible_are_refused(api: Any, body: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"reviewers": ["eve"], "required_approvals": 1},
+        {"reviewers": []},
+        {"approval_timeout_hours": 1, "escalation_timeout_hours": 1},
+        {"second_reviewer": None},
+    ],
+)
+def test_who_decides_and_for_how_long_is_not_for_the_caller_to_say(api: Any, body: dict[str, Any]) -> None:
     answer = api.http.post("/api/runs/content_approval", json={**ENDLESS, **body})
     assert answer.status_code == 400
-    assert {error["field"].partition(".")[0] for error in answer.json()["errors"]} == set(body)
+    assert {error["field"] for error in answer.json()["errors"]} == set(body)
+    described = api.http.get("/api/openapi.json").json()["components"]["schemas"]["ContentApprovalInput"]
+    assert set(described["properties"]) == {"topic", "max_revisions"}
 
 
-def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer(api: Any) -> None:
-    body = {**ENDLESS, "approval_timeout_hours": SOON, "second_reviewer": "eve", "escalation_timeout_hours": 1}
-    instance_id = api.start("content_approval", body)
+def test_a_run_that_is_started_again_asks_those_who_are_to_be_asked_now(start_host: Any, api_of: Any) -> None:
+    first = start_host(REVIEWERS="ada")
+    instance_id = api_of(first).start("content_approval", ENDLESS)
+    request_id = api_of(first).draft(instance_id)["request_id"]
+    api_of(first).decide(instance_id, request_id, approved=False, reviewer="ada")
+    api_of(first).finish(instance_id)
+    first.set_environment(REVIEWERS="bob")
+    first.restart()
+    api = api_of(first)
+    restarted = api.http.post(f"/api/runs/{instance_id}/restart").json()["instance_id"]
+    assert api.draft(restarted)["reviewers"] == ["bob"]
+
+
+def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer(start_host: Any, api_of: Any) -> None:
+    api = api_of(start_host(REVIEWERS="ada", APPROVAL_TIMEOUT_HOURS=str(SOON), SECOND_REVIEWER="eve"))
+    instance_id = api.start("content_approval", ENDLESS)
     first = api.draft(instance_id)
     second = wait_for_request(api, instance_id, escalated=True)
     assert second["reviewers"] == ["eve"]
     assert second["request_id"] != first["request_id"]
     late = api.decide(instance_id, first["request_id"], approved=True)
     assert (late.status_code, late.json()["type"]) == (409, "urn:problem:other-draft-pending")
+    for reviewer in ("ada", None):
+        refused = api.decide(instance_id, second["request_id"], approved=True, reviewer=reviewer)
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem:not-a-reviewer")
     assert api.decide(instance_id, second["request_id"], approved=True, reviewer="eve").status_code == 200
     assert api.finish(instance_id)["outcome"] == "published"
 
 
 def test_an_expired_request_takes_no_decision_although_the_run_has_not_noticed(start_host: Any, api_of: Any) -> None:
-    host = start_host()
-    api = api_of(host)
-    instance_id = api.start("content_approval", {**ENDLESS, "approval_timeout_hours": SOON, "second_reviewer": None})
+    api = api_of(start_host(APPROVAL_TIMEOUT_HOURS=str(SOON)))
+    instance_id = api.start("content_approval", ENDLESS)
     request_id = api.draft(instance_id)["request_id"]
     assert api.http.post(f"{WEBHOOK}/{instance_id}/suspend", params={"reason": "test"}).status_code == 202
     time.sleep(SOON * 3600)
@@ -226,6 +259,21 @@ def test_who_is_signed_in_is_recorded_only_where_app_service_vouches(start_host:
         host.kill()
 
 
+def test_a_stated_name_does_not_use_up_the_vote_of_who_is_signed_in(start_host: Any, api_of: Any) -> None:
+    settings = {"APP_SERVICE_AUTHENTICATION": "true", "REVIEWERS": "bob,ada", "REQUIRED_APPROVALS": "2"}
+    api = api_of(start_host(**settings))
+    instance_id = api.start("content_approval", ENDLESS)
+    request_id = api.draft(instance_id)["request_id"]
+    for stated, kind in (("bob-id", "not-a-reviewer"), ("bob", "not-signed-in"), ("ada", "not-signed-in")):
+        refused = api.decide(instance_id, request_id, approved=True, reviewer=stated)
+        assert (refused.status_code, refused.json()["type"]) == (403, f"urn:problem:{kind}")
+    signed_in = {"X-MS-CLIENT-PRINCIPAL-NAME": "Bob", "X-MS-CLIENT-PRINCIPAL-ID": "bob-id"}
+    body = {"approved": False, "request_id": request_id}
+    assert api.http.post(f"/api/approval/{instance_id}", json=body, headers=signed_in).status_code == 200
+    output = api.finish(instance_id)
+    assert (output["outcome"], [d["reviewer_id"] for d in output["decisions"]]) == ("rejected", ["bob-id"])
+
+
 @pytest.mark.parametrize("delay", [0.0, 0.002, 0.005, 0.01, 0.02])
 def test_a_kill_between_a_decision_and_its_effect_loses_nothing(start_host: Any, api_of: Any, delay: float) -> None:
     host = start_host()
@@ -254,9 +302,11 @@ def test_a_kill_between_a_decision_and_its_effect_loses_nothing(start_host: Any,
     assert len(list(host.published.glob("*.md"))) == 1
 
 
-def test_an_approval_that_counted_is_told_so_although_a_rejection_settled_the_request(api: Any) -> None:
-    body = {**ENDLESS, "reviewers": ["ada", "bob"], "required_approvals": 2}
-    instance_id = api.start("content_approval", body)
+def test_an_approval_that_counted_is_told_so_although_a_rejection_settled_the_request(
+    start_host: Any, api_of: Any
+) -> None:
+    api = api_of(start_host(REVIEWERS="ada,bob", REQUIRED_APPROVALS="2"))
+    instance_id = api.start("content_approval", ENDLESS)
     request_id = api.draft(instance_id)["request_id"]
     api.http.post(f"{WEBHOOK}/{instance_id}/suspend", params={"reason": "test"})
     api.wait(instance_id, lambda run: run["runtime_status"] == "Suspended")

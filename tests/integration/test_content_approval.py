@@ -55,10 +55,10 @@ def test_a_rejection_without_feedback_is_final(api: Any, host: Any) -> None:
     assert list(host.published.glob(f"{instance_id}-*")) == []
 
 
-def test_nobody_decides_in_time(api: Any, host: Any) -> None:
-    instance_id = api.start(
-        "content_approval", {"topic": "tea", "approval_timeout_hours": 0.3 / 3600, "second_reviewer": None}
-    )
+def test_nobody_decides_in_time(start_host: Any, api_of: Any) -> None:
+    host = start_host(APPROVAL_TIMEOUT_HOURS=str(0.3 / 3600))
+    api = api_of(host)
+    instance_id = api.start("content_approval", {"topic": "tea"})
     output = api.finish(instance_id)
     assert output["outcome"] == "escalated"
     escalation = json.loads(Path(output["escalation"]["location"]).read_text(encoding="utf-8"))

@@ -57,13 +57,13 @@ def story_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess
         host.stop()
 
 
-def find_link(host: HostProcess, instance_id: str) -> str:
-    """Return the link that the reviewer of a run was sent."""
+def find_token(host: HostProcess, instance_id: str) -> str:
+    """Return the secret of the link that the reviewer of a run was sent."""
     deadline = time.monotonic() + 15
     while not (files := list((host.outbox / "reviews").glob(f"{instance_id}-*.json"))):
         assert time.monotonic() < deadline, instance_id
         time.sleep(0.05)
-    found = re.search(r'"url": "([^"]+)"', files[0].read_text(encoding="utf-8"))
+    found = re.search(r'"url": "[^"#]+#([^"]+)"', files[0].read_text(encoding="utf-8"))
     assert found is not None
     return found[1]
 
@@ -82,5 +82,5 @@ def test_every_request_answers_as_the_file_and_the_document_say(story_host: Host
             contract.check(request.method, template, response.status_code, media_type, response.content)
             sent.add((request.method, template))
             if request.name == "again":
-                story.variables["link"] = find_link(story_host, response.json()["instance_id"])
+                story.variables["token"] = find_token(story_host, response.json()["instance_id"])
     assert contract.operations() == sent

@@ -30,7 +30,7 @@ HOSTILE = (
     f"</pre></textarea></section></main><script>{SCRIPT}</script>"
     f'<img src="/api/health" onerror="{SCRIPT}"><svg onload="{SCRIPT}"><iframe src="/api/health"></iframe>'
     "<style>* { display: none }</style><form action='https://example.com'><button autofocus>Approve</button></form>"
-    f"\u202etxet desrever\u202c \x00 {'no-end-of-this-word' * 40}\n\n  two blanks\tand a tab\n"
+    f"\u202etxet desrever\u202c \x00 \u3164{'no-end-of-this-word' * 40}\n\n  two blanks\tand a tab\n"
 ) + "One more line, with <b>tags</b> & entities &lt;b&gt;.\n" * 2_000
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
@@ -53,8 +53,9 @@ async def open_link(browser: BrowserContext, host: Any, instance_id: str) -> Pag
         await asyncio.sleep(0.02)
     (link,) = json.loads(found[0].read_text(encoding="utf-8"))["links"]
     page = await browser.new_page()
-    # The host was told another port than the one it got.
-    await page.goto(host.url + urlsplit(link["url"]).path)
+    url = urlsplit(link["url"])
+    await page.goto(f"{host.url}{url.path}#{url.fragment}")
+    await page.wait_for_selector("#review:visible")
     return page
 
 
@@ -95,36 +96,43 @@ async def test_a_draft_is_approved_with_the_keyboard(browser: BrowserContext, st
     assert output["outcome"] == "published"
     assert [(d["channel"], d["feedback"]) for d in output["decisions"]] == [("link", "Well done")]
     assert "tea & <biscuits>" in Path(output["publication"]["location"]).read_text(encoding="utf-8")
+    assert await page.evaluate("document.activeElement.id") == "title"
     await page.reload()
-    assert await page.text_content("h1") == "The draft was approved"
+    await page.wait_for_selector("text=The draft was approved")
+    assert urlsplit(page.url).fragment
+    assert urlsplit(page.url).fragment not in host.output()
 
 
 async def test_a_hostile_draft_is_read_whole_and_does_nothing(
     browser: BrowserContext, start_host: Any, api_of: Any, model: ChatCompletionsServer
 ) -> None:
     requested: list[str] = []
-    browser.on("request", lambda request: requested.append(urlsplit(request.url).path))
+    browser.on("request", lambda request: requested.append(request.url))
     model.script(Answer(json.dumps({"title": HOSTILE[:300], "content": HOSTILE})))
     host = await asyncio.to_thread(start_host, **model.settings)
     instance_id = await asyncio.to_thread(api_of(host).start, "content_approval", {"topic": "tea"})
     page = await open_link(browser, host, instance_id)
 
     shown = HOSTILE.replace("\u202e", "U+202E").replace("\u202c", "U+202C").replace("\x00", "U+0000")
+    shown = shown.replace("\u3164", "U+3164")
     assert len(HOSTILE) > 100_000
     assert await page.text_content("pre") == shown
     assert await page.title() == "A draft waits for your decision"
-    assert await page.locator("script, img, iframe, svg").count() == 0
+    assert await page.locator("img, iframe, svg").count() == 0
+    assert await page.locator("script").count() == 1
+    assert "has 4 characters that cannot be seen" in (await page.text_content("#warning") or "")
+    assert await page.locator("mark").all_text_contents() == ["U+202E", "U+202C", "U+0000", "U+3164"]
     assert await page.get_by_role("button").count() == 2
     assert await page.evaluate("document.activeElement === document.body")
     assert await overflow(page) == 0
-    assert requested == [urlsplit(page.url).path]
+    # A browser sends the part after "#" to nobody.
+    assert requested == [f"{host.url}/api/review"] * 2
 
     await page.get_by_label("Feedback").fill("Without the tags, please.")
-    async with page.expect_navigation():
-        await page.get_by_role("button", name="Reject").click()
-    assert await page.text_content("h1") == "The draft was rejected"
+    await page.get_by_role("button", name="Reject").click()
+    await page.wait_for_selector("text=The draft was rejected")
     assert await overflow(page) == 0
-    assert set(requested) == {urlsplit(page.url).path}
+    assert set(requested) == {f"{host.url}/api/review", f"{host.url}/api/review/decision"}
 
 
 async def test_the_pages_fit_a_phone_and_their_fields_have_names(
@@ -140,5 +148,37 @@ async def test_the_pages_fit_a_phone_and_their_fields_have_names(
         # A finger needs some room.
         assert box["height"] >= 40
     await page.goto(page.url + "x")
-    assert await page.text_content("h1") == "This link is not valid"
+    await page.wait_for_selector("text=This link is not valid")
     assert await overflow(page) == 0
+
+
+async def test_the_page_says_what_to_do_without_a_link_without_scripts_and_without_the_app(
+    browser: BrowserContext, start_host: Any, api_of: Any
+) -> None:
+    host = await asyncio.to_thread(start_host)
+    instance_id = await asyncio.to_thread(api_of(host).start, "content_approval", {"topic": "tea"})
+    page = await open_link(browser, host, instance_id)
+    assert await page.is_hidden("#warning")
+    bare = await browser.new_page()
+    await bare.goto(f"{host.url}/api/review")
+    await bare.wait_for_selector("text=Copy it whole")
+
+    await asyncio.to_thread(host.kill)
+    await page.get_by_role("button", name="Approve").click()
+    await page.wait_for_selector("text=The app cannot be reached")
+    await asyncio.to_thread(host.start)
+    await page.get_by_role("button", name="Approve").click()
+    await page.wait_for_selector("text=The draft was approved")
+
+
+async def test_who_has_switched_scripts_off_is_told_how_to_decide(start_host: Any, tmp_path: Path) -> None:
+    host = await asyncio.to_thread(start_host)
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            tmp_path / "no-script", executable_path=CHROMIUM, args=FLAGS, java_script_enabled=False
+        )
+        page = await context.new_page()
+        await page.goto(f"{host.url}/api/review#secret")
+        assert "This page needs JavaScript" in (await page.locator("main").inner_text())
+        assert await page.get_by_role("button").count() == 0
+        await context.close()

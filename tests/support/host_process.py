@@ -93,6 +93,10 @@ class HostProcess:
         """Ask the host to end, as Ctrl+C does, and return its exit status."""
         return self._end(signal.SIGINT)
 
+    def set_environment(self, **environment: str) -> None:
+        """Set variables from the next start on, as a new deployment does."""
+        self._environment |= environment
+
     def restart(self) -> None:
         """Kill the host and start it again on the same task hub and port."""
         self.kill()

@@ -50,7 +50,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.model == OfflineSettings(latency_seconds=0)
     assert settings.mail == MailSettings(smtp_host=None, smtp_port=587, use_starttls=True)
     assert settings.review == ReviewSettings(webhook_url=None, approval_timeout_hours=24, max_revisions=3)
-    assert settings.review == ReviewSettings(None, 24, 3, ("reviewer",), "second-reviewer", 24)
+    assert settings.review == ReviewSettings(None, 24, 3, (), 1, None, 24)
     key_file = tmp_path / ".agents" / "approval-link.key"
     assert settings.approval_links == ApprovalLinkSettings("http://localhost:7071", key_file)
     assert settings.drafts == DraftSettings(None, "drafts", tmp_path / ".agents" / "drafts")
@@ -91,6 +91,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "PUBLISH_DIR": str(tmp_path / "pub"),
             "SPAM_CONFIDENCE_THRESHOLD": "0.9",
             "REVIEWERS": "ada, bob",
+            "REQUIRED_APPROVALS": "2",
             "SECOND_REVIEWER": "eve",
             "ESCALATION_TIMEOUT_HOURS": "2",
             "PUBLIC_BASE_URL": "https://app.example.com/",
@@ -119,7 +120,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.sessions == SessionSettings(index, None, "0 0 3 * * *")
     assert settings.model == OfflineSettings(latency_seconds=1.5)
     assert settings.mail == MailSettings("mail.example.com", 25, "mailer", "pw", "bot@example.com", use_starttls=False)
-    assert settings.review == ReviewSettings("https://hooks.example.com/x", 0.5, 0, ("ada", "bob"), "eve", 2)
+    assert settings.review == ReviewSettings("https://hooks.example.com/x", 0.5, 0, ("ada", "bob"), 2, "eve", 2)
     key_file = tmp_path / "state" / "approval-link.key"
     links = ApprovalLinkSettings("https://app.example.com", key_file, LINK_KEY, OLD_LINK_KEY)
     assert settings.approval_links == links
@@ -197,8 +198,14 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({**AZURE_OPENAI, "AZURE_OPENAI_ENDPOINT": "https://"}, "'AZURE_OPENAI_ENDPOINT' is not a URL."),
         ({"REVIEW_WEBHOOK_URL": "ftp://x"}, "'REVIEW_WEBHOOK_URL' is not a URL."),
         ({"PUBLISH_BLOB_ACCOUNT_URL": "account"}, "'PUBLISH_BLOB_ACCOUNT_URL' is not a URL."),
-        ({"REVIEWERS": "ada,,bob"}, "'REVIEWERS' is 'ada,,bob'. Expected 1 to 10 different names, with commas."),
-        ({"REVIEWERS": "ada,ada"}, "'REVIEWERS' is 'ada,ada'."),
+        ({"REVIEWERS": "ada,,bob"}, "'REVIEWERS' is 'ada,,bob'. Expected at most 10 different names, with commas"),
+        ({"REVIEWERS": "ada,Ada"}, "'ada' and 'Ada' are the same person."),
+        ({"REVIEWERS": "ada,\u0430da"}, "letters of cyrillic and latin can look alike"),
+        ({"REVIEWERS": "ada,ad\u200ba"}, "U+200B, which nobody sees."),
+        ({"REVIEWERS": ",".join("abcdefghijk")}, "with commas: there are 11."),
+        ({"REVIEWERS": "ada", "REQUIRED_APPROVALS": "2"}, "'REQUIRED_APPROVALS' is 2, and REVIEWERS names 1."),
+        ({"REQUIRED_APPROVALS": "2"}, "'REQUIRED_APPROVALS' is 2, and REVIEWERS names 0."),
+        ({"SECOND_REVIEWER": "eve\u3164"}, "'SECOND_REVIEWER' is 'eve\u3164'. Expected one name"),
         ({"APPROVAL_LINK_KEY": "short"}, "'APPROVAL_LINK_KEY' has 5 characters. Expected 32 or more, at random."),
         (
             {**OPENAI, **IN_AZURE, "APPROVAL_LINK_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/s/k)"},

@@ -28,8 +28,9 @@ def signer(key: str | None = KEY, previous_key: str | None = None, key_file: Pat
 
 def test_a_link_says_what_it_is_about() -> None:
     url = signer().url(CLAIMS)
-    base, _, token = url.rpartition("/")
-    assert base == "https://app.example.com/api/approvals"
+    # What follows the "#" is sent to no server.
+    page, _, token = url.partition("#")
+    assert page == "https://app.example.com/api/review"
     assert signer().read(token) == CLAIMS
     assert signer().sign(CLAIMS) == token
 

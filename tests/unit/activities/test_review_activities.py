@@ -111,11 +111,19 @@ def test_each_reviewer_gets_a_link_of_their_own(receiver: Receiver, tmp_path: Pa
     notify(tmp_path, receiver.review)
     ((_, body),) = receiver.received
     for link in body["links"]:
-        base, _, token = link["url"].rpartition("/")
+        page, _, token = link["url"].partition("#")
         claims = signer_in(tmp_path).read(token)
-        assert base == "https://app.example.com/api/approvals"
+        assert page == "https://app.example.com/api/review"
         assert claims.reviewer == link["reviewer"]
         assert claims.model_dump(exclude={"reviewer"}) == REQUEST.model_dump(include=set(claims.model_dump()))
+
+
+def test_where_nobody_is_named_there_is_one_link_for_whoever_gets_it(receiver: Receiver, tmp_path: Path) -> None:
+    notify(tmp_path, receiver.review, REQUEST.model_copy(update={"reviewers": ()}))
+    ((_, body),) = receiver.received
+    (link,) = body["links"]
+    assert link["reviewer"] is None
+    assert signer_in(tmp_path).read(link["url"].partition("#")[2]).reviewer is None
 
 
 def test_the_draft_is_kept_whole_and_the_first_one_stays(tmp_path: Path) -> None:

@@ -73,6 +73,13 @@ def test_a_retry_policy_that_cannot_be_read_stops_the_start(policy: dict[str, An
         DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
 
 
+def test_a_tool_that_nobody_could_approve_stops_the_start() -> None:
+    pay = tool(lambda: "paid", name="pay", approval_mode="always_require")
+    agent = Agent(OfflineChatClient(), "Help.", name="Test", tools=[pay])
+    with pytest.raises(ValueError, match="'pay', which a human has to approve"):
+        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
+
+
 def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
     agent = Agent(OfflineChatClient(), "Help.", name="Test", additional_properties={"budget": {"max_money": 1}})
     with pytest.raises(ValidationError):

@@ -179,12 +179,39 @@ def test_a_foreign_event_before_the_reviewer_is_told_does_not_end_the_wait(start
     assert run.timers() == {}
 
 
-def test_a_reviewer_who_cannot_be_told_fails_the_run_and_stops_its_timer(start: Start) -> None:
+def test_reviewers_who_cannot_be_told_may_decide_all_the_same(start: Start) -> None:
     run = start(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
     run.fail("notify_reviewer")
-    assert run.state["error"].startswith("boom")
+    assert "could not be told" in run.waiting_for["note"]
+    decide(run, request_id="another")
+    assert "ignored" in run.waiting_for["note"]
+    decide(run)
+    run.complete("publish_content", PUBLISHED)
+    output = run.state["output"]
+    assert (output["outcome"], output["notifications"]) == ("published", [])
+    assert output["untold"] == [output["decisions"][0]["request_id"]]
     assert run.timers() == {}
+
+
+def test_a_decision_stands_although_the_reviewers_turn_out_not_to_be_told(start: Start) -> None:
+    run = start(APPROVAL, INPUT)
+    run.answer("Writer", FIRST)
+    decide(run)
+    run.fail("notify_reviewer")
+    run.complete("publish_content", PUBLISHED)
+    output = run.state["output"]
+    assert (output["outcome"], len(output["decisions"]), len(output["untold"])) == ("published", 1, 1)
+
+
+def test_a_draft_nobody_was_told_of_is_escalated_when_its_time_is_over(start: Start) -> None:
+    run = start(APPROVAL, INPUT)
+    run.answer("Writer", FIRST)
+    run.fail("notify_reviewer")
+    run.fire_timer()
+    run.complete("escalate_for_review", SENT)
+    assert run.state["output"]["outcome"] == "escalated"
+    assert len(run.state["output"]["untold"]) == 1
 
 
 @pytest.mark.parametrize("character", ["a", "\u00e9", "\x01", '"', "\U0001f600"])

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from agents.writer import Draft
+from hosting.approvals.requests import Decision
 from hosting.registration import Orchestration
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 
@@ -17,6 +18,7 @@ QUORUM = {**INPUT, "reviewers": ["ada", "bob", "eve"], "required_approvals": 2}
 ESCALATES = {**INPUT, "second_reviewer": "eve", "escalation_timeout_hours": 2}
 DRAFT = Draft(title="Tea", content="Tea is warm.")
 SENT = {"channel": "webhook", "location": None}
+NAMED = {"request_id": "r1", "content_hash": "0" * 64, "approved": True}
 PUBLISHED = {"store": "folder", "location": "published/x.md"}
 
 
@@ -73,12 +75,52 @@ def test_nobody_takes_an_approval_back_by_rejecting_it(start: Any) -> None:
     assert "the same reviewer" in run.waiting_for["note"]
 
 
-def test_two_approvals_of_unnamed_reviewers_count_as_one(start: Any) -> None:
+@pytest.mark.parametrize("spelling", ["Ada", "ada ", " ADA", "\uff41da", "\u24d0da"], ids=ascii)
+def test_another_spelling_is_no_other_reviewer(start: Any, spelling: str) -> None:
     run = wait(start, QUORUM)
-    decide(run)
-    decide(run)
-    assert len(trail(run)) == 1
+    decide(run, reviewer="ada")
+    decide(run, reviewer=spelling)
+    assert [d["reviewer"] for d in trail(run)] == ["ada"]
+    assert "the same reviewer" in run.waiting_for["note"]
+
+
+@pytest.mark.parametrize(
+    "reviewer", [None, "nobody who was asked", "\u0430da", "ada\u3164", "ada\ufe0f", "a\u034fda"], ids=ascii
+)
+def test_only_those_who_were_asked_count(start: Any, reviewer: str | None) -> None:
+    run = wait(start, QUORUM)
+    decide(run, reviewer=reviewer)
+    assert trail(run) == []
+    assert "ignored" in run.waiting_for["note"]
     assert run.state["isDone"] is False
+
+
+def test_a_stated_name_is_no_verified_account(start: Any) -> None:
+    run = wait(start, QUORUM)
+    decide(run, reviewer="bob-id")
+    assert trail(run) == []
+    decide(run, reviewer="Bob", reviewer_id="bob-id", verified=True)
+    decide(run, reviewer="bob")
+    assert [(d["reviewer"], d["verified"]) for d in trail(run)] == [("Bob", True)]
+
+
+def test_where_nobody_is_named_a_stated_account_is_another_person(start: Any) -> None:
+    first = Decision.model_validate({**NAMED, "reviewer": "7"})
+    second = Decision.model_validate({**NAMED, "reviewer": "ada", "reviewer_id": "7", "verified": True})
+    stated = Decision.model_validate({**NAMED, "reviewer": "ada", "reviewer_id": "7"})
+    assert len({first.identity, second.identity, stated.identity, "7", "id:7"}) == 4
+    assert second.identity == "id:7"
+
+
+def test_only_the_second_reviewer_settles_the_second_request(start: Any) -> None:
+    run = wait(start, ESCALATES)
+    run.fire_timer()
+    run.complete("notify_reviewer", SENT)
+    decide(run, reviewer="ada")
+    decide(run)
+    assert trail(run) == []
+    decide(run, reviewer="Eve", approved=False)
+    assert run.state["output"]["outcome"] == "rejected"
 
 
 def test_a_quorum_that_arrives_before_the_reviewers_are_told_counts(start: Any) -> None:
@@ -92,7 +134,7 @@ def test_a_quorum_that_arrives_before_the_reviewers_are_told_counts(start: Any) 
     assert run.timers() == {}
 
 
-@pytest.mark.parametrize("reviewers", [["ada"], ["ada", "ada"]])
+@pytest.mark.parametrize("reviewers", [["ada"], ["ada", "Ada"]])
 def test_a_quorum_that_cannot_be_reached_is_refused(reviewers: list[str]) -> None:
     with pytest.raises(ValidationError, match="only 1 different reviewers are asked"):
         ContentApprovalInput.model_validate({**INPUT, "reviewers": reviewers, "required_approvals": 2})
@@ -181,7 +223,7 @@ def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCapt
     assert "\n" not in lines[0]
 
 
-@pytest.mark.parametrize("name", ["a" * 100, "\u00e9" * 100, "\U0001f600" * 100])
+@pytest.mark.parametrize("name", ["a" * 100, "\u00e9" * 33, "\u5be9" * 33])
 def test_the_custom_status_holds_the_newest_decisions_whatever_the_names(start: Any, name: str) -> None:
     reviewers = [name[:-1] + str(number) for number in range(10)]
     run = start(APPROVAL, {**INPUT, "reviewers": reviewers, "required_approvals": 10})

@@ -23,7 +23,10 @@ def test_a_reviewer_has_a_name(name: str) -> None:
     assert TypeAdapter(ReviewerName).validate_python(name) == name
 
 
-@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\x00", "a\u202eb", "a" * 101])
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "a\nb", "a\x00", "a\u202eb", "a" * 101, "ada\u3164", "ada\ufe0f", "a\u034fda", "ada\u2800", "\u00a0"],
+)
 def test_what_cannot_be_shown_in_one_line_is_no_name(name: str) -> None:
     with pytest.raises(ValidationError):
         TypeAdapter(ReviewerName).validate_python(name)
@@ -33,5 +36,6 @@ def test_what_cannot_be_shown_in_one_line_is_no_name(name: str) -> None:
 
 def test_those_who_do_not_say_who_they_are_count_as_one() -> None:
     assert Decision.model_validate(NAMED).identity == Decision.model_validate(NAMED).identity == ""
-    assert Decision.model_validate({**NAMED, "reviewer": "ada"}).identity == "ada"
-    assert Decision.model_validate({**NAMED, "reviewer": "ada", "reviewer_id": "7"}).identity == "7"
+    assert Decision.model_validate({**NAMED, "reviewer": "ada"}).identity == "name:ada"
+    verified = Decision.model_validate({**NAMED, "reviewer": "ada", "reviewer_id": "7", "verified": True})
+    assert verified.identity == "id:7"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from hosting.http.contracts import IDEMPOTENCY, Contract, Form, HttpRoute
+from hosting.http.contracts import IDEMPOTENCY, Contract, HttpRoute
 from hosting.http.openapi import build_document
 from hosting.registration import Orchestration
 from hosting.runs.models import start_body_of
@@ -84,9 +84,9 @@ def test_path_parameters_have_their_values_or_a_pattern_that_any_reader_understa
 
 
 def test_contents_other_than_json() -> None:
-    made = document(Contract({200: (Item, "text/html")}, bodies=(Item, Form(Item), "text/plain")))
+    made = document(Contract({200: (Item, "text/html")}, bodies=(Item, "text/plain")))
     operation = made["paths"]["/things"]["post"]
-    types = ["application/json", "application/x-www-form-urlencoded", "text/plain"]
+    types = ["application/json", "text/plain"]
     assert list(operation["requestBody"]["content"]) == types
     assert operation["responses"]["200"]["content"]["text/html"] == {"schema": {"type": "string"}}
 
@@ -119,3 +119,12 @@ def test_what_the_deployment_fills_in_may_be_left_out() -> None:
     assert "required" not in schema
     assert schema["properties"]["size"]["minimum"] == 0
     assert Item.model_json_schema()["required"] == ["name"]
+
+
+def test_what_only_the_deployment_sets_is_no_part_of_the_body() -> None:
+    def make(context: object) -> None:
+        """Make."""
+
+    schema = start_body_of(Orchestration(make, Item, fixed={"size": 1})).model_json_schema()
+    assert list(schema["properties"]) == ["name"]
+    assert schema["required"] == ["name"]

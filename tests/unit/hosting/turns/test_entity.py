@@ -15,6 +15,8 @@ from setting_groups.agents import AgentSettings
 from tests.unit.hosting.scripted_agent import ScriptedChatClient, agent_with
 from tests.unit.hosting.unreachable_hub import unreachable_hub
 
+DECISION = {"request_id": "r", "approved": True, "decided_at": "2026-01-01T09:00:00Z"}
+
 
 class EntityUnderTest:
     """One session; what it stores is loaded again for every batch."""
@@ -78,7 +80,7 @@ def test_a_decision_that_is_late_does_not_bring_a_deleted_session_back() -> None
     entity = EntityUnderTest(ScriptedChatClient(["One."]))
     entity.batch(run("First", 1))
     entity.batch(("delete", None))
-    assert entity.batch(("decide", {"request_id": "r", "approved": True}), ("continue", None)) == [None, None]
+    assert entity.batch(("decide", DECISION), ("continue", None)) == [None, None]
     assert not entity.exists
 
 
@@ -96,6 +98,7 @@ def test_the_budget_travels_with_the_message() -> None:
         ("run", {"message": "x"}),
         ("fly", None),
         ("decide", {}),
+        ("decide", {"request_id": "r", "approved": True}),
         run("x", 1, budget={"max_tokens": 0}),
     ],
 )

@@ -14,7 +14,7 @@ from hosting.tools.requests import ToolDecision, ToolRequest, record_requests, r
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import find_failure, session_usage, stored_bytes
 from hosting.turns.meter import IDEMPOTENCY_KEY
-from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, find_request, read_pending
+from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, read_pending
 from hosting.turns.room import STATE_LIMIT_BYTES
 from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
@@ -182,8 +182,7 @@ async def test_the_first_decision_counts() -> None:
     assert first.request_id != second.request_id
     session.decide(0, False, reviewer="Ada")
     assert not session.decide(0, True, reviewer="Bob")
-    found = find_request(json.loads(session.stored), first.request_id)
-    assert found is not None
+    found = session.requests[0]
     assert found.decision is not None
     assert (found.decision.approved, found.decision.reviewer) == (False, "Ada")
     assert session.decide(1, False)

@@ -12,9 +12,8 @@ from azure.durable_functions.models.utils.df_serialization import df_dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hosting.tools.requests import ToolDecision, ToolRequest, record_requests
+from hosting.tools.requests import DecisionMessage, ToolDecision, ToolRequest, record_requests
 from hosting.turns.conversation import failed_response, find_failure, stored_bytes
-from hosting.turns.entity import DecisionMessage
 from hosting.turns.failures import Failure
 from hosting.turns.pending import allow_approvals, decide, find_free_tools, read_pending
 from hosting.turns.room import DECISION_BYTES, STATE_LIMIT_BYTES, USABLE_BYTES, add_failed_turn

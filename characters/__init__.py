@@ -1,0 +1,1 @@
+"""What Unicode knows of characters, for names and for texts that people read before they decide."""
