@@ -19,6 +19,7 @@ from hosting.tools.requests import ToolDecision
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import read_times
 from hosting.turns.entity_function import EntityOperation, HubClient
+from hosting.turns.part import check_named_model
 from hosting.turns.pending import decide, read_pending
 from hosting.turns.turn import Turns
 
@@ -88,6 +89,7 @@ class _Session(AgentEntityStateProviderMixin):
     def run(self) -> None:
         try:
             message: Any = self._context.get_input()
+            check_named_model(message)
             request = RunRequest.from_dict(message)
             budget = RunBudget.model_validate(message.get(BUDGET_FIELD) or {})
         except (TypeError, ValueError, AttributeError):

@@ -1,6 +1,7 @@
 """The entity as the worker calls it: a batch of operations in, results and a state out."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,6 +107,18 @@ def test_what_is_no_run_leaves_the_session_as_it_is(operation: tuple[str, Any]) 
     (result,) = entity.batch(operation)
     assert result["status"] == "error"
     assert entity.state == before
+
+
+def test_a_run_request_imports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "with_effect.py").write_text(f"open({str(tmp_path / 'done')!r}, 'w')\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    named = {"__response_schema_type__": "pydantic_model", "module": "with_effect", "qualname": "Model"}
+    entity = EntityUnderTest(ScriptedChatClient())
+    for module in ("with_effect", ["with_effect"]):
+        (result,) = entity.batch(run("x", 1, response_format={**named, "module": module}))
+        assert result == {"error": "The message is not a run request.", "status": "error"}
+    assert not (tmp_path / "done").exists()
+    assert not json.loads(entity.state or "null")
 
 
 def test_a_session_is_read_as_the_package_reads_it() -> None:
