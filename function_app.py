@@ -28,7 +28,9 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.runs.removal import RunRemoval
 from hosting.runs.sweep import sweep_runs
+from hosting.runs.view import names_of_agents
 from hosting.sessions.indexes import create_session_index
 from hosting.sessions.sweep import sweep_sessions
 from hosting.streams.stores import create_stream_store
@@ -122,8 +124,9 @@ sessions.register(app, session_index)
 streams.register(app, stream_store, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], wait_seconds=settings.agent_wait_seconds)
 tool_approvals.register(app)
+removal = RunRemoval(names_of_agents(app), settings.drafts)
 runs.register(app, orchestrations, settings.completion_webhooks)
-run_control.register(app, orchestrations)
+run_control.register(app, orchestrations, removal)
 events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, trusts_app_service=trusts)
 approval_links.register(app, approval_links.Links(orchestrations, link_signer, settings.drafts, trusts))
@@ -134,4 +137,11 @@ openapi.register(app)
 register_timer(
     app, settings.sessions.sweep_schedule, sweep_sessions, agents=app.agents_with_sessions, index=session_index
 )
-register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)
+register_timer(
+    app,
+    settings.runs.sweep_schedule,
+    sweep_runs,
+    orchestrations=orchestrations,
+    kept=settings.runs,
+    removal=removal,
+)

@@ -6,12 +6,18 @@ that a session can pass from one to the other. `delete`, `expire`, `decide` and 
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
 from agent_framework import AgentResponse
-from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
+from agent_framework_durabletask import (
+    AgentEntityStateProviderMixin,
+    DurableAgentStateRequest,
+    RunRequest,
+    run_agent_coroutine,
+)
 from pydantic import BaseModel, StrictBool
 
 from hosting.sessions.lifetime import SessionLifetime, read_lifetime
@@ -27,6 +33,9 @@ logger = logging.getLogger(__name__)
 
 BUDGET_FIELD = "budget"
 """Where a run's own budget stands in the message to the entity; the package ignores it."""
+
+RUN_FIELD = "run"
+"""Where the id of a run stands in the message of `delete`, if the session is to go with that run."""
 
 DURABLE_CLIENT = "durable_client"
 """Where a tool finds the `HubClient` of its session: in `metadata` of its `FunctionInvocationContext` parameter."""
@@ -47,8 +56,9 @@ class DecisionMessage(BaseModel):
 def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperation:
     """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
 
-    `decide` records the decision on a tool call; once all of a turn are in, the entity sends itself `continue`, so that
-    a decision is stored and visible before the turn goes on. `expire` ends the session if its time is over.
+    `delete` may name a run, with which the session is to go if nobody else has spoken in it. `expire` ends the session
+    if its time is over. `decide` records the decision on a tool call; once all of a turn are in, the entity sends
+    itself `continue`, so that a decision is stored and visible before the turn goes on.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
     `{"error": ..., "status": "error"}` and leaves the session as it is.
@@ -66,7 +76,7 @@ def create_agent_entity(turns: Turns, lifetime: SessionLifetime) -> EntityOperat
             case "reset":
                 session.clear()
             case "delete":
-                session.end("deleted")
+                session.delete()
             case "expire":
                 session.expire()
             case operation:
@@ -140,6 +150,15 @@ class _Session(AgentEntityStateProviderMixin):
         self.persist_state()
         self._context.set_result({"status": "reset"})
 
+    def delete(self) -> None:
+        """End the session; with a run in the message, only if nobody but this run has spoken in it."""
+        message = self._context.get_input()
+        run = message.get(RUN_FIELD) if isinstance(message, Mapping) else None
+        if run is not None and self._has_others_than(run):
+            self._context.set_result({"status": "in use"})
+        else:
+            self.end("deleted")
+
     def expire(self) -> None:
         """End the session, unless it was used since somebody found it in the index; then put the index right."""
         entry = read_lifetime(self.state.data.extension_data, self.session_id)
@@ -162,6 +181,13 @@ class _Session(AgentEntityStateProviderMixin):
     @property
     def _provided(self) -> dict[str, Any]:
         return {DURABLE_CLIENT: self._hub, SESSION: f"{self._turns.name}/{self.session_id}"}
+
+    def _has_others_than(self, run: str) -> bool:
+        """Say whether anybody but this run has spoken in the session."""
+        pending = read_pending(self.state)
+        waiting = [] if pending is None else [pending.request.get("orchestrationId")]
+        requests = [e for e in self.state.data.conversation_history if isinstance(e, DurableAgentStateRequest)]
+        return any(speaker != run for speaker in (*waiting, *(request.orchestration_id for request in requests)))
 
     def _renew(self) -> None:
         entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC))

@@ -90,6 +90,8 @@ class _Graph(AzureFunctionsWorkflowContext):
     ) -> None:
         super().__init__(context)
         self._get_agent = get_agent
+        # Of this execution: the next run under the same id must not meet what the agents were told in this one.
+        self._session_key = context.new_uuid()
         self._response_models = response_models
         self._asked: list[tuple[str, Any]] = []
         self._stage = "running"
@@ -104,7 +106,7 @@ class _Graph(AzureFunctionsWorkflowContext):
 
     def prepare_agent_task(self, executor_id: str, message: str, orchestration_instance_id: str) -> Any:
         """Ask the agent, in the one session it has in this run."""
-        session_id = AgentSessionId(name=executor_id, key=orchestration_instance_id)
+        session_id = AgentSessionId(name=executor_id, key=self._session_key)
         agent = self._get_agent(self._context, executor_id)
         task = agent.run(message, session=DurableAgentSession(durable_session_id=session_id))
         self._asked.append((executor_id, task))

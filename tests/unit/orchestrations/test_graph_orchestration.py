@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Never, cast
+from uuid import UUID
 
 import pytest
 from agent_framework import (
@@ -250,12 +252,16 @@ def email_routing(filed: list[SpamReport] | None = None) -> Workflow:
     )
 
 
-def test_an_agent_answers_in_a_session_of_the_run(start: Callable[..., Any]) -> None:
-    workflow = email_routing()
-    run = start(graph_orchestration(workflow), EMAIL, workflow)
-    run_executors(run, workflow)
-    asked = run.asked("email_routing-SpamDetector")
-    assert asked["entity"] == f"@dafx-email_routing-spamdetector@{run.instance_id}"
+def test_an_agent_answers_in_a_session_of_this_execution_of_the_run(start: Callable[..., Any]) -> None:
+    workflow, sessions = email_routing(), []
+    for started_at in (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)):
+        run = start(graph_orchestration(workflow), EMAIL, workflow, at=started_at)
+        run_executors(run, workflow)
+        asked = run.asked("email_routing-SpamDetector")
+        assert asked["orchestrationId"] == run.instance_id
+        sessions.append(asked["entity"].removeprefix("@dafx-email_routing-spamdetector@"))
+    assert [UUID(session).version for session in sessions] == [5, 5]
+    assert sessions[0] != sessions[1]
     run.answer("email_routing-SpamDetector", SpamVerdict(is_spam=True, confidence=0.9, reason="a lottery"))
     while not run.state["isDone"]:
         run_executors(run, workflow)

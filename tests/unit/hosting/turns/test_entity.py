@@ -75,6 +75,21 @@ def test_reset_forgets_and_delete_leaves_nothing() -> None:
     assert ([m.text for m in client.seen[-1]], entity.messages) == (["Third"], 2)
 
 
+def test_a_session_goes_with_its_run_only_if_nobody_else_has_spoken_in_it() -> None:
+    client = ScriptedChatClient(["One."], ["Two."], ["Three."])
+    entity = EntityUnderTest(client)
+    entity.batch(run("First", 1, orchestrationId="run-1"))
+    assert entity.batch(("delete", {"run": "run-2"})) == [{"status": "in use"}]
+    entity.batch(run("Second", 2, orchestrationId="run-1"))
+    assert entity.messages == 4
+    assert entity.batch(("delete", {"run": "run-1"})) == [{"status": "deleted"}]
+    assert not entity.exists
+    entity.batch(run("Third", 3))
+    assert entity.batch(("delete", {"run": "run-1"})) == [{"status": "in use"}]
+    assert entity.batch(("delete", None)) == [{"status": "deleted"}]
+    assert not entity.exists
+
+
 def test_a_decision_that_is_late_does_not_bring_a_deleted_session_back() -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."]))
     entity.batch(run("First", 1))
