@@ -137,11 +137,5 @@ openapi.register(app)
 register_timer(
     app, settings.sessions.sweep_schedule, sweep_sessions, agents=app.agents_with_sessions, index=session_index
 )
-register_timer(
-    app,
-    settings.runs.sweep_schedule,
-    sweep_runs,
-    orchestrations=orchestrations,
-    kept=settings.runs,
-    removal=removal,
-)
+over = {"orchestrations": orchestrations, "kept": settings.runs, "removal": removal}
+register_timer(app, settings.runs.sweep_schedule, sweep_runs, **over)
