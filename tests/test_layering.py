@@ -64,6 +64,7 @@ FOUNDATIONS = {
         "turns.part",
         "tools.requests",
         "turns.pending",
+        "turns.forgotten",
         "tools.results",
         "tools.retries",
         "turns.meter",

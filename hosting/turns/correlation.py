@@ -11,9 +11,15 @@ secret and protects nothing. Its 40 hex digits:
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hosting.names import CORRELATION_ID
+
+LONGEST_RUN = timedelta(hours=48)
+"""How long an id without an answer counts as a run in progress; after that the turn was lost.
+
+Ids under an idempotency key are dated to the beginning of their day.
+"""
 
 
 def new_correlation_id(agent: str, session_id: str, now: datetime) -> str:
@@ -36,6 +42,11 @@ def issued_at(correlation_id: str, agent: str, session_id: str) -> datetime | No
     if CORRELATION_ID.fullmatch(correlation_id) is None or checksum != _checksum(agent, session_id, body):
         return None
     return datetime.fromtimestamp(int(body[:10], 16), UTC)
+
+
+def issued_seconds(correlation_id: str) -> int:
+    """Return when an id of this form says it was issued, in seconds since 1970."""
+    return int(correlation_id[:10], 16)
 
 
 def run_key(correlation_id: str) -> str:

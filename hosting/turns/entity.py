@@ -6,9 +6,9 @@ that a session can pass from one to the other. `delete`, `expire`, `decide` and 
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import azure.durable_functions as df
 from agent_framework import AgentResponse
@@ -25,8 +25,10 @@ from hosting.tools.requests import ToolDecision
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import read_times
 from hosting.turns.entity_function import EntityOperation, HubClient
+from hosting.turns.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
 from hosting.turns.part import check_named_model
 from hosting.turns.pending import decide, read_pending
+from hosting.turns.shown import ForgettingCallback
 from hosting.turns.turn import Turns
 
 logger = logging.getLogger(__name__)
@@ -108,7 +110,7 @@ class _Session(AgentEntityStateProviderMixin):
             return
         now = datetime.now(UTC)
         if self._lifetime.is_over(self.state, now):
-            self.reset()
+            self._forget("expired")
         entry = self._lifetime.renew(self.state, self.session_id, now)
 
         async def take() -> AgentResponse:
@@ -145,14 +147,18 @@ class _Session(AgentEntityStateProviderMixin):
             self.persist_state()
 
     def clear(self) -> None:
-        self.reset()
+        self._forget("reset")
         self._renew()
         self.persist_state()
         self._context.set_result({"status": "reset"})
 
     def delete(self) -> None:
         """End the session; with a run in the message, only if nobody but this run has spoken in it."""
-        message = self._context.get_input()
+        try:
+            message = self._context.get_input()
+        except (TypeError, ValueError):
+            # The signal has no content, for which the SDK has no value.
+            message = None
         run = message.get(RUN_FIELD) if isinstance(message, Mapping) else None
         if run is not None and self._has_others_than(run):
             self._context.set_result({"status": "in use"})
@@ -168,7 +174,15 @@ class _Session(AgentEntityStateProviderMixin):
             run_agent_coroutine(self._lifetime.enter(entry))
             self._context.set_result({"status": "in use"})
 
-    def end(self, status: str) -> None:
+    def end(self, status: Literal["deleted", "expired"]) -> None:
+        """Leave nothing, or, as long as somebody may ask for one of its runs, their keys alone."""
+        forgotten = self._forget(status)
+        now = datetime.now(UTC)
+        if forgotten and (entry := self._lifetime.end(self.state, self.session_id, now, remembered_until(forgotten))):
+            run_agent_coroutine(self._lifetime.enter(entry))
+            self.persist_state()
+            self._context.set_result({"status": status})
+            return
         run_agent_coroutine(self._lifetime.leave(self.session_id))
         self._context.set_result({"status": status})
         # Last, for a result makes the entity exist.
@@ -181,6 +195,22 @@ class _Session(AgentEntityStateProviderMixin):
     @property
     def _provided(self) -> dict[str, Any]:
         return {DURABLE_CLIENT: self._hub, SESSION: f"{self._turns.name}/{self.session_id}"}
+
+    def _forget(self, why: Why) -> Forgotten:
+        """Remove all turns, and return what is remembered of them."""
+        runs, forgotten = runs_of(self.state), forget_runs(self.state, why, datetime.now(UTC))
+        if runs and isinstance(self._turns.callback, ForgettingCallback):
+            run_agent_coroutine(self._drop_shown(self._turns.callback, runs))
+        self.reset()
+        keep_forgotten(self.state, forgotten)
+        return forgotten
+
+    async def _drop_shown(self, callback: ForgettingCallback, runs: Sequence[str]) -> None:
+        try:
+            await callback.on_forgotten(self._turns.name, self.session_id, runs)
+        except Exception:
+            # Of whatever kind: a store may be any database. It drops by itself what is old.
+            logger.warning("Session %s: its streams could not be removed", self.session_id, exc_info=True)
 
     def _has_others_than(self, run: str) -> bool:
         """Say whether anybody but this run has spoken in the session."""

@@ -1,6 +1,8 @@
 """The entity as the worker calls it: a batch of operations in, results and a state out."""
 
+import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,12 @@ import pytest
 from agent_framework_durabletask import DurableAgentState, RunRequest
 from azure.durable_functions.entity import Entity
 
-from hosting.sessions.lifetime import SessionLifetime
+from hosting.agents.replies import find_reply
+from hosting.sessions.index import SessionIndex
+from hosting.sessions.index_sqlite import SqliteSessionIndex
+from hosting.sessions.lifetime import SessionLifetime, read_lifetime
 from hosting.turns.conversation import load_state
+from hosting.turns.correlation import new_correlation_id
 from hosting.turns.entity import create_agent_entity
 from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
@@ -20,16 +26,16 @@ from tests.unit.hosting.unreachable_hub import unreachable_hub
 class EntityUnderTest:
     """One session; what it stores is loaded again for every batch."""
 
-    def __init__(self, client: ScriptedChatClient) -> None:
+    def __init__(self, client: ScriptedChatClient, index: SessionIndex | None = None) -> None:
         turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
-        operation, hub = create_agent_entity(turns, SessionLifetime("Test")), unreachable_hub()
+        operation, hub = create_agent_entity(turns, SessionLifetime("Test", index=index)), unreachable_hub()
         self._handle = Entity.create(lambda context: operation(context, hub))
         self.exists = False
         self.state: str | None = None
 
     def batch(self, *operations: tuple[str, Any]) -> list[dict[str, Any]]:
         """Run the operations and return their results."""
-        batch = [{"name": name, "input": json.dumps(json.dumps(body)), "isSignal": True} for name, body in operations]
+        batch = [{"name": name, "input": _content(body), "isSignal": True} for name, body in operations]
         request = {
             "self": {"name": "dafx-test", "key": "s1"},
             "exists": self.exists,
@@ -41,10 +47,20 @@ class EntityUnderTest:
         assert [result["isError"] for result in answer["results"]] == [False] * len(operations)
         return [json.loads(result["result"]) for result in answer["results"]]
 
+    def failure_of(self, correlation_id: str) -> str | None:
+        """Return with which code the run has failed, None if nothing is known of it or it has not failed."""
+        reply = find_reply(json.loads(self.state or "{}"), correlation_id)
+        return None if reply is None or reply.failure is None else reply.failure.code
+
     @property
     def messages(self) -> int:
         """How many entries the stored conversation has."""
         return DurableAgentState.from_json(self.state or "{}").message_count
+
+
+def _content(body: Any) -> str | None:
+    """Return what the host hands over: nothing for a signal that has no content."""
+    return None if body is None else json.dumps(json.dumps(body))
 
 
 def run(message: str, number: int, **fields: Any) -> tuple[str, dict[str, Any]]:
@@ -147,3 +163,59 @@ def test_a_session_is_read_as_the_package_reads_it() -> None:
     ours, theirs = load_state(stored), DurableAgentState.from_dict(stored)
     assert ours.to_dict() == theirs.to_dict()
     assert ours.data.conversation_history[0].created_at.isoformat() == "2026-11-21T12:00:00+00:00"
+
+
+AGO = {"now": timedelta(0), "a day": timedelta(hours=24), "too long": timedelta(hours=49)}
+
+
+@pytest.mark.parametrize(("operation", "code"), [("reset", "session_reset"), ("delete", "session_deleted")])
+def test_who_asks_for_a_run_of_a_session_that_was_cleared_or_ended_is_told(
+    tmp_path: Path, operation: str, code: str
+) -> None:
+    now = datetime.now(UTC)
+    ids = {name: new_correlation_id("Test", "s1", now - ago) for name, ago in AGO.items()}
+    other = new_correlation_id("Test", "s1", now)
+    client = ScriptedChatClient(*[[f"{number}."] for number in range(len(ids) + 2)])
+    entity = EntityUnderTest(client, SqliteSessionIndex(tmp_path / "index.db"))
+    for correlation_id in ids.values():
+        entity.batch(run("Secret", 0, correlationId=correlation_id))
+    entity.batch((operation, None))
+    codes = {name: entity.failure_of(correlation_id) for name, correlation_id in ids.items()}
+    assert codes == {"now": code, "a day": code, "too long": None}
+    assert entity.failure_of(other) is None
+    assert "Secret" not in (entity.state or "")
+    # It goes on as a new session, which remembers the same.
+    entity.batch(run("Again", 0, correlationId=other))
+    assert [message.text for message in client.seen[-1]] == ["Again"]
+    assert entity.failure_of(ids["now"]) == code
+    entity.batch(("reset", None), ("delete", None))
+    assert (entity.failure_of(ids["now"]), entity.failure_of(other)) == (code, "session_reset")
+
+
+async def test_a_session_that_is_gone_is_not_used_but_swept_when_nobody_can_ask_any_more(tmp_path: Path) -> None:
+    index = SqliteSessionIndex(tmp_path / "index.db")
+    entity = EntityUnderTest(ScriptedChatClient(["One."]), index)
+    now = datetime.now(UTC)
+    issued = now - timedelta(hours=47, minutes=59, seconds=58)
+    await asyncio.to_thread(entity.batch, run("First", 0, correlationId=new_correlation_id("Test", "s1", issued)))
+    await asyncio.to_thread(entity.batch, ("delete", None))
+    entry = await index.find("Test", "s1")
+    assert entry is not None
+    assert entry.is_gone
+    assert entry.expires_at is not None
+    assert timedelta(0) < entry.expires_at - now < timedelta(seconds=5)
+    lifetime = read_lifetime(json.loads(entity.state or "")["data"]["extensionData"], "s1")
+    assert lifetime is not None
+    assert lifetime.is_expired(datetime.now(UTC))
+    await asyncio.to_thread(entity.batch, ("expire", None))
+    assert entity.exists
+    await asyncio.sleep((entry.expires_at - datetime.now(UTC)).total_seconds())
+    await asyncio.to_thread(entity.batch, ("expire", None))
+    assert (entity.exists, await index.find("Test", "s1")) == (False, None)
+
+
+def test_without_an_index_whose_sweep_would_find_it_nothing_stays() -> None:
+    entity = EntityUnderTest(ScriptedChatClient(["One."]))
+    entity.batch(run("First", 0, correlationId=new_correlation_id("Test", "s1", datetime.now(UTC))))
+    entity.batch(("delete", None))
+    assert not entity.exists
