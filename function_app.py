@@ -28,7 +28,9 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.runs.removal import RunRemoval
 from hosting.runs.sweep import sweep_runs
+from hosting.runs.view import names_of_agents
 from hosting.seal import Seal
 from hosting.sessions.indexes import create_session_index
 from hosting.sessions.sweep import sweep_sessions
@@ -124,8 +126,9 @@ agents.register(app, run_ids, wait_seconds=settings.agent_wait_seconds)
 sessions.register(app, session_index)
 streams.register(app, stream_store, run_ids, wait_seconds=settings.stream_wait_seconds)
 agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], run_ids, wait_seconds=settings.agent_wait_seconds)
+removal = RunRemoval(names_of_agents(app), settings.drafts)
 runs.register(app, orchestrations, settings.completion_webhooks, seal)
-run_control.register(app, orchestrations)
+run_control.register(app, orchestrations, removal)
 events.register(app, orchestrations, trusts_app_service=trusts)
 approvals.register(app, orchestrations, seal, trusts_app_service=trusts)
 reviews.register(app, reviews.Links(orchestrations, link_signer, settings.drafts, trusts))
@@ -136,4 +139,5 @@ openapi.register(app)
 register_timer(
     app, settings.sessions.sweep_schedule, sweep_sessions, agents=app.agents_with_sessions, index=session_index
 )
-register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)
+over = {"orchestrations": orchestrations, "kept": settings.runs, "removal": removal}
+register_timer(app, settings.runs.sweep_schedule, sweep_runs, **over)

@@ -1,12 +1,15 @@
 """The drafts that reviewers decide on, whole: a run's status has room for the beginning only."""
 
 import json
+import re
 
 from pydantic import BaseModel
 
-from activities.keyed_blobs import BlobCredential, download, open_blob, upload_once
-from activities.keyed_files import keyed_path, write_once
+from activities.keyed_blobs import BlobCredential, delete_blobs, download, open_blob, open_container, upload_once
+from activities.keyed_files import keyed_path, stem_of, write_once
 from setting_groups.review import DraftSettings
+
+_REQUEST_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 class KeptDraft(BaseModel):
@@ -18,7 +21,7 @@ class KeptDraft(BaseModel):
 
 def draft_key(instance_id: str, request_id: str) -> str:
     """Return the key of the draft that this request of this run is about."""
-    return f"{instance_id}-{request_id}"
+    return f"{stem_of(instance_id)}-{request_id}"
 
 
 def keep_draft(key: str, draft: KeptDraft, drafts: DraftSettings, credential: BlobCredential | None = None) -> None:
@@ -47,6 +50,26 @@ def read_draft(key: str, drafts: DraftSettings, credential: BlobCredential | Non
     """
     content = _read(key, drafts, credential)
     return None if content is None else KeptDraft.model_validate_json(content)
+
+
+def forget_drafts(instance_id: str, drafts: DraftSettings, credential: BlobCredential | None = None) -> None:
+    """Remove all drafts of a run. Safe to run twice.
+
+    Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused it.
+        OSError: The folder or one of its files cannot be changed.
+    """
+    prefix = f"{stem_of(instance_id)}-"
+    # The id of another run may begin with that of this one; what follows it is then no id of a request.
+    names = re.compile(rf"{re.escape(prefix)}{_REQUEST_ID}\.json")
+    if drafts.blob_account_url is None:
+        for path in drafts.directory.glob(f"{prefix}*.json"):
+            if names.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        return
+    account_url, client_id = drafts.blob_account_url, drafts.managed_identity_client_id
+    with open_container(account_url, drafts.container, client_id=client_id, credential=credential) as container:
+        delete_blobs(container, prefix, names)
 
 
 def _read(key: str, drafts: DraftSettings, credential: BlobCredential | None) -> bytes | None:

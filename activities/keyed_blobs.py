@@ -1,12 +1,13 @@
 """Blobs that are written once per key: what `keyed_files` is on this machine, in Blob Storage."""
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
 from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
 
 if TYPE_CHECKING:
-    from azure.storage.blob import BlobClient
+    from azure.storage.blob import BlobClient, ContainerClient
 
 # The Azure libraries are imported late: most apps start without them, and they slow a cold start.
 
@@ -21,12 +22,33 @@ def open_blob(
     Without a `credential`, Blob Storage is reached with the Entra identity of the app, the one with this `client_id` if
     there are several.
     """
-    from azure.identity import DefaultAzureCredential
     from azure.storage.blob import BlobClient
 
-    if credential is None:
-        credential = DefaultAzureCredential(managed_identity_client_id=client_id)
-    return BlobClient(account_url, container, name, credential=credential)
+    return BlobClient(account_url, container, name, credential=credential or _identity(client_id))
+
+
+def open_container(
+    account_url: str, container: str, *, client_id: str | None, credential: BlobCredential | None = None
+) -> "ContainerClient":
+    """Return the client of one container; use it as that of `open_blob`."""
+    from azure.storage.blob import ContainerClient
+
+    return ContainerClient(account_url, container, credential=credential or _identity(client_id))
+
+
+def delete_blobs(container: "ContainerClient", prefix: str, names: re.Pattern[str]) -> None:
+    """Delete the blobs whose whole name fits; all of them begin with `prefix`. A container that is missing has none.
+
+    Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused it.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with suppress(ResourceNotFoundError):
+        for name in container.list_blob_names(name_starts_with=prefix):
+            if names.fullmatch(name):
+                with suppress(ResourceNotFoundError):
+                    container.delete_blob(name)
 
 
 def upload_once(blob: "BlobClient", content: bytes, content_type: str) -> str:
@@ -56,3 +78,9 @@ def download(blob: "BlobClient") -> bytes | None:
     except ResourceNotFoundError:
         return None
     return content
+
+
+def _identity(client_id: str | None) -> TokenCredential:
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=client_id)

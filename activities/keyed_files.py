@@ -29,9 +29,9 @@ def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
 
 def keyed_path(folder: Path, key: str, suffix: str) -> Path:
     """Return where the file of this key is, or would be."""
-    return folder / f"{_stem(key)}{suffix}"
+    return folder / f"{stem_of(key)}{suffix}"
 
 
-def _stem(key: str) -> str:
+def stem_of(key: str) -> str:
     """Return the key itself where it is a safe file name, else its digest: a key must never choose another folder."""
     return key if _PLAIN_STEM.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

@@ -1,6 +1,7 @@
-"""The one place where the app replaces something inside `AgentFunctionApp`: sessions of agents, and graph workflows.
+"""The one place where the app replaces something inside `AgentFunctionApp`: sessions, graph workflows, how payloads are
+read.
 
-The package has no public way to do that. A test fails when one of the methods that are overridden here changes.
+The packages have no public way to do that. A test fails when one of the methods that are overridden here changes.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
 from pydantic import BaseModel
 
+from hosting.payloads import read_payloads_as_plain_json
 from hosting.registration import Orchestration
 from hosting.sessions.index import SessionIndex
 from hosting.sessions.lifetime import SessionLifetime, ttl_of_agent
@@ -24,6 +26,7 @@ from hosting.turns.entity import create_agent_entity
 from hosting.turns.entity_function import register_entity
 from hosting.turns.pending import allow_approvals, find_free_tools
 from hosting.turns.turn import StreamingAgent, Turns
+from hosting.workflows.codec import use_plain_json
 from hosting.workflows.shape import agents_of, check_workflows
 from setting_groups.agents import AgentSettings
 
@@ -55,7 +58,10 @@ class DurableAgentApp(AgentFunctionApp):
         workflows: Sequence[Workflow] = (),
         **options: Any,
     ) -> None:
+        read_payloads_as_plain_json()
         check_workflows(workflows, [str(agent.name) for agent in agents])
+        for workflow in workflows:
+            use_plain_json(workflow)
         # Before the package's own __init__, which registers the agents.
         self._agent_settings = agent_settings
         self._session_ttl = session_ttl

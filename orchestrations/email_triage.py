@@ -11,6 +11,7 @@ from agents import email_assistant, spam_detector
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
 from hosting.agents.calls import GetAgent, Steps, ask
+from hosting.effects import effect_key
 from hosting.retries import SIDE_EFFECT_RETRY
 from mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
 
@@ -62,7 +63,7 @@ def email_triage(context: df.DurableOrchestrationContext, *, get_agent: GetAgent
     verdict = yield from ask(get_agent(context, spam_detector.NAME), _as_text(email), SpamVerdict)
     if verdict.is_spam and verdict.confidence > request.spam_threshold:
         report = SpamReport(
-            key=f"{context.instance_id}-spam",
+            key=effect_key(context, "spam"),
             **email.model_dump(),
             confidence=verdict.confidence,
             reason=verdict.reason,
@@ -79,7 +80,7 @@ def email_triage(context: df.DurableOrchestrationContext, *, get_agent: GetAgent
 
     reply = yield from ask(get_agent(context, email_assistant.NAME), _as_text(email), EmailReply)
     answer = OutgoingEmail(
-        key=f"{context.instance_id}-reply",
+        key=effect_key(context, "reply"),
         recipient=email.sender,
         subject=reply.subject,
         body=reply.body,

@@ -44,6 +44,9 @@ _STATUS_OF_FAILURE = {
     "approval_pending": 409,
     "approval_expired": 410,
     "answer_compacted": 410,
+    "session_reset": 410,
+    "session_deleted": 410,
+    "session_expired": 410,
 }
 _FAILURES = {status: (AgentFailure,) for status in (409, 410, 422, 502)}
 _TEXT = "text/plain"

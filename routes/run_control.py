@@ -14,8 +14,9 @@ from hosting.http.contracts import IDEMPOTENCY, Contract
 from hosting.http.problems import ProblemError
 from hosting.http.requests import json_response, link, read_body, read_idempotency_key, read_json_object, read_model
 from hosting.registration import OrchestrationTable, register_route
-from hosting.runs.control import ask_for, purge, wait_for_state
+from hosting.runs.control import ask_for, wait_for_state
 from hosting.runs.models import ChangeAccepted, Run, RunAccepted
+from hosting.runs.removal import RunRemoval
 from hosting.runs.starts import RunStarts, instance_id_for, new_instance_id
 from hosting.runs.status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
 from hosting.runs.view import names_of_agents, view_run
@@ -53,7 +54,7 @@ _REWIND = _Change("rewind", "rewound", ("Failed",))
 _OVER = ("Completed", "Failed", "Terminated")
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
+def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, removal: RunRemoval) -> None:
     """Register the routes that change runs."""
     one = "runs/{instance_id}"
     changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": names_of_agents(app)}
@@ -71,7 +72,7 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable) -> None:
     restarting: dict[str, Any] = {"orchestrations": orchestrations, "starts": RunStarts()}
     register_route(app, "POST", f"{one}/restart", restart_run, contract=restart, **restarting)
     deletion = Contract({204: ()}, problems=(409, 501))
-    register_route(app, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations)
+    register_route(app, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations, removal=removal)
 
 
 async def cancel_run(
@@ -154,11 +155,15 @@ async def restart_run(
 
 
 async def delete_run(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, orchestrations: OrchestrationTable
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    orchestrations: OrchestrationTable,
+    removal: RunRemoval,
 ) -> func.HttpResponse:
-    """Remove a run that is over, with its history; its idempotency key is free again."""
+    """Remove a run that is over, with its history, its agents' sessions and its drafts; its key is free again."""
     status = await find_run(client, orchestrations, req.route_params["instance_id"])
-    if is_over(status) and await purge(client, str(status.instance_id)):
+    if is_over(status) and await removal.remove(client, str(status.instance_id)):
         return func.HttpResponse(status_code=204)
     raise _not_possible_now(await find_run(client, orchestrations, str(status.instance_id)), "deleted", _OVER)
 

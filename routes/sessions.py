@@ -16,7 +16,7 @@ from hosting.http.requests import json_response, link
 from hosting.names import is_session_id
 from hosting.polling import poll
 from hosting.registration import register_route
-from hosting.sessions.index import PageStart, SessionIndex
+from hosting.sessions.index import PageStart, SessionEntry, SessionIndex
 from hosting.sessions.models import Session, SessionChange, SessionPage
 from hosting.sessions.view import StoredSession, describe_session, find_session, has_turns, utc_text
 
@@ -53,7 +53,7 @@ async def list_sessions(req: func.HttpRequest, *, agents: AgentDirectory, index:
             "links": {"self": _session_link(req, agent.name, entry.session_id)},
         }
         for entry in entries
-        if not entry.is_expired(now)
+        if not entry.is_expired(now) and not entry.is_gone
     ]
     next_token = entries[-1].token if len(entries) == limit else None
     return json_response({"sessions": listing, "next_page_token": next_token})
@@ -81,7 +81,7 @@ async def delete_session(
     await _signal(client, agent, session_id, "delete")
 
     async def is_gone() -> bool | None:
-        listed = await index.find(agent, session_id)
+        listed = await _find_listed(index, agent, session_id)
         session = None if listed is not None else await find_session(client, agent, session_id, datetime.now(UTC))
         return True if listed is None and session is None else None
 
@@ -117,11 +117,16 @@ async def _check_exists(
         ProblemError: 404, there is none.
     """
     exists = is_session_id(session_id) and (
-        await index.find(agent, session_id) is not None
+        await _find_listed(index, agent, session_id) is not None
         or await find_session(client, agent, session_id, datetime.now(UTC)) is not None
     )
     if not exists:
         raise _unknown_session(agent, session_id)
+
+
+async def _find_listed(index: SessionIndex, agent: str, session_id: str) -> SessionEntry | None:
+    entry = await index.find(agent, session_id)
+    return None if entry is None or entry.is_gone else entry
 
 
 async def _signal(client: df.DurableOrchestrationClient, agent: str, session_id: str, operation: str) -> None:

@@ -1,7 +1,7 @@
 """What callers get to know of one agent run, the same from every route that tells it."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
@@ -11,12 +11,8 @@ from hosting.agents.replies import Reply
 from hosting.http.problems import ProblemError
 from hosting.names import is_session_id
 from hosting.tools.requests import ToolRequest
-from hosting.turns.correlation import RunIds, has_same_body
+from hosting.turns.correlation import LONGEST_RUN, RunIds, has_same_body
 from hosting.turns.failures import Failure
-
-# How long an id without an answer counts as a run in progress. After that the turn was lost with its session. Ids under
-# an idempotency key are dated to the beginning of their day.
-_LONGEST_RUN = timedelta(hours=48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,7 @@ class AgentRun:
         """
         if reply is not None:
             check_same_run(reply, self.correlation_id)
-        elif datetime.now(UTC) - self.issued > _LONGEST_RUN:
+        elif datetime.now(UTC) - self.issued > LONGEST_RUN:
             raise _unknown_response(self.agent.name, self.session_id, self.correlation_id)
 
 

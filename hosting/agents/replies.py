@@ -13,6 +13,7 @@ from hosting.tools.requests import ToolRequest, requests_of_run
 from hosting.turns.conversation import SUMMARY_AUTHOR, compacted_entries, find_failure, was_compacted
 from hosting.turns.correlation import run_key
 from hosting.turns.failures import Failure
+from hosting.turns.forgotten import find_forgotten
 from hosting.turns.pending import APPROVAL_EXPIRED, PendingTurn, find_pending
 
 
@@ -83,8 +84,9 @@ def find_reply(state: Mapping[str, Any], correlation_id: str, now: datetime | No
     """Return the outcome of the run in the stored state of its session, or None if it is not there.
 
     Only the one entry is decoded: the state is read at every look, and a conversation may be long. The answer of a
-    run that a summary has replaced is a failure with the code `answer_compacted`. A run that has waited in vain for a
-    human is failed from the moment it expires, although its session stores that only with the next message.
+    run that a summary has replaced is a failure with the code `answer_compacted`; that of a run which its session has
+    forgotten is `session_reset`, `session_deleted` or `session_expired`. A run that has waited in vain for a human is
+    failed from the moment it expires, although its session stores that only with the next message.
     """
     key = run_key(correlation_id)
     pending = find_pending(state)
@@ -104,7 +106,8 @@ def find_reply(state: Mapping[str, Any], correlation_id: str, now: datetime | No
     if was_compacted(state, correlation_id):
         message = "The answer is no longer kept: a summary has replaced the older turns of the session."
         return Reply(correlation_id, "", compacted_entries(state), {}, None, Failure("answer_compacted", message))
-    return None
+    forgotten = find_forgotten(state, correlation_id)
+    return None if forgotten is None else Reply(correlation_id, "", 0, {}, None, forgotten)
 
 
 def _pending_reply(state: Mapping[str, Any], pending: PendingTurn, now: datetime) -> Reply:

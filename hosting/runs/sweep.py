@@ -7,8 +7,8 @@ import azure.durable_functions as df
 import azure.functions as func
 
 from hosting.registration import OrchestrationTable
-from hosting.runs.control import purge
 from hosting.runs.query import RunQuery, query_runs
+from hosting.runs.removal import RunRemoval
 from setting_groups.runs import RunSettings
 
 logger = logging.getLogger(__name__)
@@ -27,11 +27,12 @@ async def sweep_runs(
     *,
     orchestrations: OrchestrationTable,
     kept: RunSettings,
+    removal: RunRemoval,
 ) -> None:
-    """Remove runs that ended longer ago than `kept.retention`, if they are not kept for ever.
+    """Remove runs that ended longer ago than `kept.retention`, if they are not kept for ever, and what belongs to them.
 
-    A crash leaves the rest to the next firing. Runs that go on, agents' sessions and instances of other apps are never
-    touched.
+    A crash leaves the rest to the next firing. Runs that go on, sessions of callers and instances of other apps are
+    never touched.
     """
     if kept.retention is None:
         return
@@ -43,7 +44,7 @@ async def sweep_runs(
         for run in page.runs:
             ended_at = run.last_updated_time
             if purged < BATCH and ended_at is not None and ended_at <= ended_before:
-                purged += await purge(client, str(run.instance_id))
+                purged += await removal.remove(client, str(run.instance_id))
         token = page.next_token
         if token is None or purged >= BATCH:
             break

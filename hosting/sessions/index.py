@@ -33,7 +33,7 @@ class SessionEntry:
 
     Attributes:
         session_id: Its id.
-        used_at: When it last got a message (UTC).
+        used_at: When it last got a message (UTC); in 1970 if it is gone.
         expires_at: When it ends unless it is used again (UTC), or None for never.
     """
 
@@ -44,6 +44,11 @@ class SessionEntry:
     def is_expired(self, now: datetime) -> bool:
         """Say whether its time is over."""
         return self.expires_at is not None and self.expires_at <= now
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the session has ended, and only tells who asks for one of its runs; then it is not listed."""
+        return self.used_at == _EPOCH
 
     @property
     def token(self) -> str:

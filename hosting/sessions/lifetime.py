@@ -81,8 +81,7 @@ class SessionLifetime:
     ) -> SessionEntry:
         """Write into the session that it is used now, and return its entry for the index; it lives `at_least` until."""
         expires_at = None if self.ttl is None else max(now + self.ttl, at_least or now)
-        times = {"used_at": to_micros(now), "expires_at": None if expires_at is None else to_micros(expires_at)}
-        state.data.extension_data = {**(state.data.extension_data or {}), _LIFETIME: times}
+        state.data.extension_data = {**(state.data.extension_data or {}), _LIFETIME: _times(now, expires_at)}
         return SessionEntry(session_id, now, expires_at)
 
     async def enter(self, entry: SessionEntry) -> None:
@@ -92,6 +91,16 @@ class SessionLifetime:
         """
         if self.index is not None and is_session_id(entry.session_id):
             await self._attempt(entry.session_id, self.index.put(self.agent, entry))
+
+    def end(self, state: DurableAgentState, session_id: str, now: datetime, swept_at: datetime) -> SessionEntry | None:
+        """Write into the session that it is over, and return what stands for it in the index until the sweep.
+
+        None says that no sweep would find it, so that it must not stay.
+        """
+        if self.index is None or not is_session_id(session_id):
+            return None
+        state.data.extension_data = {**(state.data.extension_data or {}), _LIFETIME: _times(now, now)}
+        return SessionEntry(session_id, from_micros(0), swept_at)
 
     async def leave(self, session_id: str) -> None:
         """Take the session out of the index. A failure is logged: the sweep comes to it again."""
@@ -105,3 +114,7 @@ class SessionLifetime:
         except Exception:
             # The index must not cost an answer: the session itself is stored with its entity.
             logger.exception("Agent %s, session %s: the index of sessions could not be written", self.agent, session_id)
+
+
+def _times(used_at: datetime, expires_at: datetime | None) -> dict[str, int | None]:
+    return {"used_at": to_micros(used_at), "expires_at": None if expires_at is None else to_micros(expires_at)}

@@ -73,6 +73,11 @@ class RedisStreamStore:
             if events or remaining <= _LONGEST_BLOCK_SECONDS:
                 return events
 
+    async def remove(self, streams: Sequence[StreamId]) -> None:
+        """See `StreamStore.remove`; one command for each, for the nodes of a cluster share the streams."""
+        for stream in streams:
+            await self._client().delete(_PREFIX + stream.key)
+
     async def close(self) -> None:
         """Close the connections of the running event loop."""
         client = self._clients.pop(asyncio.get_running_loop(), None)

@@ -57,6 +57,11 @@ class SqliteStreamStore:
 
         return await poll(look, wait_seconds, _LONGEST_INTERVAL_SECONDS) or []
 
+    async def remove(self, streams: Sequence[StreamId]) -> None:
+        """See `StreamStore.remove`."""
+        keys = [(stream.key,) for stream in streams]
+        await self._file.write(lambda database: _remove(database, keys))
+
     def close(self) -> None:
         """Close the file; what is under way is finished first."""
         self._file.close()
@@ -93,8 +98,12 @@ class SqliteStreamStore:
     def _remove_expired(self, database: sqlite3.Connection) -> None:
         query = "SELECT stream FROM streams WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
         expired = database.execute(query, (self._now(), _REMOVED_AT_ONCE)).fetchall()
-        database.executemany("DELETE FROM events WHERE stream = ?", expired)
-        database.executemany("DELETE FROM streams WHERE stream = ?", expired)
+        _remove(database, expired)
+
+
+def _remove(database: sqlite3.Connection, keys: Sequence[tuple[str]]) -> None:
+    database.executemany("DELETE FROM events WHERE stream = ?", keys)
+    database.executemany("DELETE FROM streams WHERE stream = ?", keys)
 
 
 def _last_cursor(database: sqlite3.Connection, key: str) -> Cursor | None:

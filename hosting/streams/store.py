@@ -121,6 +121,10 @@ class StreamStore(Protocol):
         """
         ...
 
+    async def remove(self, streams: Sequence[StreamId]) -> None:
+        """Remove these streams, with all their events, whether they are there or not."""
+        ...
+
 
 PAGE_EVENTS = 1_000
 """How many events one read returns at most."""

@@ -6,6 +6,7 @@ stream, never the answer: callers then get the answer as a whole.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from agent_framework import AgentResponse, AgentResponseUpdate
 from agent_framework_durabletask import AgentCallbackContext
@@ -44,6 +45,11 @@ class StreamCallback:
         writer = self._writer(stream)
         del self._writers[stream]
         await writer.finish(response.text)
+
+    async def on_forgotten(self, agent: str, session_id: str, correlation_ids: Sequence[str]) -> None:
+        """Remove what was written of these runs."""
+        async with asyncio.timeout(_STORE_SECONDS):
+            await self._store.remove([StreamId(agent, session_id, one) for one in correlation_ids])
 
     def _writer(self, stream: StreamId) -> "_Writer":
         if stream not in self._writers:

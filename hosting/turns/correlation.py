@@ -11,12 +11,18 @@ secret, and nobody else can make one. Its 40 hex digits:
 
 import hashlib
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hosting.names import CORRELATION_ID
 from hosting.seal import Seal
 
 _PURPOSE = "run"
+
+LONGEST_RUN = timedelta(hours=48)
+"""How long an id without an answer counts as a run in progress; after that the turn was lost.
+
+Ids under an idempotency key are dated to the beginning of their day.
+"""
 
 
 class RunIds:
@@ -49,6 +55,11 @@ class RunIds:
     def _sealed(self, agent: str, session_id: str, issued: datetime, rest: str) -> str:
         body = f"{int(issued.timestamp()):010x}{rest}"
         return body + self._seal.of(_PURPOSE, f"{agent}\n{session_id}\n{body}")[:10]
+
+
+def issued_seconds(correlation_id: str) -> int:
+    """Return when an id of this form says it was issued, in seconds since 1970."""
+    return int(correlation_id[:10], 16)
 
 
 def run_key(correlation_id: str) -> str:

@@ -6,12 +6,18 @@ that a session can pass from one to the other. `delete`, `expire`, `ask`, `decid
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import azure.durable_functions as df
 from agent_framework import AgentResponse
-from agent_framework_durabletask import AgentEntityStateProviderMixin, RunRequest, run_agent_coroutine
+from agent_framework_durabletask import (
+    AgentEntityStateProviderMixin,
+    DurableAgentStateRequest,
+    RunRequest,
+    run_agent_coroutine,
+)
 
 from hosting.names import check_run_id
 from hosting.sessions.lifetime import SessionLifetime, read_lifetime
@@ -20,13 +26,19 @@ from hosting.tools.requests import DecisionMessage, ToolDecision
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import read_times
 from hosting.turns.entity_function import EntityOperation, HubClient
+from hosting.turns.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
+from hosting.turns.part import check_named_model
 from hosting.turns.pending import decide, read_pending
+from hosting.turns.shown import ForgettingCallback
 from hosting.turns.turn import Turns
 
 logger = logging.getLogger(__name__)
 
 BUDGET_FIELD = "budget"
 """Where a run's own budget stands in the message to the entity; the package ignores it."""
+
+RUN_FIELD = "run"
+"""Where the id of a run stands in the message of `delete`, if the session is to go with that run."""
 
 DURABLE_CLIENT = "durable_client"
 """Where a tool finds the `HubClient` of its session: in `metadata` of its `FunctionInvocationContext` parameter."""
@@ -42,7 +54,8 @@ def create_agent_entity(
 
     When a turn waits for humans, the entity sends itself `ask`, so that the wait is stored before anybody is asked.
     `decide` records the decision on a tool call; once all of a turn are in, the entity sends itself `continue`, so that
-    a decision is stored and visible before the turn goes on. `expire` ends the session if its time is over.
+    a decision is stored and visible before the turn goes on. `delete` may name a run, with which the session is to go
+    if nobody else has spoken in it. `expire` ends the session if its time is over.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
     `{"error": ..., "status": "error"}` and leaves the session as it is.
@@ -62,7 +75,7 @@ def create_agent_entity(
             case "reset":
                 session.clear()
             case "delete":
-                session.end("deleted")
+                session.delete()
             case "expire":
                 session.expire()
             case operation:
@@ -91,6 +104,7 @@ class _Session(AgentEntityStateProviderMixin):
     def run(self) -> None:
         try:
             message: Any = self._context.get_input()
+            check_named_model(message)
             request = RunRequest.from_dict(message)
             budget = RunBudget.model_validate(message.get(BUDGET_FIELD) or {})
             check_run_id(request.correlation_id)
@@ -100,7 +114,7 @@ class _Session(AgentEntityStateProviderMixin):
             return
         now = datetime.now(UTC)
         if self._lifetime.is_over(self.state, now):
-            self.reset()
+            self._forget("expired")
         entry = self._lifetime.renew(self.state, self.session_id, now)
 
         async def take() -> AgentResponse:
@@ -144,11 +158,23 @@ class _Session(AgentEntityStateProviderMixin):
             self.persist_state()
 
     def clear(self) -> None:
-        self._withdraw()
-        self.reset()
+        self._forget("reset")
         self._renew()
         self.persist_state()
         self._context.set_result({"status": "reset"})
+
+    def delete(self) -> None:
+        """End the session; with a run in the message, only if nobody but this run has spoken in it."""
+        try:
+            message = self._context.get_input()
+        except (TypeError, ValueError):
+            # The signal has no content, for which the SDK has no value.
+            message = None
+        run = message.get(RUN_FIELD) if isinstance(message, Mapping) else None
+        if run is not None and self._has_others_than(run):
+            self._context.set_result({"status": "in use"})
+        else:
+            self.end("deleted")
 
     def expire(self) -> None:
         """End the session, unless it was used since somebody found it in the index; then put the index right."""
@@ -159,8 +185,15 @@ class _Session(AgentEntityStateProviderMixin):
             run_agent_coroutine(self._lifetime.enter(entry))
             self._context.set_result({"status": "in use"})
 
-    def end(self, status: str) -> None:
-        self._withdraw()
+    def end(self, status: Literal["deleted", "expired"]) -> None:
+        """Leave nothing, or, as long as somebody may ask for one of its runs, their keys alone."""
+        forgotten = self._forget(status)
+        now = datetime.now(UTC)
+        if forgotten and (entry := self._lifetime.end(self.state, self.session_id, now, remembered_until(forgotten))):
+            run_agent_coroutine(self._lifetime.enter(entry))
+            self.persist_state()
+            self._context.set_result({"status": status})
+            return
         run_agent_coroutine(self._lifetime.leave(self.session_id))
         self._context.set_result({"status": status})
         # Last, for a result makes the entity exist.
@@ -173,6 +206,30 @@ class _Session(AgentEntityStateProviderMixin):
     @property
     def _provided(self) -> dict[str, Any]:
         return {DURABLE_CLIENT: self._hub, SESSION: f"{self._turns.name}/{self.session_id}"}
+
+    def _forget(self, why: Why) -> Forgotten:
+        """Remove all turns, and return what is remembered of them."""
+        self._withdraw()
+        runs, forgotten = runs_of(self.state), forget_runs(self.state, why, datetime.now(UTC))
+        if runs and isinstance(self._turns.callback, ForgettingCallback):
+            run_agent_coroutine(self._drop_shown(self._turns.callback, runs))
+        self.reset()
+        keep_forgotten(self.state, forgotten)
+        return forgotten
+
+    async def _drop_shown(self, callback: ForgettingCallback, runs: Sequence[str]) -> None:
+        try:
+            await callback.on_forgotten(self._turns.name, self.session_id, runs)
+        except Exception:
+            # Of whatever kind: a store may be any database. It drops by itself what is old.
+            logger.warning("Session %s: its streams could not be removed", self.session_id, exc_info=True)
+
+    def _has_others_than(self, run: str) -> bool:
+        """Say whether anybody but this run has spoken in the session."""
+        pending = read_pending(self.state)
+        waiting = [] if pending is None else [pending.request.get("orchestrationId")]
+        requests = [e for e in self.state.data.conversation_history if isinstance(e, DurableAgentStateRequest)]
+        return any(speaker != run for speaker in (*waiting, *(request.orchestration_id for request in requests)))
 
     def _renew(self) -> None:
         entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC))

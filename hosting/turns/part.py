@@ -1,5 +1,6 @@
 """A part of a turn: what an agent is given to work on, up to the end of the turn or to where it waits for a human."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,20 @@ from pydantic import BaseModel, ValidationError
 from chat_clients.whole_answer import check_whole
 from hosting.turns.budget import RunBudget, Spent
 from hosting.turns.failures import INVALID_ANSWER, Failure, TurnFailedError
+
+
+def check_named_model(message: Mapping[str, Any]) -> None:
+    """Let a run request name an output model of a module that is loaded, as those of the app are.
+
+    The package imports whatever module a request names, and importing runs its code; a signal may come from outside.
+
+    Raises:
+        ValueError: It names another module.
+    """
+    named = message.get("response_format")
+    module = named.get("module") if isinstance(named, Mapping) else None
+    if module is not None and module not in sys.modules:
+        raise ValueError(f"The run request names an output model of module {module!r}, which the app does not load.")
 
 
 @dataclass(frozen=True, slots=True)

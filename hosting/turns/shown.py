@@ -1,6 +1,7 @@
 """What is shown of an answer while it is made."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from agent_framework import AgentResponse, AgentResponseUpdate
@@ -15,6 +16,15 @@ class RestartableCallback(Protocol):
 
     async def on_restart(self, context: AgentCallbackContext) -> None:
         """Forget the updates of this run so far; the answer begins anew."""
+        ...
+
+
+@runtime_checkable
+class ForgettingCallback(Protocol):
+    """A response callback that keeps what it was shown, and can be told to drop it."""
+
+    async def on_forgotten(self, agent: str, session_id: str, correlation_ids: Sequence[str]) -> None:
+        """Drop all of these runs; their session has forgotten them."""
         ...
 
 

@@ -5,12 +5,13 @@ events include some that answer no request, such as the replies of agents.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import BaseModel
 
 from hosting.http.problems import ProblemError
 from hosting.http.requests import read_model
@@ -19,7 +20,7 @@ from hosting.polling import poll
 from hosting.runs.history import Step, read_steps
 from hosting.runs.status import is_over, state_of
 from hosting.workflows.directory import HostedWorkflow
-from hosting.workflows.requests import read_human_requests
+from hosting.workflows.requests import read_human_answer, read_human_requests
 
 _EFFECT_SECONDS = 5.0
 
@@ -31,7 +32,7 @@ class WorkflowRun:
     Attributes:
         status: The status of its instance.
         asked: The requests it has ever made: the type of the answer each wants, as `module:class`, by id.
-        answers: The answers it has, by the id of the request; the first one to each is the one that counts.
+        answers: The answers it has, by the id of the request; of those that are one, the first counts.
     """
 
     status: DurableOrchestrationStatus
@@ -52,8 +53,7 @@ async def find_workflow_run(
         if status and str(status.name).casefold() == workflow.orchestration.name.casefold():
             steps = read_steps(status, {})
             asked = dict(request for step in steps for request in _requests_in(step))
-            answers = {step.name: _read_json(step.output) for step in reversed(steps) if step.name in asked}
-            return WorkflowRun(status, asked, answers)
+            return WorkflowRun(status, asked, _answers_in(steps, asked, workflow.responses))
     detail = f"Workflow {workflow.name!r} has no run {instance_id!r}. Check the instanceId that its start returned."
     raise ProblemError(404, "unknown-run", detail)
 
@@ -125,6 +125,19 @@ def _requests_in(step: Step) -> list[tuple[str, str | None]]:
     result = _read_json(step.output) if step.kind == "activity" else None
     made = result.get("pending_request_info_events", ()) if isinstance(result, dict) else ()
     return [(one["request_id"], one["response_type"]) for one in made if is_human_request_id(one["request_id"])]
+
+
+def _answers_in(
+    steps: Sequence[Step], asked: Mapping[str, str | None], models: Mapping[str, type[BaseModel]]
+) -> dict[str, Any]:
+    """Return the answers among the events of a run, by the ids of their requests, as the run itself reads them."""
+    answers: dict[str, Any] = {}
+    for step in steps:
+        model = models.get(str(asked.get(step.name))) if step.kind == "event" else None
+        answer = None if model is None else read_human_answer(_read_json(step.output), model)
+        if answer is not None:
+            answers.setdefault(step.name, answer.model_dump(mode="json"))
+    return answers
 
 
 def _read_json(value: Any) -> Any:

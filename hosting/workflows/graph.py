@@ -6,11 +6,14 @@ Around it this module sees to what callers rely on:
 * A call of an agent that failed fails the run. The engine takes it for an answer without a text.
 * All requests to humans are waited for at the same time, and an answered one no longer shows. The engine waits for one
   after the other; of two answers to a later one, the first would be lost.
-* What others read, the custom status and the output, is plain JSON. The engine pickles whatever is no JSON.
+* Nothing is unpickled, see `hosting.workflows.codec`. The input is checked here, whatever started the run, and so is
+  each answer of a human: what is none is ignored, and its request stays open.
+* What others read, the custom status and the output, is plain JSON.
 * Executors are tried as often as the activities of orchestrations.
 """
 
-from collections.abc import Generator
+import logging
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,14 +27,18 @@ from agent_framework_durabletask import (
     run_workflow_orchestrator,
     workflow_orchestrator_name,
 )
+from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from hosting.agents.calls import GetAgent, Steps, raise_if_failed
 from hosting.names import is_human_request_id
 from hosting.registration import Orchestration
 from hosting.retries import SIDE_EFFECT_RETRY
-from hosting.workflows.requests import HumanInput, HumanRequest
-from hosting.workflows.shape import input_model_of
+from hosting.workflows.codec import use_plain_json
+from hosting.workflows.requests import HumanInput, HumanRequest, read_human_answer
+from hosting.workflows.shape import input_model_of, response_models_of
+
+logger = logging.getLogger(__name__)
 
 
 def graph_orchestration(workflow: Workflow) -> Orchestration:
@@ -42,6 +49,7 @@ def graph_orchestration(workflow: Workflow) -> Orchestration:
     Raises:
         ValueError: The workflow does not take one pydantic model, or has no name.
     """
+    use_plain_json(workflow)
 
     def run(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[list[Any]]:
         return (yield from _run(context, workflow, get_agent))
@@ -51,8 +59,10 @@ def graph_orchestration(workflow: Workflow) -> Orchestration:
 
 
 def _run(context: df.DurableOrchestrationContext, workflow: Workflow, get_agent: GetAgent) -> Steps[list[Any]]:
-    graph = _Graph(context, get_agent)
-    engine = run_workflow_orchestrator(graph, workflow, context.get_input(), {})
+    graph = _Graph(context, get_agent, response_models_of(workflow))
+    # A model, no JSON: the engine believes JSON that says of itself that it comes from a workflow around this one.
+    first_message = input_model_of(workflow).model_validate(context.get_input())
+    engine = run_workflow_orchestrator(graph, workflow, first_message, {})
     result: Any = None
     while True:
         try:
@@ -72,13 +82,21 @@ class _Answer:
 class _Graph(AzureFunctionsWorkflowContext):
     """What the engine has of the orchestration."""
 
-    def __init__(self, context: df.DurableOrchestrationContext, get_agent: GetAgent) -> None:
+    def __init__(
+        self,
+        context: df.DurableOrchestrationContext,
+        get_agent: GetAgent,
+        response_models: Mapping[str, type[BaseModel]],
+    ) -> None:
         super().__init__(context)
         self._get_agent = get_agent
+        # Of this execution: the next run under the same id must not meet what the agents were told in this one.
+        self._session_key = context.new_uuid()
+        self._response_models = response_models
         self._asked: list[tuple[str, Any]] = []
         self._stage = "running"
         self._requests: list[HumanRequest] = []
-        self._known_requests: set[str] = set()
+        self._models: dict[str, type[BaseModel]] = {}
         self._waits: dict[str, Any] = {}
 
     @property
@@ -88,7 +106,7 @@ class _Graph(AzureFunctionsWorkflowContext):
 
     def prepare_agent_task(self, executor_id: str, message: str, orchestration_instance_id: str) -> Any:
         """Ask the agent, in the one session it has in this run."""
-        session_id = AgentSessionId(name=executor_id, key=orchestration_instance_id)
+        session_id = AgentSessionId(name=executor_id, key=self._session_key)
         agent = self._get_agent(self._context, executor_id)
         task = agent.run(message, session=DurableAgentSession(durable_session_id=session_id))
         self._asked.append((executor_id, task))
@@ -108,10 +126,7 @@ class _Graph(AzureFunctionsWorkflowContext):
         self._show()
 
     def wait_for_external_event(self, name: str) -> Any:
-        """Return what stands for the answer. The engine asks again when it has refused one."""
-        if name not in self._waits:
-            self._waits[name] = self._wait(name)
-            self._show()
+        """Return what stands for the answer, which is waited for already."""
         return _Answer(name)
 
     def wait_for(self, awaited: Any) -> Generator[Any, Any, Any]:
@@ -133,8 +148,21 @@ class _Graph(AzureFunctionsWorkflowContext):
     def _wait_for_answer(self, request_id: str) -> Generator[Any, Any, Any]:
         while not self._waits[request_id].is_completed:
             yield self._context.task_any([wait for wait in self._waits.values() if not wait.is_completed])
+            self._ask_again()
             self._show()
-        return self._waits.pop(request_id).result
+        return self._read(request_id)
+
+    def _ask_again(self) -> None:
+        """Wait anew where what has come is no answer; whoever may raise events may have sent it past the route."""
+        for name, wait in self._waits.items():
+            if wait.is_completed and self._read(name) is None:
+                self._waits[name] = self._wait(name)
+                if not self._context.is_replaying:
+                    place = f"{self.instance_id}: an event was ignored, for it is no answer to request {name!r}"
+                    logger.warning("%s, which takes a %s.", place, self._models[name].__name__)
+
+    def _read(self, name: str) -> BaseModel | None:
+        return read_human_answer(self._waits[name].result, self._models[name])
 
     def _raise_if_an_agent_failed(self) -> None:
         asked, self._asked = self._asked, []
@@ -145,16 +173,20 @@ class _Graph(AzureFunctionsWorkflowContext):
                 raise_if_failed(name, call.result)
 
     def _check_requests(self) -> None:
-        """Refuse ids that no answer could be sent to, or only that to an earlier request."""
+        """Refuse requests that no answer could be sent to, or could be checked, and ids that were used before."""
         for request in self._requests:
-            name = request.request_id
-            problem = "had a request before" if name in self._known_requests else None
+            name, model = request.request_id, self._response_models.get(str(request.response_type))
+            place = f"Executor {request.source_executor_id!r} asks a human under id {name!r}, which"
             if not is_human_request_id(name):
-                problem = "is impossible: use 1 to 128 letters, digits, '_', '.', ':' and '-'"
-            if problem is not None:
-                place = f"Executor {request.source_executor_id!r} asks a human under id {name!r}"
-                raise ValueError(f"{place}, which {problem}. Leave request_id out, and the framework makes one.")
-            self._known_requests.add(name)
+                possible = "use 1 to 128 letters, digits, '_', '.', ':' and '-', or leave request_id out"
+                raise ValueError(f"{place} is impossible: {possible}, and the framework makes one.")
+            if name in self._models:
+                raise ValueError(f"{place} had a request before. Leave request_id out, and the framework makes one.")
+            if model is None:
+                raise ValueError(
+                    f"{place} wants a {request.response_type!r}. Give an executor a response handler for it."
+                )
+            self._models[name] = model
 
     def _wait(self, name: str) -> Any:
         return self._context.wait_for_external_event(name)

@@ -51,7 +51,7 @@ async def test_a_kill_between_the_two_agents_of_a_triage_pays_for_the_verdict_on
     asked_for = [request.body["response_format"]["json_schema"]["name"] for request in model.requests]
     assert asked_for == ["SpamVerdict", "EmailReply", "EmailReply"]
     assert (output["outcome"], output["reply"]) == ("replied", reply)
-    assert [path.name for path in host.outbox.iterdir()] == [f"{instance_id}-reply.eml"]
+    assert [str(path) for path in host.outbox.iterdir()] == [output["receipt"]["location"]]
 
 
 def test_kills_at_any_moment_lose_no_email(start_host: Any, api_of: Any) -> None:

@@ -17,6 +17,7 @@ from hosting.registration import (
     register_orchestration,
     register_timer,
 )
+from hosting.runs.removal import RunRemoval
 from hosting.runs.sweep import sweep_runs
 from hosting.seal import Seal
 from routes import approvals, events, run_control, runs
@@ -103,7 +104,15 @@ register_activity(app, ship)
 register_activity(app, weigh)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 runs.register(app, orchestrations, settings.completion_webhooks, seal)
-run_control.register(app, orchestrations)
+removal = RunRemoval({}, settings.drafts)
+run_control.register(app, orchestrations, removal)
 events.register(app, orchestrations, trusts_app_service=False)
 approvals.register(app, orchestrations, seal, trusts_app_service=False)
-register_timer(app, settings.runs.sweep_schedule, sweep_runs, orchestrations=orchestrations, kept=settings.runs)
+register_timer(
+    app,
+    settings.runs.sweep_schedule,
+    sweep_runs,
+    orchestrations=orchestrations,
+    kept=settings.runs,
+    removal=removal,
+)

@@ -187,10 +187,12 @@ def _flatten(action: dict[str, Any]) -> list[dict[str, Any]]:
 def start() -> Callable[..., Replay]:
     """Return `start(orchestration, input)`: the orchestration, registered on a real app, has run its first turn.
 
-    For the orchestration of a graph workflow, the workflow is the third argument.
+    For the orchestration of a graph workflow, the workflow is the third argument; `at` is the time of the start.
     """
 
-    def register_and_start(orchestration: Orchestration, run_input: dict[str, Any], *workflows: Workflow) -> Replay:
+    def register_and_start(
+        orchestration: Orchestration, run_input: dict[str, Any], *workflows: Workflow, at: datetime | None = None
+    ) -> Replay:
         client = create_chat_client(OfflineSettings())
         creators = (create_writer, create_spam_detector, create_email_assistant, create_researcher)
         agents = [create(client) for create in creators]
@@ -199,6 +201,7 @@ def start() -> Callable[..., Replay]:
         # AgentFunctionApp declares only a part of what it inherits.
         functions = cast(df.DFApp, app).get_functions()
         (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
-        return Replay(function.get_user_function()).start(run_input)
+        handle = function.get_user_function()
+        return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
 
     return register_and_start

@@ -1,4 +1,7 @@
+import json
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ EMAIL = {
 INPUT = {"email": EMAIL, "spam_threshold": 0.8}
 SPAM = SpamVerdict(is_spam=True, confidence=0.9, reason="a prize")
 HAM = SpamVerdict(is_spam=False, confidence=0.9, reason="an order")
+EFFECT_KEY = re.compile(r"run-1-[0-9a-f-]{36}-(spam|reply)")
 REPLY = EmailReply(subject="Re: Order 7", body="On its way.")
 
 
@@ -29,7 +33,7 @@ def test_spam_goes_to_quarantine_and_no_reply_is_drafted(start: Callable[..., An
     report = run.waits_for("handle_spam_email")
     run.complete("handle_spam_email", {"location": "outbox/quarantine/run-1-spam.json"})
 
-    assert report["key"] == "run-1-spam"
+    assert EFFECT_KEY.fullmatch(report["key"])
     assert (report["sender"], report["confidence"]) == (EMAIL["sender"], 0.9)
     output = run.state["output"]
     assert run.state["isDone"]
@@ -45,8 +49,8 @@ def test_anything_else_is_answered_in_its_thread(start: Callable[..., Any]) -> N
     message = run.waits_for("send_email")
     run.complete("send_email", {"transport": "smtp", "message_id": "<x@example.com>", "location": None})
 
+    assert EFFECT_KEY.fullmatch(message.pop("key"))
     assert message == {
-        "key": "run-1-reply",
         "recipient": EMAIL["sender"],
         "subject": REPLY.subject,
         "body": REPLY.body,
@@ -112,3 +116,25 @@ def test_what_a_machine_sent_is_not_answered(start: Callable[..., Any]) -> None:
 def test_a_sender_without_an_address_is_refused(sender: str) -> None:
     with pytest.raises(ValidationError):
         EmailTriageInput.model_validate({**INPUT, "email": {**EMAIL, "sender": sender}})
+
+
+@pytest.mark.parametrize(("verdict", "activity"), [(SPAM, "handle_spam_email"), (HAM, "send_email")])
+def test_effects_are_keyed_by_the_execution_the_same_in_every_replay(
+    start: Callable[..., Any], verdict: SpamVerdict, activity: str
+) -> None:
+    keys = []
+    for _ in range(2):
+        run = start(TRIAGE, INPUT)
+        run.answer("SpamDetector", verdict)
+        if verdict is HAM:
+            run.answer("EmailAssistant", REPLY)
+        keys.append(run.waits_for(activity)["key"])
+        # One more turn: what is scheduled keeps its key.
+        run.raise_event("noise", {})
+        assert keys[-1] in json.dumps(run.state["actions"])
+        run.now += timedelta(days=1)
+    later = start(TRIAGE, INPUT, at=run.now)
+    later.answer("SpamDetector", verdict)
+    if verdict is HAM:
+        later.answer("EmailAssistant", REPLY)
+    assert keys[0] == keys[1] != later.waits_for(activity)["key"]

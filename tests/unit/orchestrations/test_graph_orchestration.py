@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Callable
-from typing import Any, Never
+from datetime import UTC, datetime
+from typing import Any, Never, cast
+from uuid import UUID
 
 import pytest
 from agent_framework import (
@@ -119,15 +121,86 @@ def test_humans_answer_in_any_order_and_an_answered_request_no_longer_shows(
     assert run.state["output"] == [f"The budget of tea? {votes['budget']}", f"The law of tea? {votes['law']}"]
 
 
-def test_an_answer_that_could_run_code_is_refused_and_asked_for_again(asking: tuple[Any, Workflow]) -> None:
+NO_VOTES: list[Any] = [
+    {"approvd": True},
+    {"approved": "maybe"},
+    [1],
+    "yes",
+    "",
+    None,
+    1,
+    {"__pickled__": "gASVAA==", "__type__": "os:system"},
+    {"approved": {"__pickled__": "gASVAA==", "__type__": "os:system"}},
+    {"__class__": "Vote", "__module__": "os", "__data__": 1},
+    {"$type": f"{__name__}:Vote", "value": {"approved": True}},
+]
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+@pytest.mark.parametrize("payload", NO_VOTES)
+def test_what_is_no_answer_is_ignored_and_its_request_stays_open(
+    asking: tuple[Any, Workflow], payload: Any, as_text: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, workflow = asking
+    # Both the request that the engine waits with, and the one after it.
+    for name in ("budget", "law", "budget"):
+        run.raise_event(name, payload, as_text=as_text)
+        assert requests_of(run) == ["budget", "law"]
+    expected = "run-1: an event was ignored, for it is no answer to request 'budget', which takes a Vote."
+    assert [record.getMessage() for record in caplog.records if "budget" in record.getMessage()] == [expected] * 2
+    run.raise_event("law", {"approved": True})
+    run.raise_event("law", payload, as_text=as_text)
+    assert requests_of(run) == ["budget"]
+    run.raise_event("budget", payload, as_text=as_text)
+    run.raise_event("budget", {"approved": False}, as_text=as_text)
+    while not run.state["isDone"]:
+        run_executors(run, workflow)
+    assert run.state["output"] == ["The budget of tea? False", "The law of tea? True"]
+
+
+@pytest.mark.parametrize(
+    "run_input",
+    [
+        {},
+        {"topic": 7},
+        {"__subworkflow_input__": {"__pickled__": "gASVAA==", "__type__": "os:system"}},
+        {"__subworkflow_input__": {"$type": f"{__name__}:Plan", "value": {"topic": "tea"}}},
+        {"topic": {"__pickled__": "gASVAA==", "__type__": "os:system"}},
+        [{"topic": "tea"}],
+        "tea",
+        None,
+    ],
+)
+def test_an_input_that_the_first_executor_does_not_take_fails_the_run(
+    start: Callable[..., Any], run_input: Any
+) -> None:
+    workflow = two_questions()
+    run = start(graph_orchestration(workflow), run_input, workflow)
+    assert "validation error" in run.state["error"]
+    assert not run.open
+
+
+def test_what_the_engine_believes_of_its_own_runs_is_not_believed(start: Callable[..., Any]) -> None:
+    workflow = two_questions()
+    address = {"root_instance_id": "of-others", "root_workflow_name": "theirs", "request_path_prefix": "x~0~"}
+    inner = {"__subworkflow_input__": {"topic": "coffee"}, "__subworkflow_address__": address}
+    run = start(graph_orchestration(workflow), {"topic": "tea", **inner}, workflow)
+    executor_input = json.loads(cast(str, run.waits_for("dafx-two_questions-begin")))
+    assert executor_input["host_context"]["instance_id"] == "run-1"
+    run_executors(run, workflow)
+    run_executors(run, workflow)
+    assert run.waiting_for["requests"][0]["data"] == {"text": "The budget of tea?"}
+
+
+def test_nothing_is_pickled(asking: tuple[Any, Workflow]) -> None:
     run, workflow = asking
     run.raise_event("law", {"approved": True})
-    run.raise_event("budget", {"__pickled__": "gASVAA==", "__type__": "os:system"})
-    assert requests_of(run) == ["budget"]
     run.raise_event("budget", {"approved": True})
     while not run.state["isDone"]:
         run_executors(run, workflow)
-    assert run.state["output"] == ["The budget of tea? True", "The law of tea? True"]
+    seen = json.dumps([run.history, run.state, list(run.open.values())])
+    assert "$type" in seen
+    assert "__pickled__" not in seen
 
 
 class AskAgain(Executor):
@@ -179,12 +252,16 @@ def email_routing(filed: list[SpamReport] | None = None) -> Workflow:
     )
 
 
-def test_an_agent_answers_in_a_session_of_the_run(start: Callable[..., Any]) -> None:
-    workflow = email_routing()
-    run = start(graph_orchestration(workflow), EMAIL, workflow)
-    run_executors(run, workflow)
-    asked = run.asked("email_routing-SpamDetector")
-    assert asked["entity"] == f"@dafx-email_routing-spamdetector@{run.instance_id}"
+def test_an_agent_answers_in_a_session_of_this_execution_of_the_run(start: Callable[..., Any]) -> None:
+    workflow, sessions = email_routing(), []
+    for started_at in (datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)):
+        run = start(graph_orchestration(workflow), EMAIL, workflow, at=started_at)
+        run_executors(run, workflow)
+        asked = run.asked("email_routing-SpamDetector")
+        assert asked["orchestrationId"] == run.instance_id
+        sessions.append(asked["entity"].removeprefix("@dafx-email_routing-spamdetector@"))
+    assert [UUID(session).version for session in sessions] == [5, 5]
+    assert sessions[0] != sessions[1]
     run.answer("email_routing-SpamDetector", SpamVerdict(is_spam=True, confidence=0.9, reason="a lottery"))
     while not run.state["isDone"]:
         run_executors(run, workflow)

@@ -263,3 +263,16 @@ def test_the_text_of_a_cursor_is_read_back() -> None:
     cursor = Cursor(1_764_000_000_000, 12)
     assert Cursor.parse(str(cursor)) == cursor
     assert Cursor(1, 10) > Cursor(1, 9)
+
+
+async def test_a_removed_stream_is_gone_and_others_stay(open_store: OpenStore) -> None:
+    store = open_store()
+    for stream in (STREAM, OTHER):
+        await store.append(stream, await store.begin(stream), [StreamEvent("text", {"text": "secret"}), END])
+    await store.remove([STREAM, StreamId("Writer", "s1", "c" * 40)])
+    await store.remove([STREAM])
+    assert await open_store().read(STREAM, None, 0) == []
+    assert len(await store.read(OTHER, None, 0)) == 3
+    # It can begin again, as the turn of a message that came later.
+    await store.begin(STREAM)
+    assert [stored.event.kind for stored in await store.read(STREAM, None, 0)] == ["start"]
