@@ -127,7 +127,7 @@ def test_a_draft_that_is_not_the_one_that_was_asked_about_can_not_be_decided(sta
     host = start_host()
     api = api_of(host)
     instance_id, request, link = ask(api, lambda *ids: links_of(host, *ids))
-    (kept,) = (host.database.parent / "state" / "drafts").iterdir()
+    (kept,) = (host.state / "drafts").iterdir()
     draft = json.loads(kept.read_text())
     kept.write_text(json.dumps({**draft, "content": draft["content"] + " And something else."}))
     for answer in (api.http.get(link), submit(api, link, "approve")):
@@ -216,7 +216,7 @@ def test_a_token_is_not_in_the_log(start_host: Any, api_of: Any) -> None:
     host = start_host()
     api = api_of(host)
     _, _, link = ask(api, lambda *ids: links_of(host, *ids))
-    (kept,) = (host.database.parent / "state" / "drafts").iterdir()
+    (kept,) = (host.state / "drafts").iterdir()
     kept.write_text("no draft")
     assert api.http.get(link).status_code == 500
     deadline = time.monotonic() + 10

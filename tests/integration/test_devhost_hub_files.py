@@ -12,7 +12,9 @@ import pytest
 
 from devhost.__main__ import main
 from devhost.hub.store import SCHEMA_VERSION, TaskHub
-from tests.support.host_process import HostProcess
+from tests.support.host_process import DevhostProcess
+
+pytestmark = pytest.mark.devhost_only("the files are those of devhost")
 
 Refused = Callable[..., str]
 
@@ -76,7 +78,7 @@ def test_reset_deletes_nothing_but_task_hubs(tmp_path: Path, refused: Refused, m
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_reset_is_refused_with_the_pid_of_the_host(host: HostProcess, refused: Refused) -> None:
+def test_reset_is_refused_with_the_pid_of_the_host(host: DevhostProcess, refused: Refused) -> None:
     sentence = refused("reset", "--yes", "--db", str(host.database))
     assert f"in use by process {host.database.with_name('state.db.lock').read_text().strip()}." in sentence
 

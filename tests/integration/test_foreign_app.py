@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import NewHost
 from tests.support.host_process import HostProcess
 
 FOREIGN = Path(__file__).parents[1] / "apps" / "foreign"
@@ -16,8 +17,8 @@ INSTANCES = "/runtime/webhooks/durabletask/instances"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    with HostProcess(tmp_path_factory.mktemp("shop"), FOREIGN) as process:
+def shop(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+    with new_host(tmp_path_factory.mktemp("shop"), FOREIGN) as process:
         yield process
 
 

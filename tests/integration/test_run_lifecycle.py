@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import NewHost
 from tests.support.host_process import REPOSITORY, HostProcess
 
 APP = REPOSITORY / "tests" / "apps" / "runs"
@@ -16,9 +17,9 @@ OPERATIONS = [("POST", f"/{name}") for name in ("cancel", "suspend", "resume", "
 
 
 @pytest.fixture(scope="module")
-def runs_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def runs_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
     """One host of the app whose runs fail, wait and retry."""
-    with HostProcess(tmp_path_factory.mktemp("runs"), APP) as process:
+    with new_host(tmp_path_factory.mktemp("runs"), APP) as process:
         yield process
         process.stop()
 

@@ -217,7 +217,7 @@ def test_a_store_that_lost_its_file_is_the_whole_answer(start_host: Callable[...
     host = start_host()
     links = accept(host)
     answer = pick_up(links)
-    (file,) = host.database.parent.glob("state/streams.db")
+    (file,) = host.state.glob("streams.db")
     with closing(sqlite3.connect(file)) as database:
         database.execute("DELETE FROM events WHERE kind IN ('start', 'end')")
         database.commit()
@@ -294,7 +294,7 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     assert pages[0] == []
     assert reader.kinds() == ["start", "text", "done"]
     assert reader.text == "At last."
-    assert not list(host.database.parent.glob("state/streams.db*"))
+    assert not list(host.state.glob("streams.db*"))
 
 
 def test_a_stream_waits_for_its_first_event(start_host: Callable[..., HostProcess]) -> None:
