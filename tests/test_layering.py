@@ -24,6 +24,7 @@ RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 FOUNDATIONS = {
     "hosting": [
         "names",
+        "timers",
         "http.contracts",
         "http.problems",
         "http.requests",

@@ -114,7 +114,8 @@ def test_the_history_of_an_approval_has_agents_tokens_timers_and_events(api: Any
     }
     assert steps["agent", "Writer"]["usage"] == history["usage"]
     assert history["usage"]["total_token_count"] > 0
-    assert (steps["timer", ""]["status"], steps["timer", ""]["fires_at"]) == ("canceled", waiting_for["expires_at"])
+    assert steps["timer", ""]["status"] == "canceled"
+    assert steps["timer", ""]["fires_at"] > waiting_for["expires_at"]
     assert steps["activity", "publish_content"]["duration_seconds"] >= 0
 
 

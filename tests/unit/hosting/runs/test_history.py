@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from hosting.runs.history import Step, find_failed_step, read_steps
@@ -85,6 +86,12 @@ def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none() -> None:
     (failed,) = steps_of(*story, state="Failed")
     assert (failed.status, failed.attempts) == ("failed", 2)
     assert failed.error == "Activity function 'ship' failed:  ValueError: boom"
+
+
+@pytest.mark.parametrize("early", [0.4, 0.9, 1.0])
+def test_a_pause_may_end_up_to_a_second_early(early: float) -> None:
+    story = [ended("ship", 0, 1, "boom"), timer(1, 6), fired(6), ended("ship", 6 - early, 7)]
+    assert brief(steps_of(*story)) == [("activity", "ship", "completed", 2)]
 
 
 def test_a_timer_after_a_call_that_is_not_made_again_is_a_step() -> None:
