@@ -71,12 +71,14 @@ def delivery(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
         return (yield context.call_activity_with_retry(ship.__name__, RETRY, payload))
     if order.way == "has a child":
         return (yield context.call_sub_orchestrator("parcel", payload))
-    if order.way == "waits":
+    if order.way in ("waits", "waits and weighs"):
         context.set_custom_status({"stage": "packing", "waiting_for": {"kind": "packer", "event_name": "Packed"}})
         packed = context.wait_for_external_event("Packed")
         deadline = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
         yield context.task_any([packed, deadline])
         deadline.cancel()
+        if order.way == "waits and weighs":
+            yield context.call_activity_with_retry(weigh.__name__, RETRY, payload)
         return {"packed": packed.result}
     return {"number": order.number}
 
