@@ -27,6 +27,7 @@ _ITS_PROGRAMS = {
     "azurite": "The host keeps its task hubs there: npm install -g azurite",
 }
 _TEST_SECONDS = 240
+_AFTER_A_KILL = "Azure Storage gives back what a killed host had leased after minutes"
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -73,13 +74,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept: list[pytest.Item] = []
     others: list[pytest.Item] = []
     for item in items:
-        reason = item.get_closest_marker("devhost_only")
-        if reason is not None:
-            item.add_marker(pytest.mark.skip(reason=reason.args[0]))
+        reasons = [marker.args[0] for marker in item.iter_markers("devhost_only")]
+        reasons += [_AFTER_A_KILL for _ in item.iter_markers("kills")]
+        if reasons:
+            item.add_marker(pytest.mark.skip(reason=reasons[0]))
         if item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(_TEST_SECONDS))
         runs_on_a_host = isinstance(item, pytest.Function) and "new_host" in item.fixturenames
-        (kept if runs_on_a_host or reason is not None else others).append(item)
+        (kept if runs_on_a_host or reasons else others).append(item)
     config.hook.pytest_deselected(items=others)
     items[:] = kept
 

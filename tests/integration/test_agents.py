@@ -194,6 +194,7 @@ def test_a_run_that_takes_too_long_is_ended(start_host: Any, api_of: Any) -> Non
     assert 0.2 <= response.json()["used"]["seconds"] < 3
 
 
+@pytest.mark.kills
 def test_a_long_session_is_shortened_and_survives_a_restart(start_host: Any, api_of: Any) -> None:
     host = start_host(SESSION_COMPACTION_BYTES="4000", SESSION_KEEP_TURNS="2")
     api = api_of(host)

@@ -138,6 +138,7 @@ def test_a_draft_that_is_not_the_one_that_was_asked_about_can_not_be_decided(sta
     assert api.draft(instance_id) == request
 
 
+@pytest.mark.kills
 def test_a_link_outlives_the_host(start_host: Any, api_of: Any) -> None:
     host = start_host()
     instance_id, _, link = ask(api_of(host), lambda *ids: links_of(host, *ids))

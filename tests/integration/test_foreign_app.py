@@ -111,6 +111,7 @@ def test_hub_name_comes_from_the_settings_file(http: httpx.Client) -> None:
     assert "taskHub=ShopHub&" in answer.json()["statusQueryGetUri"]
 
 
+@pytest.mark.kills
 def test_eternal_orchestration_counts_on_through_kills(shop: HostProcess, http: httpx.Client) -> None:
     start = "/runtime/webhooks/durabletask/orchestrators/visits/visits"
     assert http.post(start).status_code == 202

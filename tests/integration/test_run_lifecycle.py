@@ -38,9 +38,9 @@ def start(http: httpx.Client, way: str, number: int = 0, wait: int = 10, status:
     return answer
 
 
-def start_waiting(http: httpx.Client) -> str:
+def start_waiting(http: httpx.Client, way: str = "waits", number: int = 0) -> str:
     """Start a run and return its URL when it waits for its event."""
-    url = f"/api/runs/{start(http, 'waits', wait=0, status=202)['instance_id']}"
+    url = f"/api/runs/{start(http, way, number, wait=0, status=202)['instance_id']}"
     deadline = time.monotonic() + 10
     while http.get(url).json()["stage"] != "packing":
         assert time.monotonic() < deadline
@@ -69,7 +69,7 @@ def test_a_caller_waits_no_longer_than_it_said(http: httpx.Client) -> None:
     assert answer["status"] == "accepted"
 
 
-@pytest.mark.parametrize("wait", ["-1", "231", "1.5", "soon", ""])
+@pytest.mark.parametrize("wait", ["-1", "231", "1.5", "soon"])
 def test_an_impossible_wait_starts_nothing(http: httpx.Client, wait: str) -> None:
     before = len(http.get("/api/runs?limit=200").json()["runs"])
     response = http.post(f"/api/runs/delivery?wait={wait}", json={})
@@ -80,8 +80,10 @@ def test_an_impossible_wait_starts_nothing(http: httpx.Client, wait: str) -> Non
 def test_a_failed_run_names_the_step_and_shows_no_stack(http: httpx.Client) -> None:
     run = start(http, "fails", 1)
     assert run["runtime_status"] == "Failed"
-    reason = "Activity function 'ship' failed:  ValueError: no carrier for order 1"
-    assert run["failed_step"] == {"name": "ship", "kind": "activity", "attempts": 1, "error": reason}
+    error = run["failed_step"].pop("error")
+    # The extension wrote two blanks until 3.19.0.
+    assert error.replace("  ", " ") == "Activity function 'ship' failed: ValueError: no carrier for order 1"
+    assert run["failed_step"] == {"name": "ship", "kind": "activity", "attempts": 1}
     assert "Traceback" not in str(run)
     assert "function_app.py" not in str(run)
     assert start(http, "retries and fails", 2)["failed_step"]["attempts"] == 3
@@ -153,15 +155,18 @@ def test_a_run_is_cancelled_with_a_reason_and_a_repeat_is_no_mistake(http: httpx
     assert [step["name"] for step in steps(http, url)] == ["", "terminated"]
 
 
-def test_a_suspended_run_holds_until_it_is_resumed(http: httpx.Client) -> None:
-    url = start_waiting(http)
+def test_a_suspended_run_starts_nothing_until_it_is_resumed(http: httpx.Client, runs_host: HostProcess) -> None:
+    url = start_waiting(http, "waits and weighs", 30)
     for _ in range(2):
-        response = http.post(f"{url}/suspend")
+        response = http.post(f"{url}/suspend", json={"reason": '{"number": 7}'})
         assert (response.status_code, response.json()["runtime_status"]) == (200, "Suspended")
     assert {"resume", "cancel"} <= response.json()["links"].keys()
     assert http.post(f"{url}/events/Packed", json={}).status_code == 202
-    time.sleep(0.2)
-    assert http.get(url).json()["runtime_status"] == "Suspended"
+    time.sleep(1)
+    held = http.get(url).json()
+    # Azure Storage calls the reason of a suspension an output.
+    assert (held["runtime_status"], held["output"], held["error"]) == ("Suspended", None, None)
+    assert not (runs_host.outbox / "weighed-30").exists()
     resumed = http.post(f"{url}/resume")
     assert (resumed.status_code, resumed.json()["runtime_status"] in ("Running", "Completed")) == (200, True)
     deadline = time.monotonic() + 10
@@ -290,7 +295,6 @@ def test_runs_are_found_by_orchestration_status_and_time(http: httpx.Client) -> 
         ("limit=x", "limit"),
         ("status=Busy", "status"),
         ("orchestration=nobody", "orchestration"),
-        ("orchestration=", "orchestration"),
         ("created_from=yesterday", "created_from"),
         ("created_to=0001-01-01T00:00:00%2B10:00", "created_to"),
         ("page_token=x", "page_token"),
@@ -337,6 +341,7 @@ def wait_until_swept(http: httpx.Client, url: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.kills
 def test_an_old_run_is_swept_and_a_live_one_stays(start_host: Any, tmp_path: Path) -> None:
     second = str(1 / 86_400)
     host = start_host(APP, RUN_RETENTION_DAYS=second, RUN_SWEEP_SCHEDULE="* * * * * *")

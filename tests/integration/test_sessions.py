@@ -130,6 +130,7 @@ def test_unknown_agents_and_sessions_are_404(api: Api) -> None:
     assert api.http.get("/api/agents/Writer/sessions/nobody").json()["type"] == "urn:problem:unknown-session"
 
 
+@pytest.mark.kills
 def test_sessions_end_by_time_also_over_a_kill(start_host: Any, api_of: Any) -> None:
     host = start_host(SESSION_TTL_DAYS=str(3 * SECONDS), SESSION_SWEEP_SCHEDULE=EVERY_SECOND)
     http = api_of(host).http
@@ -157,6 +158,7 @@ def test_an_expired_session_is_not_shown_before_it_is_swept(start_host: Any, api
     assert (listed(http), http.get("/api/agents/Writer/sessions/s").status_code) == ([], 404)
 
 
+@pytest.mark.kills
 def test_kills_while_sessions_are_used_and_swept_lose_no_turn(start_host: Any, api_of: Any) -> None:
     """With a key each message is one turn, however often it is sent: what was answered stays, nothing comes twice."""
     host = start_host(SESSION_SWEEP_SCHEDULE=EVERY_SECOND)

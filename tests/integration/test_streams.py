@@ -151,6 +151,7 @@ def test_readers_do_not_take_events_from_each_other(start_streaming: StartStream
     assert len({json.dumps(outcome) for outcome in outcomes}) == 1
 
 
+@pytest.mark.kills
 def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartStreaming) -> None:
     host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="1")
     links = accept(host)
@@ -166,6 +167,7 @@ def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartS
     assert (done["message_count"], again.json()["message_count"]) == (2, 4)
 
 
+@pytest.mark.kills
 def test_kills_at_any_moment_leave_the_right_text(start_streaming: StartStreaming) -> None:
     host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="0.4")
     readers = [EventSource(accept(host, session=f"s{number}")["stream"], kept=2) for number in range(3)]

@@ -31,7 +31,7 @@ class FunctionsHostProcess(HostProcess):
         storage: The connection string of a storage account.
     """
 
-    def __init__(self, folder: Path, storage: str, app_root: Path = REPOSITORY, **environment: str) -> None:
+    def __init__(self, folder: Path, app_root: Path = REPOSITORY, *, storage: str, **environment: str) -> None:
         super().__init__(folder, app_root, **environment)
         self._copy = folder / "app"
         python = Path(sys.prefix)
