@@ -13,7 +13,7 @@ from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, TextContent
 
 from tests.support.host_process import REPOSITORY, DevhostProcess
 
-pytestmark = pytest.mark.devhost_only("the Functions host here has no MCP extension")
+pytestmark = pytest.mark.devhost_only("the MCP extension is not in every extension bundle")
 
 APP = REPOSITORY / "tests" / "apps" / "triggers"
 ACCEPT = {"Accept": "application/json, text/event-stream"}
