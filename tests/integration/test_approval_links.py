@@ -62,14 +62,19 @@ def test_the_page_shows_the_whole_draft_and_its_form_decides(api: Any, links: Li
     assert "The draft was approved" in api.http.get(link).text
 
 
+def shown(api: Any, instance_id: str) -> dict[str, Any]:
+    """Return the run without the time of its last turn: the reviewer has the link before that is stored."""
+    return {name: value for name, value in api.run(instance_id).items() if name != "last_updated_at"}
+
+
 def test_looking_at_the_page_changes_nothing(api: Any, links: Links) -> None:
     instance_id, request, link = ask(api, links)
-    before = api.run(instance_id)
+    before = shown(api, instance_id)
     for method in ("GET", "HEAD", "GET"):
         answer = api.http.request(method, link, params={"decision": "approve", "approved": "true"})
         assert answer.status_code == 200
         assert (answer.content == b"") == (method == "HEAD")
-    assert api.run(instance_id) == before
+    assert shown(api, instance_id) == before
     assert api.draft(instance_id) == request
 
 

@@ -12,6 +12,10 @@ import pytest
 from tests.conftest import NewHost
 from tests.support.host_process import HostProcess
 
+pytestmark = pytest.mark.devhost_only(
+    "its app is for devhost: without an extension bundle, Azure has no durable functions"
+)
+
 FOREIGN = Path(__file__).parents[1] / "apps" / "foreign"
 INSTANCES = "/runtime/webhooks/durabletask/instances"
 

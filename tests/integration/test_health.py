@@ -3,10 +3,12 @@
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
 
 
+@pytest.mark.sample
 def test_all_is_well_with_the_offline_model(api: Any) -> None:
     health = api.http.get("/api/health", params={"deep": "1"}).json()
     assert health["status"] == "healthy"

@@ -55,6 +55,7 @@ def steps(http: httpx.Client, url: str, query: str = "") -> list[dict[str, Any]]
     return found
 
 
+@pytest.mark.sample
 def test_a_caller_that_waits_gets_the_run(http: httpx.Client) -> None:
     run = start(http, "ends", 7)
     assert (run["runtime_status"], run["output"], run["failed_step"]) == ("Completed", {"number": 7}, None)
@@ -77,6 +78,7 @@ def test_an_impossible_wait_starts_nothing(http: httpx.Client, wait: str) -> Non
     assert len(http.get("/api/runs?limit=200").json()["runs"]) == before
 
 
+@pytest.mark.sample
 def test_a_failed_run_names_the_step_and_shows_no_stack(http: httpx.Client) -> None:
     run = start(http, "fails", 1)
     assert run["runtime_status"] == "Failed"
@@ -96,6 +98,7 @@ def test_a_run_whose_own_code_failed_says_so(http: httpx.Client) -> None:
     assert failed["error"].endswith("the order makes no sense")
 
 
+@pytest.mark.sample
 def test_the_history_counts_attempts_and_hides_outputs_unless_asked(http: httpx.Client) -> None:
     url = start(http, "retries", 10)["links"]["self"]
     (step,) = steps(http, url)
@@ -112,6 +115,7 @@ def test_a_long_output_is_trimmed(http: httpx.Client) -> None:
     assert (len(step["output"]), step["output_truncated"]) == (2_000, True)
 
 
+@pytest.mark.sample
 def test_an_event_reaches_the_run_that_waits_for_it_once(http: httpx.Client) -> None:
     url = start_waiting(http)
     run = http.get(url).json()
@@ -146,6 +150,7 @@ def test_a_crafted_event_name_is_refused(http: httpx.Client, name: str) -> None:
     assert (response.status_code, response.json()["type"]) == (400, "urn:problem:invalid-event-name")
 
 
+@pytest.mark.sample
 def test_a_run_is_cancelled_with_a_reason_and_a_repeat_is_no_mistake(http: httpx.Client) -> None:
     url = start_waiting(http)
     for _ in range(2):
@@ -155,6 +160,7 @@ def test_a_run_is_cancelled_with_a_reason_and_a_repeat_is_no_mistake(http: httpx
     assert [step["name"] for step in steps(http, url)] == ["", "terminated"]
 
 
+@pytest.mark.sample
 def test_a_suspended_run_starts_nothing_until_it_is_resumed(http: httpx.Client, runs_host: HostProcess) -> None:
     url = start_waiting(http, "waits and weighs", 30)
     for _ in range(2):
@@ -174,6 +180,7 @@ def test_a_suspended_run_starts_nothing_until_it_is_resumed(http: httpx.Client, 
         assert time.monotonic() < deadline
 
 
+@pytest.mark.sample
 def test_a_failed_run_is_rewound_and_repeats_only_what_failed(http: httpx.Client, runs_host: HostProcess) -> None:
     url = start(http, "fails", 20)["links"]["self"]
     (runs_host.outbox / "fixed").touch()
@@ -202,6 +209,7 @@ def test_a_restart_under_a_key_is_one_run(http: httpx.Client) -> None:
     assert http.post(restart, headers={"Idempotency-Key": "two words"}).status_code == 400
 
 
+@pytest.mark.sample
 def test_a_deleted_run_is_gone_with_its_history_and_its_key_is_free(http: httpx.Client) -> None:
     headers = {"Idempotency-Key": "deleted"}
     first = http.post("/api/runs/delivery?wait=10", json={"number": 1}, headers=headers).json()
@@ -212,6 +220,7 @@ def test_a_deleted_run_is_gone_with_its_history_and_its_key_is_free(http: httpx.
     assert (again["instance_id"], again["output"]) == (first["instance_id"], {"number": 2})
 
 
+@pytest.mark.sample
 def test_what_is_not_possible_now_is_409_with_the_state(http: httpx.Client) -> None:
     waiting, over = start_waiting(http), start(http, "ends")["links"]["self"]
     refused = [("POST", f"{waiting}/rewind"), ("POST", f"{waiting}/restart"), ("DELETE", waiting)]
@@ -248,6 +257,7 @@ def test_a_bad_reason_changes_nothing(http: httpx.Client, body: bytes, operation
     assert http.get(url).json()["runtime_status"] == "Running"
 
 
+@pytest.mark.sample
 def test_runs_are_listed_page_by_page_each_once(http: httpx.Client) -> None:
     wanted = {start(http, "ends", 100 + number)["instance_id"] for number in range(7)}
     found, query = [], "/api/runs?limit=3"
@@ -262,6 +272,7 @@ def test_runs_are_listed_page_by_page_each_once(http: httpx.Client) -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.sample
 def test_runs_are_found_by_orchestration_status_and_time(http: httpx.Client) -> None:
     failed, ended = start(http, "breaks"), start(http, "ends")
     parcel = http.post("/api/runs/parcel?wait=10", json={"number": 40}).json()
@@ -306,6 +317,7 @@ def test_a_bad_query_is_refused_by_name(http: httpx.Client, query: str, field: s
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, field)
 
 
+@pytest.mark.sample
 def test_a_page_token_belongs_to_its_filters(http: httpx.Client) -> None:
     for _ in range(2):
         start(http, "ends")
@@ -314,6 +326,7 @@ def test_a_page_token_belongs_to_its_filters(http: httpx.Client) -> None:
     assert http.get(f"/api/runs?limit=1&page_token={token}").status_code == 400
 
 
+@pytest.mark.sample
 def test_200_starts_at_once_with_20_keys_are_20_runs(http: httpx.Client) -> None:
     def start_under(number: int) -> str:
         headers = {"Idempotency-Key": f"burst-{number % 20}"}

@@ -37,6 +37,7 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.sample
 def test_a_session_is_shown_turn_by_turn(api: Api) -> None:
     session = uuid4().hex
     first = run(api.http, session, "Search the library for the warranty", "Researcher")
@@ -71,6 +72,7 @@ def test_sessions_are_listed_page_by_page_the_last_used_first(start_host: Any, a
     wait_until(lambda: len(listed(http)) == 4)
 
 
+@pytest.mark.sample
 def test_a_reset_session_is_empty_and_goes_on(api: Api) -> None:
     session = uuid4().hex
     run(api.http, session, "I am Ada.")
@@ -80,6 +82,7 @@ def test_a_reset_session_is_empty_and_goes_on(api: Api) -> None:
     assert run(api.http, session, "Who am I?")["message_count"] == 2
 
 
+@pytest.mark.sample
 def test_a_deleted_session_is_gone_and_its_id_is_free(api: Api) -> None:
     session = uuid4().hex
     run(api.http, session, "I am Ada.")
@@ -103,6 +106,7 @@ def test_a_session_is_ended_after_the_messages_that_came_before(start_host: Any,
     assert listed(http) == []
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     ("query", "field"),
     [

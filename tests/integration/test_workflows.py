@@ -88,6 +88,7 @@ def kind_of(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, problem["type"].removeprefix("urn:problem:")
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(("email", "outcome"), [(SPAM, "quarantined"), (EMAIL, "replied")])
 def test_a_run_takes_the_branch_of_its_case(routing: Workflow, email: dict[str, str], outcome: str) -> None:
     answer = routing.run(email, **WAIT)
@@ -112,6 +113,7 @@ def test_a_start_says_where_to_look_and_where_to_answer(routing: Workflow) -> No
     assert routing.http.get(started["links"]["run"]).json()["orchestration"] == "dafx-email_routing"
 
 
+@pytest.mark.sample
 def test_a_human_decides_on_a_comment(moderation: Workflow, api: Any) -> None:
     instance_id = moderation.start(COMMENT, **WAIT)
     request = moderation.request(instance_id)
@@ -159,6 +161,7 @@ def test_a_run_id_is_good_for_one_run_even_when_that_is_over(routing: Workflow) 
     assert routing.status("mail-7")["output"] == first["output"]
 
 
+@pytest.mark.sample
 def test_of_many_starts_under_one_run_id_one_starts(routing: Workflow) -> None:
     with ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: routing.run(EMAIL, runId="mail-8").status_code, range(8)))
@@ -237,6 +240,7 @@ def test_an_answer_of_another_form_is_refused_and_the_run_waits_on(moderation: W
     assert moderation.request(instance_id)["requestId"] == request_id
 
 
+@pytest.mark.sample
 def test_the_first_answer_stands_and_may_be_repeated(moderation: Workflow) -> None:
     instance_id = moderation.start(COMMENT)
     request_id = moderation.request(instance_id)["requestId"]
@@ -265,6 +269,7 @@ def test_a_canceled_run_takes_no_answer(moderation: Workflow, api: Any) -> None:
     assert kind_of(moderation.respond(instance_id, request_id, {"approved": True})) == (409, "run-is-over")
 
 
+@pytest.mark.sample
 def test_an_answer_to_a_suspended_run_has_its_effect_when_that_goes_on(moderation: Workflow, api: Any) -> None:
     instance_id = moderation.start(COMMENT)
     request_id = moderation.request(instance_id)["requestId"]
