@@ -54,14 +54,14 @@ def reference(request: pytest.FixtureRequest, new_host: NewHost, tmp_path: Path)
     scratch.mkdir()
     with new_host(tmp_path / "host", APP, REFERENCE_SCRATCH=str(scratch)) as host:
         if request.config.getoption("host") == "func":
-            yield Played(host.url, 6, 6, recording("differs-azure-storage.json"))
+            yield Played(host.url, 12, 6, recording("differs-azure-storage.json"))
         else:
             yield Played(host.url, 24, 1, recording("differs.json"))
         host.stop()
 
 
 @pytest.mark.sample
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_cases_are_answered_as_recorded(reference: Played) -> None:
     played = play_cases(reference.url, workers=reference.workers, slowness=reference.slowness)
     result = compare(recording("recorded.json"), played, may_differ=reference.may_differ)
@@ -70,7 +70,7 @@ def test_cases_are_answered_as_recorded(reference: Played) -> None:
 
 
 @pytest.mark.sample
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_programs_end_as_recorded(reference: Played) -> None:
     want = recording("programs.json")
     result = compare(want, play_programs(reference.url, sorted(map(int, want)), slowness=reference.slowness))

@@ -12,6 +12,7 @@ from tests.wire.faults import Silence
 EMAIL = {"email": {"sender": "ada@example.com", "subject": "Order 7", "body": "Where is my order?"}}
 
 
+@pytest.mark.kills
 def test_an_approval_outlives_the_host(start_host: Any, api_of: Any) -> None:
     host = start_host()
     instance_id = api_of(host).start("content_approval", {"topic": "tea"})

@@ -231,9 +231,7 @@ def test_what_is_not_possible_now_is_409_with_the_state(http: httpx.Client) -> N
         assert response.json()["runtime_status"] == ("Running" if waiting in url else "Completed")
 
 
-@pytest.mark.parametrize(
-    "instance_id", ["nobody", "@dafx-writer@s1", "x%3Fop%3Dreset%26", "%2e%2e%2f", "a%00b", "x" * 300]
-)
+@pytest.mark.parametrize("instance_id", ["nobody", "@dafx-writer@s1", "x%3Fop%3Dreset%26", "%2e%2e%2f", "x" * 300])
 def test_an_unknown_run_is_404_for_every_operation(http: httpx.Client, instance_id: str) -> None:
     for method, path in [*OPERATIONS, ("GET", "/history"), ("POST", "/events/Packed")]:
         response = http.request(method, f"/api/runs/{instance_id}{path}")

@@ -55,7 +55,7 @@ def test_a_body_that_is_no_json_object_is_refused(api: Any, content: bytes) -> N
 
 
 @pytest.mark.sample
-@pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "x%3Fy", "%2e%2e%2f", "a%00b", "x" * 300])
+@pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "x%3Fy", "%2e%2e%2f", "x" * 300])
 def test_an_unknown_run_is_404(api: Any, instance_id: str) -> None:
     response = api.http.get(f"/api/runs/{instance_id}")
     assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")

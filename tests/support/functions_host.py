@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 import uuid
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from tests.support.host_process import REPOSITORY, HostProcess
-from tests.support.leash import Leashed
+from tests.support.leash import Leashed, descendants_of
 from tests.support.ports import free_port
 
 _START_SECONDS = 120
@@ -73,6 +74,14 @@ class FunctionsHostProcess(HostProcess):
         process, self._process = self._process, None
         if process is not None:
             process.kill()
+
+    def kill_worker(self) -> None:
+        """Kill the process that runs the app; the host starts another."""
+        assert self._process is not None
+        (worker,) = (
+            process for process, command in descendants_of(self._process.process.pid).items() if "worker.py" in command
+        )
+        os.kill(worker, signal.SIGKILL)
 
     def stop(self) -> int:
         process, self._process = self._process, None

@@ -60,22 +60,25 @@ def main(command: list[str]) -> int:
 def _obey(child: "subprocess.Popen[bytes]", descendants: list[int]) -> None:
     """Signal the command as the parent says; who descends from it is only to be seen while it lives."""
     for _line in sys.stdin:
-        descendants += _descendants(child.pid)
+        descendants += descendants_of(child.pid)
         child.send_signal(signal.SIGINT)
-    descendants += _descendants(child.pid)
+    descendants += descendants_of(child.pid)
     child.kill()
 
 
-def _descendants(root: int) -> list[int]:
-    """Return all processes that descend from one, parents first."""
+def descendants_of(root: int) -> dict[int, str]:
+    """Return all processes that descend from one, parents first, with their command lines."""
     children = defaultdict(list)
-    listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], check=True, capture_output=True, text=True).stdout
-    for process, parent in (map(int, line.split()) for line in listed.splitlines()):
-        children[parent].append(process)
+    commands = {}
+    listed = subprocess.run(["ps", "-A", "-ww", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True)
+    for line in listed.stdout.splitlines():
+        process, parent, command = line.split(maxsplit=2)
+        children[int(parent)].append(int(process))
+        commands[int(process)] = command
     found = list(children[root])
-    for process in found:
-        found += children[process]
-    return found
+    for one in found:
+        found += children[one]
+    return {one: commands[one] for one in found}
 
 
 if __name__ == "__main__":

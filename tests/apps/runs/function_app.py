@@ -1,6 +1,7 @@
 """Runs that fail, wait, retry and hold, behind the template's own routes."""
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,18 @@ def weigh(order: Order) -> Done:
     return Done(text="x" * 5_000 if order.way == "large" else "weighed")
 
 
+def load(order: Order) -> Done:
+    """Leave one line for each time it runs, and take its time the first time."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"loaded-{order.number}"
+    is_first = not path.exists()
+    with path.open("a") as lines:
+        lines.write("loaded\n")
+    if is_first:
+        time.sleep(60)
+    return Done(text="loaded")
+
+
 def delivery(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
     """Go the way the order says."""
     order = Order.model_validate(context.get_input())
@@ -67,6 +80,8 @@ def delivery(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
         raise RuntimeError("the order makes no sense\nand this line is nobody's business")
     if order.way in ("retries", "large"):
         return (yield context.call_activity_with_retry(weigh.__name__, RETRY, payload))
+    if order.way == "takes its time":
+        return (yield context.call_activity_with_retry(load.__name__, RETRY, payload))
     if order.way == "retries and fails":
         return (yield context.call_activity_with_retry(ship.__name__, RETRY, payload))
     if order.way == "has a child":
@@ -101,6 +116,7 @@ for orchestration in orchestrations:
 app.orchestration_trigger(context_name="context")(foreign)
 register_activity(app, ship)
 register_activity(app, weigh)
+register_activity(app, load)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 runs.register(app, orchestrations, settings.completion_webhooks)
 run_control.register(app, orchestrations)
