@@ -93,7 +93,10 @@ async def suspend_run(
     orchestrations: OrchestrationTable,
     agents: Mapping[str, str],
 ) -> func.HttpResponse:
-    """Hold a run: it takes no further step until it is resumed; what arrives meanwhile is kept for it."""
+    """Hold a run: it starts no activity, no agent and no child until it is resumed.
+
+    It still takes in what arrives: a decision counts, a deadline passes, and a run that has nothing left to start ends.
+    """
     return await _change(_SUSPEND, req, client, orchestrations, agents)
 
 
@@ -115,7 +118,10 @@ async def rewind_run(
     orchestrations: OrchestrationTable,
     agents: Mapping[str, str],
 ) -> func.HttpResponse:
-    """Let a failed run try again what failed; what had succeeded is not repeated."""
+    """Let a failed run try again what failed; what had succeeded is not repeated.
+
+    With Azure Storage as the task hub this fails for a run that has tried an activity again or has caught a failure.
+    """
     status = await find_run(client, orchestrations, req.route_params["instance_id"])
     if not can_be_rewound(status) and state_of(status) == "Failed":
         detail = f"Run {status.instance_id!r} has told its webhook that it failed, so it cannot go on. Restart it."

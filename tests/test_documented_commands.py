@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import NewHost
 from tests.support.host_process import HostProcess
 from tests.support.mcp_server_process import McpServerProcess
 
@@ -24,11 +25,11 @@ REPORT_STATUS = "curl() { command curl -w '%{stderr}status %{http_code}\\n' \"$@
 
 
 @pytest.fixture(scope="module")
-def full_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def full_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
     """The app with all that is optional: an MCP server."""
     server = McpServerProcess()
     server.start()
-    with HostProcess(tmp_path_factory.mktemp("host"), MCP_SERVER_URL=server.url) as host:
+    with new_host(tmp_path_factory.mktemp("host"), MCP_SERVER_URL=server.url) as host:
         yield host
         host.stop()
     server.kill()

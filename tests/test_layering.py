@@ -25,6 +25,7 @@ FOUNDATIONS = {
     "hosting": [
         "names",
         "seal",
+        "timers",
         "http.contracts",
         "http.problems",
         "http.requests",

@@ -13,6 +13,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from pydantic import TypeAdapter, ValidationError
 
 from hosting.approvals.requests import ApprovalRequest, Decision, IgnoredDecisionError, RecordedDecision
+from hosting.runs.status import is_over
 
 logger = logging.getLogger(__name__)
 
@@ -63,8 +64,11 @@ class DecisionTrail:
 
 
 def read_trail(status: DurableOrchestrationStatus) -> list[RecordedDecision]:
-    """Return the decisions of a run: all of them once it has completed, until then the newest."""
-    for source in (status.output, status.custom_status):
+    """Return the decisions of a run: all of them once it has completed, until then the newest.
+
+    Before, what the task hub calls the output may be the reason that somebody gave for suspending the run.
+    """
+    for source in (status.output if is_over(status) else None, status.custom_status):
         if isinstance(source, dict) and source.get("decisions"):
             try:
                 return _Records.validate_python(source["decisions"])

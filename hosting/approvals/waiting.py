@@ -17,6 +17,7 @@ from hosting.approvals.requests import (
     read_decision,
 )
 from hosting.approvals.trail import DecisionTrail
+from hosting.timers import MOST_EARLY
 
 _TITLE_CHARACTERS = 100
 # Of the JSON text: an emoji takes twelve. Together they leave room in the custom status for the trail.
@@ -104,8 +105,12 @@ def has_failed(task: Any) -> Steps[bool]:
 
 
 def _open_race(context: df.DurableOrchestrationContext, request: ApprovalRequest) -> tuple[Any, Any]:
-    """Return the tasks for the decision and the deadline; the SDK does not declare that a timer has `cancel`."""
-    return context.wait_for_external_event(request.event_name), context.create_timer(request.expires_at)
+    """Return the tasks for the decision and the deadline; the SDK does not declare that a timer has `cancel`.
+
+    However early the timer fires, no decision that came in time finds the request gone.
+    """
+    deadline = context.create_timer(request.expires_at + MOST_EARLY)
+    return context.wait_for_external_event(request.event_name), deadline
 
 
 def _show(trail: DecisionTrail, request: ApprovalRequest) -> None:

@@ -18,6 +18,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from hosting.agents.calls import AgentError, raise_if_failed
 from hosting.error_text import first_line
 from hosting.runs.status import is_over, utc_text
+from hosting.timers import MOST_EARLY
 
 _CALLS = {
     "TaskCompleted": ("activity", "completed"),
@@ -163,7 +164,7 @@ class _Timeline:
         for link in self._pauses:
             step, pause = link
             repeats = (step.kind, step.name, pause.status) == (kind, name, "fired") and step.status == "failed"
-            if repeats and pause.fires_at is not None and pause.fires_at <= scheduled_at:
+            if repeats and pause.fires_at is not None and pause.fires_at - MOST_EARLY <= scheduled_at:
                 self._pauses.remove(link)
                 self._steps = [other for other in self._steps if other is not pause]
                 return step

@@ -13,6 +13,8 @@ from hosting.tools.mcp_connection import connect_to_server
 from setting_groups.agents import McpServerSettings
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
 
+pytestmark = pytest.mark.devhost_only("the MCP extension is not in every extension bundle")
+
 
 def connect(host: Any) -> Client:
     return Client(f"{host.url}/runtime/webhooks/mcp")

@@ -13,6 +13,7 @@ RUN = "/api/agents/Writer/run"
 AGENTS = ["Writer", "SpamDetector", "EmailAssistant", "Researcher", "ShopAssistant", "Editor"]
 
 
+@pytest.mark.sample
 def test_an_agent_answers_and_remembers(api: Any) -> None:
     first = api.http.post(RUN, json={"message": "My name is Ada.", "session_id": "memory-1"})
     assert first.status_code == 200
@@ -26,6 +27,7 @@ def test_an_agent_answers_and_remembers(api: Any) -> None:
     assert "My name is Ada." in second["response"]
 
 
+@pytest.mark.sample
 def test_sessions_do_not_mix(api: Any) -> None:
     api.http.post(RUN, json={"message": "My name is Ada.", "session_id": "apart-1"})
     assert "Ada" not in api.http.post(RUN, json={"message": "Hello", "session_id": "apart-2"}).json()["response"]
@@ -38,6 +40,7 @@ def test_plain_text_is_answered_in_plain_text(api: Any) -> None:
     assert response.headers["x-ms-session-id"]
 
 
+@pytest.mark.sample
 def test_an_answer_can_be_picked_up_later(api: Any, host: Any) -> None:
     accepted = api.http.post(RUN, json={"message": "Hello", "session_id": "later-1", "wait_for_response": False})
     assert (accepted.status_code, accepted.json()["status"]) == (202, "accepted")
@@ -81,6 +84,7 @@ def test_a_slow_agent_is_not_a_failed_one(start_host: Any, api_of: Any) -> None:
     assert api.http.get(slow.headers["Location"]).json()["status"] == "success"
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     "session_id", ["x?op=reset&", "q#frag", "p%41", "a/b", "..", "@dafx-writer@victim", "a b", "x" * 129]
 )
@@ -129,6 +133,7 @@ def test_agents_and_health_are_listed(api: Any, host: Any) -> None:
     assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", len(AGENTS))
 
 
+@pytest.mark.sample
 def test_messages_to_one_session_are_answered_one_after_the_other(api: Any) -> None:
     with ThreadPoolExecutor(10) as pool:
         bodies = [{"message": f"Message {number}", "session_id": "crowd-1"} for number in range(10)]
@@ -152,6 +157,7 @@ def test_under_a_key_a_repeat_is_the_same_run(api: Any) -> None:
     assert api.http.post(RUN, json=body, headers={"Idempotency-Key": "k 1"}).status_code == 400
 
 
+@pytest.mark.sample
 def test_repeats_at_the_same_time_are_one_run(api: Any) -> None:
     with ThreadPoolExecutor(8) as pool:
         headers = {"Idempotency-Key": "k2"}
@@ -182,6 +188,7 @@ def test_a_body_that_is_too_large_is_413(api: Any) -> None:
     assert api.http.post(RUN, json={"message": "x" * 300_000}).status_code == 413
 
 
+@pytest.mark.sample
 def test_a_run_that_exceeds_its_budget_says_what_it_has_used(api: Any) -> None:
     body = {"message": "Search the library for the warranty", "session_id": "budget-1"}
     run = "/api/agents/Researcher/run"
@@ -204,6 +211,7 @@ def test_a_run_that_takes_too_long_is_ended(start_host: Any, api_of: Any) -> Non
     assert 0.2 <= response.json()["used"]["seconds"] < 3
 
 
+@pytest.mark.kills
 def test_a_long_session_is_shortened_and_survives_a_restart(start_host: Any, api_of: Any) -> None:
     host = start_host(SESSION_COMPACTION_BYTES="4000", SESSION_KEEP_TURNS="2")
     api = api_of(host)

@@ -60,6 +60,7 @@ async def test_too_many_requests_are_a_failure_with_a_hint(start: Any, model: Ch
     assert (await app.http.get(path)).json()["error_code"] == "rate_limited"
 
 
+@pytest.mark.kills
 async def test_a_failed_turn_never_reaches_the_model_again(start: Any, model: ChatCompletionsServer) -> None:
     model.script(Answer("Hello Ada."), Failure(400, "No.", "bad"), Answer("You are Ada."), Answer("Still Ada."))
     app = start()
@@ -235,6 +236,7 @@ async def test_an_old_session_is_summarised_by_the_model(start: Any, model: Chat
     assert told[2:] == ["And milk.", "Two.", "What do I like?"]
 
 
+@pytest.mark.kills
 async def test_a_turn_that_a_crash_interrupts_is_answered_once(start: Any, model: ChatCompletionsServer) -> None:
     model.script(Slow(Answer("Never seen."), seconds=30), Answer("Seen."), Answer("Next."))
     app = start(AGENT_WAIT_SECONDS="0.5")

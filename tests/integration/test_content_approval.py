@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 
+@pytest.mark.sample
 def test_an_approved_draft_is_published(api: Any, host: Any) -> None:
     instance_id = api.start("content_approval", {"topic": "green tea"})
     waiting_for = api.draft(instance_id)
@@ -24,6 +25,7 @@ def test_an_approved_draft_is_published(api: Any, host: Any) -> None:
     assert api.run(instance_id)["waiting_for"] is None
 
 
+@pytest.mark.sample
 def test_a_rejected_draft_is_revised_and_the_revision_published(api: Any, host: Any) -> None:
     instance_id = api.start("content_approval", {"topic": "black tea"})
     first = api.draft(instance_id)
@@ -55,6 +57,7 @@ def test_a_rejection_without_feedback_is_final(api: Any, host: Any) -> None:
     assert list(host.published.glob(f"{instance_id}-*")) == []
 
 
+@pytest.mark.sample
 def test_nobody_decides_in_time(start_host: Any, api_of: Any) -> None:
     host = start_host(APPROVAL_TIMEOUT_HOURS=str(0.3 / 3600))
     api = api_of(host)
@@ -86,6 +89,7 @@ def test_a_run_that_waits_for_nothing_takes_no_decision(start_host: Any, api_of:
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:no-approval-pending")
 
 
+@pytest.mark.sample
 def test_a_decision_on_another_text_is_refused(api: Any) -> None:
     instance_id = api.start("content_approval", {"topic": "tea"})
     request_id = api.draft(instance_id)["request_id"]

@@ -4,12 +4,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.wire.chat_completions_server import Answer, ChatCompletionsServer
 from tests.wire.faults import Silence
 
 EMAIL = {"email": {"sender": "ada@example.com", "subject": "Order 7", "body": "Where is my order?"}}
 
 
+@pytest.mark.kills
 def test_an_approval_outlives_the_host(start_host: Any, api_of: Any) -> None:
     host = start_host()
     instance_id = api_of(host).start("content_approval", {"topic": "tea"})
@@ -25,6 +28,7 @@ def test_an_approval_outlives_the_host(start_host: Any, api_of: Any) -> None:
     assert len(list((host.outbox / "reviews").glob("*.json"))) == 1
 
 
+@pytest.mark.kills
 def test_a_decision_that_was_accepted_is_not_lost(start_host: Any, api_of: Any) -> None:
     host = start_host()
     instance_id = api_of(host).start("content_approval", {"topic": "tea"})
@@ -35,6 +39,7 @@ def test_a_decision_that_was_accepted_is_not_lost(start_host: Any, api_of: Any) 
     assert len(list(host.published.glob("*.md"))) == 1
 
 
+@pytest.mark.kills
 async def test_a_kill_between_the_two_agents_of_a_triage_pays_for_the_verdict_once(
     start_host: Any, api_of: Any, model: ChatCompletionsServer
 ) -> None:
@@ -54,6 +59,7 @@ async def test_a_kill_between_the_two_agents_of_a_triage_pays_for_the_verdict_on
     assert [str(path) for path in host.outbox.iterdir()] == [output["receipt"]["location"]]
 
 
+@pytest.mark.kills
 def test_kills_at_any_moment_lose_no_email(start_host: Any, api_of: Any) -> None:
     host = start_host(OFFLINE_MODEL_LATENCY_SECONDS="0.2")
     started = [api_of(host).start("email_triage", EMAIL) for _ in range(8)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import StartHost
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
 
 HEAD = """
@@ -87,7 +87,7 @@ def check(app: Path, *arguments: str | Path) -> tuple[int, list[str]]:
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The task hub of a killed host, with a run of each orchestration under way; its id is the orchestration's name."""
     folder = tmp_path_factory.mktemp("left")
-    with HostProcess(folder, write_app(folder / "app", BODIES)) as host, host.client() as http:
+    with DevhostProcess(folder, write_app(folder / "app", BODIES)) as host, host.client() as http:
         hub = HubOverHttp(http)
         for name in BODIES:
             hub.start(name, name)
@@ -162,7 +162,7 @@ def test_function_that_the_host_refuses_fails_the_check_but_not_one_that_works_o
 
 
 def test_start_tells_of_open_runs_without_an_orchestration(tmp_path: Path) -> None:
-    with HostProcess(tmp_path, write_app(tmp_path / "app", BODIES)) as host, host.client() as http:
+    with DevhostProcess(tmp_path, write_app(tmp_path / "app", BODIES)) as host, host.client() as http:
         HubOverHttp(http).start("renamed", "a")
         HubOverHttp(http).start("kept", "b")
         HubOverHttp(http).until("a", "Running")

@@ -10,26 +10,30 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
+
+pytestmark = pytest.mark.devhost_only(
+    "it is how devhost keeps functionTimeout: the Functions host replaces the whole worker"
+)
 
 APP = REPOSITORY / "tests" / "apps" / "triggers"
 WAIT_SECONDS = 20
 
 
-def impatient_host(folder: Path) -> HostProcess:
+def impatient_host(folder: Path) -> DevhostProcess:
     """Return a host whose functions may take a second."""
     limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01"}
-    return HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *", **limit)
+    return DevhostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *", **limit)
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevhostProcess]:
     with impatient_host(tmp_path_factory.mktemp("timeout")) as process:
         yield process
 
 
 @pytest.fixture
-def http(host: HostProcess) -> Iterator[httpx.Client]:
+def http(host: DevhostProcess) -> Iterator[httpx.Client]:
     with host.client() as http:
         yield http
 
@@ -51,7 +55,7 @@ def wait_for(reached: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_plain_http_function_answers_500_and_its_result_is_dropped(http: httpx.Client, host: HostProcess) -> None:
+def test_a_plain_http_function_answers_500_and_its_result_is_dropped(http: httpx.Client, host: DevhostProcess) -> None:
     began = time.monotonic()
     answer = http.get("/api/slow", params={"seconds": "2"})
     assert (answer.status_code, answer.content) == (500, b"")
@@ -66,7 +70,7 @@ def test_a_plain_http_function_answers_500_and_its_result_is_dropped(http: httpx
     wait_for(lambda: diary.exists() and '"slow ends"' in diary.read_text())
 
 
-def test_a_coroutine_is_cancelled(http: httpx.Client, host: HostProcess) -> None:
+def test_a_coroutine_is_cancelled(http: httpx.Client, host: DevhostProcess) -> None:
     assert http.get("/api/slow-coroutine", params={"seconds": "30"}).status_code == 500
     diary = host.database.parent / "diary"
     wait_for(lambda: diary.exists() and "slow_coroutine cancelled" in diary.read_text())

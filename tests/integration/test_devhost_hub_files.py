@@ -16,9 +16,11 @@ import pytest
 from devhost.__main__ import main
 from devhost.hub.file import SCHEMA_VERSION
 from devhost.hub.store import TaskHub
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 
 SMALL_APP = REPOSITORY / "tests" / "apps" / "small"
+
+pytestmark = pytest.mark.devhost_only("the files are those of devhost")
 
 Refused = Callable[..., str]
 
@@ -100,7 +102,7 @@ def test_reset_deletes_nothing_but_task_hubs(tmp_path: Path, refused: Refused, m
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_reset_is_refused_with_the_pid_of_the_host(host: HostProcess, refused: Refused) -> None:
+def test_reset_is_refused_with_the_pid_of_the_host(host: DevhostProcess, refused: Refused) -> None:
     sentence = refused("reset", "--yes", "--db", str(host.database))
     assert f"in use by process {host.database.with_name('state.db.lock').read_text().strip()}." in sentence
 
@@ -237,7 +239,7 @@ def said_to_nobody(path: Path) -> str:
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a file that is open")
 def test_host_whose_hub_is_deleted_answers_no_start_and_ends_with_the_reason(tmp_path: Path) -> None:
-    host = HostProcess(tmp_path, SMALL_APP)
+    host = DevhostProcess(tmp_path, SMALL_APP)
     host.start()
     with host.client() as http:
         host.database.unlink()

@@ -15,8 +15,10 @@ import pytest
 from devhost.__main__ import main
 from devhost.hub.snapshot import HubSnapshot
 from devhost.hub.store import TaskHub
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
+
+pytestmark = pytest.mark.devhost_only("only devhost has `inspect`")
 
 APP = REPOSITORY / "tests" / "conformance" / "app"
 HOUR = 3_600_000
@@ -44,11 +46,11 @@ RUNS: dict[str, tuple[str, Any]] = {
 
 
 @pytest.fixture(scope="module")
-def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevhostProcess]:
     """The reference app with one run in each state that an operator meets."""
     scratch = tmp_path_factory.mktemp("scratch")
     folder = tmp_path_factory.mktemp("inspect")
-    with HostProcess(folder, APP, REFERENCE_SCRATCH=str(scratch)) as host, host.client() as http:
+    with DevhostProcess(folder, APP, REFERENCE_SCRATCH=str(scratch)) as host, host.client() as http:
         hub = HubOverHttp(http)
         for instance_id, (name, body) in RUNS.items():
             assert hub.post(f"orchestrators/{name}/{instance_id}", json=body).status_code == 202
@@ -79,7 +81,7 @@ def settled(database: Path) -> None:
 
 
 @pytest.fixture
-def inspect(reference: HostProcess, capsys: pytest.CaptureFixture[str]) -> Inspect:
+def inspect(reference: DevhostProcess, capsys: pytest.CaptureFixture[str]) -> Inspect:
     """Run `inspect` on that host's task hub and return what it prints."""
 
     def run(*arguments: str) -> str:
@@ -180,7 +182,9 @@ def test_entities_are_listed_with_the_size_of_their_state(inspect: Inspect) -> N
 
 
 @pytest.mark.parametrize("unknown", ["nobody", "@counter@nobody"])
-def test_unknown_id_is_one_sentence(reference: HostProcess, capsys: pytest.CaptureFixture[str], unknown: str) -> None:
+def test_unknown_id_is_one_sentence(
+    reference: DevhostProcess, capsys: pytest.CaptureFixture[str], unknown: str
+) -> None:
     assert main(["inspect", "--db", str(reference.database), unknown]) == 1
     printed, sentence = capsys.readouterr()
     assert not printed and len(sentence.splitlines()) == 1
@@ -188,7 +192,7 @@ def test_unknown_id_is_one_sentence(reference: HostProcess, capsys: pytest.Captu
 
 
 def test_what_a_kill_left_is_shown_and_stays_as_it_is(
-    reference: HostProcess, tmp_path: Path, inspect: Inspect, capsys: pytest.CaptureFixture[str]
+    reference: DevhostProcess, tmp_path: Path, inspect: Inspect, capsys: pytest.CaptureFixture[str]
 ) -> None:
     alive = inspect()
     for path in reference.database.parent.glob("state.db*"):
@@ -200,7 +204,7 @@ def test_what_a_kill_left_is_shown_and_stays_as_it_is(
 
 
 def test_result_that_no_host_has_processed_is_told_apart(
-    reference: HostProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    reference: DevhostProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in reference.database.parent.glob("state.db*"):
         shutil.copy(path, tmp_path)

@@ -11,26 +11,28 @@ import pytest
 from mcp import Client, MCPError
 from mcp.types import INVALID_PARAMS, METHOD_NOT_FOUND, TextContent
 
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
+
+pytestmark = pytest.mark.devhost_only("the MCP extension is not in every extension bundle")
 
 APP = REPOSITORY / "tests" / "apps" / "triggers"
 ACCEPT = {"Accept": "application/json, text/event-stream"}
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevhostProcess]:
     folder: Path = tmp_path_factory.mktemp("mcp")
-    with HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *") as process:
+    with DevhostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *") as process:
         yield process
 
 
 @pytest.fixture
-def http(host: HostProcess) -> Iterator[httpx.Client]:
+def http(host: DevhostProcess) -> Iterator[httpx.Client]:
     with host.client() as http:
         yield http
 
 
-def connect(host: HostProcess) -> Client:
+def connect(host: DevhostProcess) -> Client:
     return Client(f"{host.url}/runtime/webhooks/mcp")
 
 
@@ -53,7 +55,7 @@ async def call(client: Client, name: str, **arguments: object) -> tuple[str, boo
     return "".join(texts), bool(result.is_error)
 
 
-async def test_the_server_presents_itself_as_host_json_says(host: HostProcess) -> None:
+async def test_the_server_presents_itself_as_host_json_says(host: DevhostProcess) -> None:
     async with connect(host) as client:
         assert client.protocol_version == "2025-11-25"
         assert client.server_info is not None
@@ -62,7 +64,7 @@ async def test_the_server_presents_itself_as_host_json_says(host: HostProcess) -
         await client.session.send_ping()
 
 
-async def test_tools_are_listed_with_their_schemas(host: HostProcess) -> None:
+async def test_tools_are_listed_with_their_schemas(host: DevhostProcess) -> None:
     async with connect(host) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         assert set(tools) == {"Parrot", "add", "join", "explode", "nothing", "highest", "Invocation"}
@@ -78,7 +80,7 @@ async def test_tools_are_listed_with_their_schemas(host: HostProcess) -> None:
         assert tools["Invocation"].meta == {"author": "nobody"}
 
 
-async def test_an_agent_is_a_tool_that_keeps_its_session(host: HostProcess) -> None:
+async def test_an_agent_is_a_tool_that_keeps_its_session(host: DevhostProcess) -> None:
     async with connect(host) as client:
         tool = next(tool for tool in (await client.list_tools()).tools if tool.name == "Parrot")
         assert tool.description == "Says it again"
@@ -87,7 +89,7 @@ async def test_an_agent_is_a_tool_that_keeps_its_session(host: HostProcess) -> N
         assert await call(client, "Parrot", query="goodbye", sessionId="mcp-1") == ("goodbye, goodbye", False)
 
 
-async def test_tools_answer_text(host: HostProcess) -> None:
+async def test_tools_answer_text(host: DevhostProcess) -> None:
     async with connect(host) as client:
         assert await call(client, "add", first=2, second=3) == ("5", False)
         assert await call(client, "add", first=2) == ("3", False)
@@ -96,14 +98,14 @@ async def test_tools_answer_text(host: HostProcess) -> None:
         assert await call(client, "nothing") == ("", False)
 
 
-async def test_a_result_schema_gives_structured_content(host: HostProcess) -> None:
+async def test_a_result_schema_gives_structured_content(host: DevhostProcess) -> None:
     async with connect(host) as client:
         result = await client.call_tool("highest", {})
         assert result.structured_content == {"name": "Everest", "metres": 8849}
         assert result.content == [TextContent(type="text", text='{"name": "Everest", "metres": 8849}')]
 
 
-async def test_a_failing_tool_is_a_result_and_its_reason_is_in_the_log(host: HostProcess) -> None:
+async def test_a_failing_tool_is_a_result_and_its_reason_is_in_the_log(host: DevhostProcess) -> None:
     async with connect(host) as client:
         assert await call(client, "explode", secret="no one must know") == (
             "An error occurred invoking 'explode'.",
@@ -112,7 +114,7 @@ async def test_a_failing_tool_is_a_result_and_its_reason_is_in_the_log(host: Hos
         assert "explode failed: ValueError: no one must know" in host.output()
 
 
-async def test_wrong_calls_are_errors_of_the_protocol(host: HostProcess) -> None:
+async def test_wrong_calls_are_errors_of_the_protocol(host: DevhostProcess) -> None:
     async with connect(host) as client:
         with pytest.raises(MCPError, match="Unknown tool: 'fly'") as unknown:
             await client.call_tool("fly", {})
@@ -125,7 +127,7 @@ async def test_wrong_calls_are_errors_of_the_protocol(host: HostProcess) -> None
         assert method.value.error.code == METHOD_NOT_FOUND
 
 
-async def test_a_tool_is_given_the_call_as_azures_extension_gives_it(host: HostProcess) -> None:
+async def test_a_tool_is_given_the_call_as_azures_extension_gives_it(host: DevhostProcess) -> None:
     async with connect(host) as client:
         text, _ = await call(client, "Invocation", colour="red", sizes=[1, 2], extra={"kept": True})
         given = json.loads(text)
@@ -136,13 +138,13 @@ async def test_a_tool_is_given_the_call_as_azures_extension_gives_it(host: HostP
         assert headers["mcp-session-id"] == given["sessionid"] == given["transport"]["sessionId"]
 
 
-async def test_many_calls_at_once(host: HostProcess) -> None:
+async def test_many_calls_at_once(host: DevhostProcess) -> None:
     async with connect(host) as client:
         answers = await asyncio.gather(*(call(client, "add", first=n) for n in range(50)))
         assert answers == [(str(n + 1), False) for n in range(50)]
 
 
-def test_a_session_outlives_the_host(host: HostProcess) -> None:
+def test_a_session_outlives_the_host(host: DevhostProcess) -> None:
     params = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
     with host.client() as http:
         answer = post(http, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})
@@ -239,7 +241,7 @@ def test_only_pages_of_this_machine_may_call(http: httpx.Client, origin: str, st
     assert answer.status_code == status
 
 
-def test_the_host_says_where_the_tools_are_and_which_are_not_served(host: HostProcess) -> None:
+def test_the_host_says_where_the_tools_are_and_which_are_not_served(host: DevhostProcess) -> None:
     output = host.output()
     assert f"MCP server: {host.url.replace('127.0.0.1', 'localhost')}/runtime/webhooks/mcp" in output
     assert "NOT SERVED add_again: Tool with name 'ADD' is already registered." in output

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
+
+pytestmark = pytest.mark.devhost_only("it reads devhost's own log, lists and memory")
 
 REFERENCE = REPOSITORY / "tests" / "conformance" / "app"
 FOREIGN = REPOSITORY / "tests" / "apps" / "foreign"
@@ -17,20 +19,20 @@ HELD_OPEN = {"steps": [["any", [["timer", 3_600_000], ["timer", 1]]]], "results"
 
 
 @pytest.fixture
-def shop(start_host: Callable[..., HostProcess]) -> HostProcess:
+def shop(start_host: Callable[..., DevhostProcess]) -> DevhostProcess:
     """A host of the test's own, on an app that has nothing to do with this project."""
     return start_host(app_root=FOREIGN)
 
 
 @pytest.fixture
-def hub(shop: HostProcess) -> Iterator[HubOverHttp]:
+def hub(shop: DevhostProcess) -> Iterator[HubOverHttp]:
     """The task hub of that host."""
     with shop.client() as http:
         yield HubOverHttp(http)
 
 
 def test_lines_about_a_run_begin_with_its_id_and_replay_repeats_none(
-    start_host: Callable[..., HostProcess], tmp_path: Path
+    start_host: Callable[..., DevhostProcess], tmp_path: Path
 ) -> None:
     host = start_host(app_root=REFERENCE, REFERENCE_SCRATCH=str(tmp_path))
     with host.client() as http:
@@ -58,7 +60,7 @@ def test_lines_about_a_run_begin_with_its_id_and_replay_repeats_none(
     assert "r-unknown_activity: 'unknown_activity' on Azure this run would hang" in "\n".join(logged)
 
 
-def test_turn_that_cannot_be_processed_fails_the_run(shop: HostProcess, hub: HubOverHttp) -> None:
+def test_turn_that_cannot_be_processed_fails_the_run(shop: DevhostProcess, hub: HubOverHttp) -> None:
     hub.post("orchestrators/misprint/m-1")
     output = hub.until("m-1", "Failed")["output"]
     assert output.startswith("Orchestrator function 'misprint' failed: devhost could not process the turn (")
@@ -105,7 +107,7 @@ def test_entities_are_listed_over_http_in_pages(hub: HubOverHttp) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory in use from /proc")
-def test_memory_does_not_grow_with_finished_runs(shop: HostProcess, hub: HubOverHttp) -> None:
+def test_memory_does_not_grow_with_finished_runs(shop: DevhostProcess, hub: HubOverHttp) -> None:
     status = Path("/proc", shop.database.with_name("state.db.lock").read_text().strip(), "status")
 
     def kilobytes_after(runs: range) -> int:

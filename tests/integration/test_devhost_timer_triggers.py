@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
+
+pytestmark = pytest.mark.devhost_only("it is devhost's list and log of triggers")
 
 APP = REPOSITORY / "tests" / "apps" / "triggers"
 WAIT_SECONDS = 20
@@ -44,15 +46,15 @@ def diary(tmp_path: Path) -> Diary:
     return Diary(tmp_path / "diary")
 
 
-StartHost = Callable[..., HostProcess]
+StartHost = Callable[..., DevhostProcess]
 
 
 @pytest.fixture
-def host(start_host: StartHost, diary: Diary) -> HostProcess:
+def host(start_host: StartHost, diary: Diary) -> DevhostProcess:
     return start_host(APP, DIARY=str(diary.path))
 
 
-def test_a_function_runs_every_second_at_the_full_second(host: HostProcess, diary: Diary) -> None:
+def test_a_function_runs_every_second_at_the_full_second(host: DevhostProcess, diary: Diary) -> None:
     ticks = diary.wait(lambda ticks: len(ticks) >= 4, "tick")
     times = [datetime.fromisoformat(tick["at"]) for tick in ticks]
     assert all(at.microsecond < 500_000 for at in times)
@@ -67,37 +69,37 @@ def test_a_function_runs_every_second_at_the_full_second(host: HostProcess, diar
     }
 
 
-def test_a_timer_function_starts_runs_through_its_durable_client(host: HostProcess, diary: Diary) -> None:
+def test_a_timer_function_starts_runs_through_its_durable_client(host: DevhostProcess, diary: Diary) -> None:
     diary.wait(lambda ticks: len(ticks) >= 2, "tick")
     with host.client() as http:
         runs = http.get("/runtime/webhooks/durabletask/instances").json()
     assert {run["name"] for run in runs} == {"ticked"}
 
 
-def test_a_failing_function_runs_again_and_is_logged(host: HostProcess, diary: Diary) -> None:
+def test_a_failing_function_runs_again_and_is_logged(host: DevhostProcess, diary: Diary) -> None:
     diary.wait(lambda entries: len(entries) >= 2, "stumble")
     assert "stumble failed: ValueError: stumbled" in host.output()
 
 
-def test_a_function_does_not_overlap_with_itself(host: HostProcess, diary: Diary) -> None:
+def test_a_function_does_not_overlap_with_itself(host: DevhostProcess, diary: Diary) -> None:
     entries = diary.wait(lambda entries: len(entries) >= 5, "dawdle begins", "dawdle ends")
     assert [entry["what"] for entry in entries[:5]] == (["dawdle begins", "dawdle ends"] * 3)[:5]
 
 
-def test_run_on_startup_comes_at_once(host: HostProcess, diary: Diary) -> None:
+def test_run_on_startup_comes_at_once(host: DevhostProcess, diary: Diary) -> None:
     (entry,) = diary.wait(bool, "at_start")
     assert not entry["past_due"]
     assert entry["status"]["Last"] == "0001-01-01T00:00:00"
     assert entry["status"]["Next"].endswith("-01-01T00:00:00+00:00")
 
 
-def test_what_cannot_be_scheduled_is_listed_with_the_reason(host: HostProcess, diary: Diary) -> None:
+def test_what_cannot_be_scheduled_is_listed_with_the_reason(host: DevhostProcess, diary: Diary) -> None:
     assert "timerTrigger: at_start, dawdle, stumble, tick" in host.output()
     assert "NOT SERVED by_time_span: Schedule '00:05:00' is a TimeSpan" in host.output()
     assert "NOT SERVED by_missing_setting: Schedule '%NO_SUCH_SETTING%' names the setting" in host.output()
 
 
-def test_stopping_waits_for_a_running_timer_function(host: HostProcess, diary: Diary) -> None:
+def test_stopping_waits_for_a_running_timer_function(host: DevhostProcess, diary: Diary) -> None:
     diary.wait(bool, "dawdle begins")
     assert host.stop() == 0
     assert len(diary.read("dawdle begins")) == len(diary.read("dawdle ends"))

@@ -4,6 +4,8 @@ from email import policy
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 HAM = {
     "sender": "Ada <ada@example.com>",
     "subject": "Order 7",
@@ -17,6 +19,7 @@ SPAM = {
 }
 
 
+@pytest.mark.sample
 def test_an_honest_email_is_answered(api: Any, host: Any) -> None:
     instance_id = api.start("email_triage", {"email": HAM})
     output = api.finish(instance_id)
@@ -31,6 +34,7 @@ def test_an_honest_email_is_answered(api: Any, host: Any) -> None:
     assert sent["Subject"] == output["reply"]["subject"]
 
 
+@pytest.mark.sample
 def test_spam_is_quarantined_and_not_answered(api: Any, host: Any) -> None:
     instance_id = api.start("email_triage", {"email": SPAM, "spam_threshold": 0})
     output = api.finish(instance_id)

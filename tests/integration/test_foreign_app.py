@@ -9,15 +9,20 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import NewHost
 from tests.support.host_process import HostProcess
+
+pytestmark = pytest.mark.devhost_only(
+    "its app is for devhost: without an extension bundle, Azure has no durable functions"
+)
 
 FOREIGN = Path(__file__).parents[1] / "apps" / "foreign"
 INSTANCES = "/runtime/webhooks/durabletask/instances"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    with HostProcess(tmp_path_factory.mktemp("shop"), FOREIGN) as process:
+def shop(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+    with new_host(tmp_path_factory.mktemp("shop"), FOREIGN) as process:
         yield process
 
 
@@ -110,6 +115,7 @@ def test_hub_name_comes_from_the_settings_file(http: httpx.Client) -> None:
     assert "taskHub=ShopHub&" in answer.json()["statusQueryGetUri"]
 
 
+@pytest.mark.kills
 def test_eternal_orchestration_counts_on_through_kills(shop: HostProcess, http: httpx.Client) -> None:
     start = "/runtime/webhooks/durabletask/orchestrators/visits/visits"
     assert http.post(start).status_code == 202

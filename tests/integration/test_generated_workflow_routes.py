@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 APP = Path(__file__).parents[1] / "apps" / "workflow"
 
@@ -21,6 +22,7 @@ def wait(http: httpx.Client, instance_id: str, reached: Callable[[dict[str, Any]
         time.sleep(0.02)
 
 
+@pytest.mark.kills
 def test_a_human_answers_after_a_kill_and_the_run_ends(start_host: Any) -> None:
     host = start_host(APP)
     with host.client() as http:

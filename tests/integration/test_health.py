@@ -9,6 +9,7 @@ from tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Fa
 from tests.wire.faults import Body, EndedStream
 
 
+@pytest.mark.sample
 def test_all_is_well_with_the_offline_model(api: Any) -> None:
     health = api.http.get("/api/health", params={"deep": "1"}).json()
     assert health["status"] == "healthy"

@@ -185,6 +185,7 @@ async def test_a_server_killed_in_the_middle_of_a_call(
     assert (await ask(host)).json()["response"] == "Tea."
 
 
+@pytest.mark.kills
 async def test_a_host_killed_in_the_middle_of_a_call_takes_the_turn_once(
     start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:

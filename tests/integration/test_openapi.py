@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from tests.conftest import NewHost
 from tests.support.host_process import REPOSITORY, HostProcess
 
 # Left out: positive_data_acceptance, as a schema cannot say which ids exist and which addresses are possible;
@@ -42,9 +43,9 @@ SEED = 7
 
 
 @pytest.fixture(scope="module")
-def fuzzed_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def fuzzed_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
     """A host of this module's own, where no answer is waited for longer than a second."""
-    with HostProcess(tmp_path_factory.mktemp("fuzzed"), AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1") as host:
+    with new_host(tmp_path_factory.mktemp("fuzzed"), AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1") as host:
         yield host
         host.stop()
 

@@ -104,7 +104,7 @@ def test_drafts_go_with_the_run_and_those_of_others_stay(api: Any, host: Any) ->
     for name in ("article", "article-2"):
         assert api.http.post(f"{root}/{name}", json=body).status_code == 202
         api.draft(name)
-    kept = host.database.parent / "state" / "drafts"
+    kept = host.state / "drafts"
     (draft,) = until(lambda: list(kept.glob(f"article-{api.draft('article')['request_id']}.json")))
     assert api.decide("article", api.draft("article")["request_id"], approved=False).status_code == 200
     api.finish("article")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS31Validator
 
+from tests.conftest import NewHost
 from tests.support.host_process import REPOSITORY, HostProcess
 from tests.support.http_file import HttpFile
 
@@ -51,8 +52,8 @@ class Contract:
 
 
 @pytest.fixture
-def story_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
-    with HostProcess(tmp_path_factory.mktemp("story")) as host:
+def story_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+    with new_host(tmp_path_factory.mktemp("story")) as host:
         yield host
         host.stop()
 

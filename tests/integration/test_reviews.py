@@ -174,7 +174,7 @@ def test_a_draft_that_is_not_the_one_that_was_asked_about_can_not_be_decided(sta
     host = start_host()
     api = api_of(host)
     instance_id, request, token = ask(api, lambda *ids: links_of(host, *ids))
-    (kept,) = (host.database.parent / "state" / "drafts").iterdir()
+    (kept,) = (host.state / "drafts").iterdir()
     draft = json.loads(kept.read_text())
     kept.write_text(json.dumps({**draft, "content": draft["content"] + " And something else."}))
     for answer in (read(api, token), submit(api, token, True)):
@@ -239,7 +239,7 @@ def test_no_secret_of_a_link_is_in_the_log_of_the_host(start_host: Any, api_of: 
     api = api_of(host)
     instance_id, _, token = ask(api, lambda *ids: links_of(host, *ids))
     api.http.get("/api/review")
-    (kept,) = (host.database.parent / "state" / "drafts").iterdir()
+    (kept,) = (host.state / "drafts").iterdir()
     draft = kept.read_text()
     kept.write_text("no draft")
     # What fails unexpectedly is logged most fully.

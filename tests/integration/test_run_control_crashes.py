@@ -32,6 +32,7 @@ def answer_of(http: httpx.Client, method: str, url: str) -> int | None:
     return None
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("operation", ["cancel", "suspend"])
 def test_a_change_that_was_answered_outlives_a_kill(start_host: Any, operation: str) -> None:
     host = start_host(APP)
@@ -44,6 +45,7 @@ def test_a_change_that_was_answered_outlives_a_kill(start_host: Any, operation: 
         assert http.post(f"/api/runs/{instance_id}/{operation}").status_code == 200
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize(("way", "method", "path"), [("waits", "POST", "/cancel"), ("ends", "DELETE", "")])
 def test_kills_while_runs_are_changed_leave_none_in_between(start_host: Any, way: str, method: str, path: str) -> None:
     host = start_host(APP)

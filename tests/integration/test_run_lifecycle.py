@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import NewHost
 from tests.support.host_process import REPOSITORY, HostProcess
 
 APP = REPOSITORY / "tests" / "apps" / "runs"
@@ -16,9 +17,9 @@ OPERATIONS = [("POST", f"/{name}") for name in ("cancel", "suspend", "resume", "
 
 
 @pytest.fixture(scope="module")
-def runs_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def runs_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
     """One host of the app whose runs fail, wait and retry."""
-    with HostProcess(tmp_path_factory.mktemp("runs"), APP) as process:
+    with new_host(tmp_path_factory.mktemp("runs"), APP) as process:
         yield process
         process.stop()
 
@@ -37,9 +38,9 @@ def start(http: httpx.Client, way: str, number: int = 0, wait: int = 10, status:
     return answer
 
 
-def start_waiting(http: httpx.Client) -> str:
+def start_waiting(http: httpx.Client, way: str = "waits", number: int = 0) -> str:
     """Start a run and return its URL when it waits for its event."""
-    url = f"/api/runs/{start(http, 'waits', wait=0, status=202)['instance_id']}"
+    url = f"/api/runs/{start(http, way, number, wait=0, status=202)['instance_id']}"
     deadline = time.monotonic() + 10
     while http.get(url).json()["stage"] != "packing":
         assert time.monotonic() < deadline
@@ -54,6 +55,7 @@ def steps(http: httpx.Client, url: str, query: str = "") -> list[dict[str, Any]]
     return found
 
 
+@pytest.mark.sample
 def test_a_caller_that_waits_gets_the_run(http: httpx.Client) -> None:
     run = start(http, "ends", 7)
     assert (run["runtime_status"], run["output"], run["failed_step"]) == ("Completed", {"number": 7}, None)
@@ -81,11 +83,14 @@ def test_a_wait_without_a_value_is_none(http: httpx.Client) -> None:
     assert http.post("/api/runs/delivery?wait=", json={"way": "waits"}).status_code == 202
 
 
+@pytest.mark.sample
 def test_a_failed_run_names_the_step_and_shows_no_stack(http: httpx.Client) -> None:
     run = start(http, "fails", 1)
     assert run["runtime_status"] == "Failed"
-    reason = "Activity function 'ship' failed: ValueError: no carrier for order 1"
-    assert run["failed_step"] == {"name": "ship", "kind": "activity", "attempts": 1, "error": reason}
+    error = run["failed_step"].pop("error")
+    # The extension wrote two blanks until 3.19.0.
+    assert error.replace("  ", " ") == "Activity function 'ship' failed: ValueError: no carrier for order 1"
+    assert run["failed_step"] == {"name": "ship", "kind": "activity", "attempts": 1}
     assert "Traceback" not in str(run)
     assert "function_app.py" not in str(run)
     assert start(http, "retries and fails", 2)["failed_step"]["attempts"] == 3
@@ -98,6 +103,7 @@ def test_a_run_whose_own_code_failed_says_so(http: httpx.Client) -> None:
     assert failed["error"].endswith("the order makes no sense")
 
 
+@pytest.mark.sample
 def test_the_history_counts_attempts_and_hides_outputs_unless_asked(http: httpx.Client) -> None:
     url = start(http, "retries", 10)["links"]["self"]
     (step,) = steps(http, url)
@@ -114,6 +120,7 @@ def test_a_long_output_is_trimmed(http: httpx.Client) -> None:
     assert (len(step["output"]), step["output_truncated"]) == (2_000, True)
 
 
+@pytest.mark.sample
 def test_an_event_reaches_the_run_that_waits_for_it_once(http: httpx.Client) -> None:
     url = start_waiting(http)
     run = http.get(url).json()
@@ -148,6 +155,7 @@ def test_a_crafted_event_name_is_refused(http: httpx.Client, name: str) -> None:
     assert (response.status_code, response.json()["type"]) == (400, "urn:problem:invalid-event-name")
 
 
+@pytest.mark.sample
 def test_a_run_is_cancelled_with_a_reason_and_a_repeat_is_no_mistake(http: httpx.Client) -> None:
     url = start_waiting(http)
     for _ in range(2):
@@ -157,15 +165,19 @@ def test_a_run_is_cancelled_with_a_reason_and_a_repeat_is_no_mistake(http: httpx
     assert [step["name"] for step in steps(http, url)] == ["", "terminated"]
 
 
-def test_a_suspended_run_holds_until_it_is_resumed(http: httpx.Client) -> None:
-    url = start_waiting(http)
+@pytest.mark.sample
+def test_a_suspended_run_starts_nothing_until_it_is_resumed(http: httpx.Client, runs_host: HostProcess) -> None:
+    url = start_waiting(http, "waits and weighs", 30)
     for _ in range(2):
-        response = http.post(f"{url}/suspend")
+        response = http.post(f"{url}/suspend", json={"reason": '{"number": 7}'})
         assert (response.status_code, response.json()["runtime_status"]) == (200, "Suspended")
     assert {"resume", "cancel"} <= response.json()["links"].keys()
     assert http.post(f"{url}/events/Packed", json={}).status_code == 202
-    time.sleep(0.2)
-    assert http.get(url).json()["runtime_status"] == "Suspended"
+    time.sleep(1)
+    held = http.get(url).json()
+    # Azure Storage calls the reason of a suspension an output.
+    assert (held["runtime_status"], held["output"], held["error"]) == ("Suspended", None, None)
+    assert not (runs_host.outbox / "weighed-30").exists()
     resumed = http.post(f"{url}/resume")
     assert (resumed.status_code, resumed.json()["runtime_status"] in ("Running", "Completed")) == (200, True)
     deadline = time.monotonic() + 10
@@ -173,6 +185,7 @@ def test_a_suspended_run_holds_until_it_is_resumed(http: httpx.Client) -> None:
         assert time.monotonic() < deadline
 
 
+@pytest.mark.sample
 def test_a_failed_run_is_rewound_and_repeats_only_what_failed(http: httpx.Client, runs_host: HostProcess) -> None:
     url = start(http, "fails", 20)["links"]["self"]
     (runs_host.outbox / "fixed").touch()
@@ -201,6 +214,7 @@ def test_a_restart_under_a_key_is_one_run(http: httpx.Client) -> None:
     assert http.post(restart, headers={"Idempotency-Key": "two words"}).status_code == 400
 
 
+@pytest.mark.sample
 def test_a_deleted_run_is_gone_with_its_history_and_its_key_is_free(http: httpx.Client) -> None:
     headers = {"Idempotency-Key": "deleted"}
     first = http.post("/api/runs/delivery?wait=10", json={"number": 1}, headers=headers).json()
@@ -211,6 +225,7 @@ def test_a_deleted_run_is_gone_with_its_history_and_its_key_is_free(http: httpx.
     assert (again["instance_id"], again["output"]) == (first["instance_id"], {"number": 2})
 
 
+@pytest.mark.sample
 def test_what_is_not_possible_now_is_409_with_the_state(http: httpx.Client) -> None:
     waiting, over = start_waiting(http), start(http, "ends")["links"]["self"]
     refused = [("POST", f"{waiting}/rewind"), ("POST", f"{waiting}/restart"), ("DELETE", waiting)]
@@ -247,6 +262,7 @@ def test_a_bad_reason_changes_nothing(http: httpx.Client, body: bytes, operation
     assert http.get(url).json()["runtime_status"] == "Running"
 
 
+@pytest.mark.sample
 def test_runs_are_listed_page_by_page_each_once(http: httpx.Client) -> None:
     wanted = {start(http, "ends", 100 + number)["instance_id"] for number in range(7)}
     found, query = [], "/api/runs?limit=3"
@@ -261,6 +277,7 @@ def test_runs_are_listed_page_by_page_each_once(http: httpx.Client) -> None:
     assert len(found) == len(set(found))
 
 
+@pytest.mark.sample
 def test_runs_are_found_by_orchestration_status_and_time(http: httpx.Client) -> None:
     failed, ended = start(http, "breaks"), start(http, "ends")
     parcel = http.post("/api/runs/parcel?wait=10", json={"number": 40}).json()
@@ -305,6 +322,7 @@ def test_a_bad_query_is_refused_by_name(http: httpx.Client, query: str, field: s
     assert (response.status_code, response.json()["errors"][0]["field"]) == (400, field)
 
 
+@pytest.mark.sample
 def test_a_page_token_belongs_to_its_filters(http: httpx.Client) -> None:
     for _ in range(2):
         start(http, "ends")
@@ -313,6 +331,7 @@ def test_a_page_token_belongs_to_its_filters(http: httpx.Client) -> None:
     assert http.get(f"/api/runs?limit=1&page_token={token}").status_code == 400
 
 
+@pytest.mark.sample
 def test_200_starts_at_once_with_20_keys_are_20_runs(http: httpx.Client) -> None:
     def start_under(number: int) -> str:
         headers = {"Idempotency-Key": f"burst-{number % 20}"}
@@ -340,6 +359,7 @@ def wait_until_swept(http: httpx.Client, url: str) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.kills
 def test_an_old_run_is_swept_and_a_live_one_stays(start_host: Any, tmp_path: Path) -> None:
     second = str(1 / 86_400)
     host = start_host(APP, RUN_RETENTION_DAYS=second, RUN_SWEEP_SCHEDULE="* * * * * *")

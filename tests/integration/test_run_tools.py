@@ -119,6 +119,7 @@ async def test_what_does_not_fit_the_input_is_told_to_the_model(start: Any) -> N
     assert desk.told[1]["status"] == "started"
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("ended", [False, True])
 async def test_a_turn_that_a_crash_repeats_has_started_one_run(start: Any, ended: bool) -> None:
     silence = Silence()

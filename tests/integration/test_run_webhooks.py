@@ -54,7 +54,9 @@ def test_a_completed_and_a_failed_run_are_told_once(start_host: Any) -> None:
         assert (first["event"], first["instance_id"]) == ("run.completed", completed["instance_id"])
         assert (first["status"], first["output"], first["error"]) == ("Completed", {"number": 0}, None)
         assert (second["event"], second["orchestration"]) == ("run.failed", "delivery")
-        assert second["error"] == "Activity function 'ship' failed: ValueError: no carrier for order 0"
+        # The extension wrote two blanks until 3.19.0.
+        error = second["error"].replace("  ", " ")
+        assert error == "Activity function 'ship' failed: ValueError: no carrier for order 0"
         assert [call.headers["webhook-id"] for call in receiver.calls] == [first["delivery_id"], second["delivery_id"]]
         # The run is what it would have been, and shows its input without what the template has added.
         assert (completed["runtime_status"], completed["output"]) == ("Completed", {"number": 0})
@@ -80,6 +82,7 @@ def test_a_url_that_is_not_allowed_starts_nothing(start_host: Any, url: str) -> 
         assert http.get("/api/runs").json()["runs"] == []
 
 
+@pytest.mark.kills
 def test_a_webhook_that_fails_is_told_again_under_the_same_id_also_after_a_kill(start_host: Any) -> None:
     with WebhookReceiver(503, 204) as receiver:
         host = start_host(APP, **settings(receiver))
@@ -97,6 +100,7 @@ def test_a_webhook_that_fails_is_told_again_under_the_same_id_also_after_a_kill(
         assert has_valid_signature(second)
 
 
+@pytest.mark.kills
 def test_kills_at_any_moment_lose_no_report(start_host: Any) -> None:
     with WebhookReceiver(204) as receiver:
         host = start_host(APP, **settings(receiver))

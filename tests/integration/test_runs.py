@@ -8,6 +8,7 @@ ORCHESTRATIONS |= {"dafx-email_routing", "dafx-comment_moderation"}
 BODY = {"email": {"sender": "ada@example.com", "subject": "Hi", "body": "Hello"}}
 
 
+@pytest.mark.sample
 def test_a_start_says_where_the_run_is(api: Any, host: Any) -> None:
     response = api.http.post("/api/runs/email_triage", json=BODY)
     assert response.status_code == 202
@@ -53,6 +54,7 @@ def test_a_body_that_is_no_json_object_is_refused(api: Any, content: bytes) -> N
     assert api.http.post("/api/runs/content_approval", content=content).status_code == 400
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "x%3Fy", "%2e%2e%2f", "a%01b", "x" * 300])
 def test_an_unknown_run_is_404(api: Any, instance_id: str) -> None:
     response = api.http.get(f"/api/runs/{instance_id}")
@@ -82,6 +84,7 @@ def test_a_key_counts_for_one_orchestration_only(api: Any) -> None:
     assert api.start("email_triage", BODY, **headers) != api.start("content_approval", {"topic": "tea"}, **headers)
 
 
+@pytest.mark.sample
 def test_any_number_of_starts_at_once_give_one_run_for_each_key(api: Any, host: Any) -> None:
     with ThreadPoolExecutor(20) as pool:
         keys = [f"storm-{number % 5}" for number in range(60)]
@@ -98,6 +101,7 @@ def test_an_impossible_key_is_refused(api: Any, key: str) -> None:
     assert (response.status_code, response.json()["type"]) == (400, "urn:problem:invalid-idempotency-key")
 
 
+@pytest.mark.sample
 def test_the_history_of_an_approval_has_agents_tokens_timers_and_events(api: Any) -> None:
     instance_id = api.start("content_approval", {"topic": "tea"})
     waiting_for = api.draft(instance_id)
@@ -114,7 +118,8 @@ def test_the_history_of_an_approval_has_agents_tokens_timers_and_events(api: Any
     }
     assert steps["agent", "Writer"]["usage"] == history["usage"]
     assert history["usage"]["total_token_count"] > 0
-    assert (steps["timer", ""]["status"], steps["timer", ""]["fires_at"]) == ("canceled", waiting_for["expires_at"])
+    assert steps["timer", ""]["status"] == "canceled"
+    assert steps["timer", ""]["fires_at"] > waiting_for["expires_at"]
     assert steps["activity", "publish_content"]["duration_seconds"] >= 0
 
 
@@ -141,6 +146,7 @@ def test_an_approval_through_the_event_route_goes_through_the_same_check(api: An
     assert api.finish(instance_id)["outcome"] == "published"
 
 
+@pytest.mark.sample
 def test_agents_sessions_are_no_runs(api: Any) -> None:
     api.finish(api.start("email_triage", BODY))
     listed = api.http.get("/api/runs?limit=200").json()["runs"]

@@ -50,6 +50,7 @@ def test_single_agent_ends_with_a_text(api: Any) -> None:
     assert done["input"] == {"topic": "learning"}
 
 
+@pytest.mark.sample
 def test_multi_agent_ends_with_the_answer_of_each_agent(api: Any) -> None:
     started = start(api, "multiagent", content="What is tea?", headers={"Content-Type": "text/plain"})
     assert started["prompt"] == "What is tea?"
@@ -82,6 +83,7 @@ def approve(api: Any, started: dict[str, Any], **decision: Any) -> Any:
     return api.http.post(f"/api/hitl/approve/{started['instanceId']}", json=decision)
 
 
+@pytest.mark.sample
 def test_hitl_publishes_what_was_approved(api: Any) -> None:
     started = start(api, "hitl", json=ARTICLE)
     first = wait_for_draft(api, started)

@@ -40,6 +40,7 @@ def wait_until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.sample
 def test_a_session_is_shown_turn_by_turn(api: Api) -> None:
     session = uuid4().hex
     first = run(api.http, session, "Search the library for the warranty", "Researcher")
@@ -74,6 +75,7 @@ def test_sessions_are_listed_page_by_page_the_last_used_first(start_host: Any, a
     wait_until(lambda: len(listed(http)) == 4)
 
 
+@pytest.mark.sample
 def test_a_reset_session_is_empty_and_goes_on(api: Api) -> None:
     session = uuid4().hex
     run(api.http, session, "I am Ada.")
@@ -83,6 +85,7 @@ def test_a_reset_session_is_empty_and_goes_on(api: Api) -> None:
     assert run(api.http, session, "Who am I?")["message_count"] == 2
 
 
+@pytest.mark.sample
 def test_a_deleted_session_is_gone_and_its_id_is_free(api: Api) -> None:
     session = uuid4().hex
     run(api.http, session, "I am Ada.")
@@ -106,6 +109,7 @@ def test_a_session_is_ended_after_the_messages_that_came_before(start_host: Any,
     assert listed(http) == []
 
 
+@pytest.mark.sample
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -133,6 +137,7 @@ def test_unknown_agents_and_sessions_are_404(api: Api) -> None:
     assert api.http.get("/api/agents/Writer/sessions/nobody").json()["type"] == "urn:problem:unknown-session"
 
 
+@pytest.mark.kills
 def test_sessions_end_by_time_also_over_a_kill(start_host: Any, api_of: Any) -> None:
     host = start_host(SESSION_TTL_DAYS=str(3 * SECONDS), SESSION_SWEEP_SCHEDULE=EVERY_SECOND)
     http = api_of(host).http
@@ -160,6 +165,7 @@ def test_an_expired_session_is_not_shown_before_it_is_swept(start_host: Any, api
     assert (listed(http), http.get("/api/agents/Writer/sessions/s").status_code) == ([], 404)
 
 
+@pytest.mark.kills
 def test_kills_while_sessions_are_used_and_swept_lose_no_turn(start_host: Any, api_of: Any) -> None:
     """With a key each message is one turn, however often it is sent: what was answered stays, nothing comes twice."""
     host = start_host(SESSION_SWEEP_SCHEDULE=EVERY_SECOND)

@@ -151,6 +151,7 @@ def test_readers_do_not_take_events_from_each_other(start_streaming: StartStream
     assert len({json.dumps(outcome) for outcome in outcomes}) == 1
 
 
+@pytest.mark.kills
 def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartStreaming) -> None:
     host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="1")
     links = accept(host)
@@ -166,6 +167,7 @@ def test_a_kill_in_the_middle_of_a_stream_begins_it_anew(start_streaming: StartS
     assert (done["message_count"], again.json()["message_count"]) == (2, 4)
 
 
+@pytest.mark.kills
 def test_kills_at_any_moment_leave_the_right_text(start_streaming: StartStreaming) -> None:
     host = start_streaming(OFFLINE_MODEL_LATENCY_SECONDS="0.4")
     readers = [EventSource(accept(host, session=f"s{number}")["stream"], kept=2) for number in range(3)]
@@ -217,7 +219,7 @@ def test_a_store_that_lost_its_file_is_the_whole_answer(start_host: Callable[...
     host = start_host()
     links = accept(host)
     answer = pick_up(links)
-    (file,) = host.database.parent.glob("state/streams.db")
+    (file,) = host.state.glob("streams.db")
     with closing(sqlite3.connect(file)) as database:
         database.execute("DELETE FROM events WHERE kind IN ('start', 'end')")
         database.commit()
@@ -294,7 +296,7 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     assert pages[0] == []
     assert reader.kinds() == ["start", "text", "done"]
     assert reader.text == "At last."
-    assert not list(host.database.parent.glob("state/streams.db*"))
+    assert not list(host.state.glob("streams.db*"))
 
 
 def test_a_stream_waits_for_its_first_event(start_host: Callable[..., HostProcess]) -> None:

@@ -88,6 +88,7 @@ async def start(start_host: Any, model: ChatCompletionsServer) -> AsyncIterator[
         await shop.http.aclose()
 
 
+@pytest.mark.kills
 async def test_an_approved_tool_runs_once_with_what_was_shown(start: Any, model: ChatCompletionsServer) -> None:
     model.script(Answer(tool_calls=(refund("A-17"),)), Answer("Refunded."), Answer("You are welcome."))
     shop = await start()
@@ -210,6 +211,7 @@ async def test_a_decision_that_comes_too_late_is_told_so(start: Any, model: Chat
     assert shop.receipts == []
 
 
+@pytest.mark.kills
 async def test_a_crash_after_the_decision_leaves_one_refund_and_one_turn(
     start: Any, model: ChatCompletionsServer
 ) -> None:
@@ -229,6 +231,7 @@ async def test_a_crash_after_the_decision_leaves_one_refund_and_one_turn(
     assert (await shop.say("And?")).json()["message_count"] == 4
 
 
+@pytest.mark.kills
 async def test_kills_around_a_decision_lose_and_repeat_nothing(start: Any, model: ChatCompletionsServer) -> None:
     shop = await start()
     for number in range(5):

@@ -1,5 +1,6 @@
 """Azurite, Microsoft's own emulator of Azure Storage, as a child process."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -10,13 +11,13 @@ from typing import Literal
 import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 
+from tests.support.leash import Leashed
 from tests.support.ports import free_port, listens
 
 _ACCOUNT = "devstoreaccount1"
 # Published with the emulator, for everybody: it protects nothing.
-CREDENTIAL = AzureNamedKeyCredential(
-    _ACCOUNT, "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-)
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+CREDENTIAL = AzureNamedKeyCredential(_ACCOUNT, _KEY)
 
 
 @contextmanager
@@ -43,3 +44,26 @@ def running_azurite(service: Literal["blob", "table"], folder: Path) -> Iterator
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def storage_account(folder: Path) -> Iterator[str]:
+    """Run a whole account, kept in memory, with its log in a folder, and yield its connection string.
+
+    Raises:
+        AssertionError: It did not start.
+    """
+    ports = {name: free_port() for name in ("blob", "queue", "table")}
+    flags = [
+        flag for name, port in ports.items() for flag in (f"--{name}Host", "127.0.0.1", f"--{name}Port", str(port))
+    ]
+    command = ["azurite", *flags, "--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+    with (folder / "azurite.log").open("wb") as log:
+        azurite = Leashed(command, cwd=folder, env=dict(os.environ), log=log)
+    try:
+        if not all(listens(azurite.process, port) for port in ports.values()):
+            raise AssertionError(f"azurite did not start:\n{(folder / 'azurite.log').read_text(encoding='utf-8')}")
+        endpoints = (f"{name.title()}Endpoint=http://127.0.0.1:{port}/{_ACCOUNT}" for name, port in ports.items())
+        yield ";".join(("DefaultEndpointsProtocol=http", f"AccountName={_ACCOUNT}", f"AccountKey={_KEY}", *endpoints))
+    finally:
+        azurite.kill()

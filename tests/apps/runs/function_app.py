@@ -1,6 +1,7 @@
 """Runs that fail, wait, retry and hold, behind the template's own routes."""
 
 import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,18 @@ def weigh(order: Order) -> Done:
     return Done(text="x" * 5_000 if order.way == "large" else "weighed")
 
 
+def load(order: Order) -> Done:
+    """Leave one line for each time it runs, and take its time the first time."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    path = FOLDER / f"loaded-{order.number}"
+    is_first = not path.exists()
+    with path.open("a") as lines:
+        lines.write("loaded\n")
+    if is_first:
+        time.sleep(60)
+    return Done(text="loaded")
+
+
 def delivery(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
     """Go the way the order says."""
     order = Order.model_validate(context.get_input())
@@ -69,16 +82,20 @@ def delivery(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
         raise RuntimeError("the order makes no sense\nand this line is nobody's business")
     if order.way in ("retries", "large"):
         return (yield context.call_activity_with_retry(weigh.__name__, RETRY, payload))
+    if order.way == "takes its time":
+        return (yield context.call_activity_with_retry(load.__name__, RETRY, payload))
     if order.way == "retries and fails":
         return (yield context.call_activity_with_retry(ship.__name__, RETRY, payload))
     if order.way == "has a child":
         return (yield context.call_sub_orchestrator("parcel", payload))
-    if order.way == "waits":
+    if order.way in ("waits", "waits and weighs"):
         context.set_custom_status({"stage": "packing", "waiting_for": {"kind": "packer", "event_name": "Packed"}})
         packed = context.wait_for_external_event("Packed")
         deadline = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
         yield context.task_any([packed, deadline])
         deadline.cancel()
+        if order.way == "waits and weighs":
+            yield context.call_activity_with_retry(weigh.__name__, RETRY, payload)
         return {"packed": packed.result}
     return {"number": order.number}
 
@@ -102,6 +119,7 @@ for orchestration in orchestrations:
 app.orchestration_trigger(context_name="context")(foreign)
 register_activity(app, ship)
 register_activity(app, weigh)
+register_activity(app, load)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 runs.register(app, orchestrations, settings.completion_webhooks, seal)
 removal = RunRemoval({}, settings.drafts)

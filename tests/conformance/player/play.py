@@ -33,14 +33,16 @@ class Play:
         base: URL of the host, without a path.
         target: URL of the server that the HTTP calls of orchestrations go to.
         patience: Seconds for which a request is tried again while the host is away.
+        slowness: How many times as long as for devhost a status is waited for.
     """
 
-    def __init__(self, base: str, target: str, patience: float = 0) -> None:
+    def __init__(self, base: str, target: str, patience: float = 0, slowness: float = 1) -> None:
         self.base = base.rstrip("/")
         self.target = target
         self.nonce = "".join(random.choices(string.ascii_lowercase, k=7))
         self.exchanges: list[Json] = []
         self._patience = patience
+        self._slowness = slowness
 
     def id(self, name: str) -> str:
         """Return an instance id that no other play uses."""
@@ -106,7 +108,7 @@ class Play:
 
         Gives up after `seconds` without complaint: the answer kept last, when `show`, is what gets compared.
         """
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self._slowness
         while time.monotonic() < end:
             status = self.peek(iid)
             if fields and all(status.get(name) == value for name, value in fields.items()):

@@ -43,14 +43,16 @@ def generate(seed: int) -> Program:
     return steps
 
 
-def play_programs(base: str, seeds: Iterable[int], workers: int = 8, patience: float = 0) -> dict[str, Json]:
+def play_programs(
+    base: str, seeds: Iterable[int], workers: int = 8, patience: float = 0, slowness: float = 1
+) -> dict[str, Json]:
     """Run the programs of these seeds, so many at once, and return status, output and custom status by seed.
 
     With `patience` (seconds) the host may be killed and started again meanwhile: requests are tried again.
     """
 
     def play(seed: int) -> tuple[str, Json]:
-        one = Play(base, "{none}", patience)
+        one = Play(base, "{none}", patience, slowness)
         iid = one.start_sdk("program", {"steps": generate(seed), "results": []}, iid=one.id(f"program{seed}"))
         one.wait(iid, seconds=60 + patience, show=False)
         status = one.peek(iid)

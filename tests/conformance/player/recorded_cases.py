@@ -17,14 +17,20 @@ CASES: dict[str, Case] = {
 }
 
 
-def play_cases(base: str, only: str = "", workers: int = 8) -> dict[str, Json]:
+def play_cases(base: str, only: str = "", workers: int = 8, slowness: float = 1) -> dict[str, Json]:
     """Play the cases whose name contains `only`, so many at once, and return the tidied exchanges of each.
 
     `base` is the URL of a host of the reference app whose REFERENCE_SCRATCH names a folder that was empty at the start.
     """
     names = [name for name in CASES if only in name]
     with target_server() as target, ThreadPoolExecutor(workers) as pool:
-        return dict(zip(names, pool.map(lambda name: _play(Play(base, target), CASES[name]), names), strict=True))
+        return dict(
+            zip(
+                names,
+                pool.map(lambda name: _play(Play(base, target, slowness=slowness), CASES[name]), names),
+                strict=True,
+            )
+        )
 
 
 def _play(play: Play, case: Case) -> Json:

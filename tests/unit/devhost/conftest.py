@@ -14,7 +14,7 @@ import pytest
 
 from devhost.functions import Function, Refused
 from devhost.worker import Worker
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
 from tests.unit.devhost.one_run import OneRun
 
@@ -51,16 +51,16 @@ def index_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index
 
 
 @pytest.fixture(scope="session")
-def small_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def small_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevhostProcess]:
     """A host on `tests/apps/small`, one for all tests that do not stop it."""
-    process = HostProcess(tmp_path_factory.mktemp("small"), SMALL_APP)
+    process = DevhostProcess(tmp_path_factory.mktemp("small"), SMALL_APP)
     process.start()
     yield process
     process.kill()
 
 
 @pytest.fixture
-def http(small_host: HostProcess) -> Iterator[httpx.Client]:
+def http(small_host: DevhostProcess) -> Iterator[httpx.Client]:
     """An HTTP client for the small app's host."""
     with small_host.client() as client:
         yield client

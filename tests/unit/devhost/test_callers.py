@@ -8,7 +8,7 @@ import pytest
 
 from devhost.protocol.client_binding import RPC_PATH, WEBHOOK_PATH
 from devhost.web.mcp import MCP_PATH
-from tests.support.host_process import HostProcess
+from tests.support.host_process import DevhostProcess
 from tests.unit.devhost.conftest import SMALL_APP
 
 PATHS = ["/api/mirror", f"{WEBHOOK_PATH}/instances", f"{RPC_PATH}/instances", MCP_PATH, "/"]
@@ -16,7 +16,7 @@ EVIL = "http://evil.example"
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
-def raw(host: HostProcess, head: str) -> int:
+def raw(host: DevhostProcess, head: str) -> int:
     """Send the head of a request as it stands and return the status of the answer."""
     address = httpx.URL(host.url)
     with socket.create_connection((address.host, address.port), timeout=10) as connection:
@@ -25,9 +25,9 @@ def raw(host: HostProcess, head: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def open_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HostProcess]:
+def open_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevhostProcess]:
     """A host that listens on all addresses of the machine."""
-    with HostProcess(tmp_path_factory.mktemp("open"), SMALL_APP, flags=("--host", "0.0.0.0")) as process:
+    with DevhostProcess(tmp_path_factory.mktemp("open"), SMALL_APP, flags=("--host", "0.0.0.0")) as process:
         yield process
 
 
@@ -60,11 +60,11 @@ def test_this_machine_is_called_by_its_own_names(http: httpx.Client, name: str) 
         *("\xe9", "http://x", "127.0.0.1:", "a/b", "a?b", "a#b", "%00", "a,b"),
     ],
 )
-def test_a_malformed_name_is_400(small_host: HostProcess, path: str, name: str) -> None:
+def test_a_malformed_name_is_400(small_host: DevhostProcess, path: str, name: str) -> None:
     assert raw(small_host, f"GET {path} HTTP/1.1\r\nHost: {name}") == 400
 
 
-def test_no_name_two_names_and_another_in_the_request_line(small_host: HostProcess) -> None:
+def test_no_name_two_names_and_another_in_the_request_line(small_host: DevhostProcess) -> None:
     assert raw(small_host, "GET /api/mirror HTTP/1.1\r\nX: y") == 400
     assert raw(small_host, "GET /api/mirror HTTP/1.0\r\nX: y") == 400
     assert raw(small_host, "GET /api/mirror HTTP/1.1\r\nHost: localhost\r\nHost: localhost") == 400
@@ -122,7 +122,7 @@ def test_a_link_may_lead_here_from_anywhere_but_not_send_anything(http: httpx.Cl
     assert http.post("/api/mirror", headers=LINK).status_code == 403
 
 
-def test_a_host_open_to_others_has_other_names_but_no_other_pages(open_host: HostProcess) -> None:
+def test_a_host_open_to_others_has_other_names_but_no_other_pages(open_host: DevhostProcess) -> None:
     with open_host.client() as http:
         for name in ("runs.example.com:8080", "10.0.0.1", "localhost"):
             assert http.post("/api/mirror", headers={"Host": name}).status_code == 200

@@ -16,7 +16,7 @@ import pytest
 from devhost.hub.file import SCHEMA_VERSION
 from devhost.hub.store import TaskHub
 from tests.conftest import StartHost
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
 from tests.unit.devhost.conftest import SMALL_APP
 
@@ -38,9 +38,9 @@ def start(*arguments: str | Path, app: Path = SMALL_APP) -> "subprocess.Complete
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[HostProcess]:
+def own(tmp_path: Path) -> Iterator[DevhostProcess]:
     """A host on the small app that the test stops itself."""
-    process = HostProcess(tmp_path, SMALL_APP)
+    process = DevhostProcess(tmp_path, SMALL_APP)
     process.start()
     yield process
     process.kill()
@@ -55,7 +55,7 @@ def assert_refused(result: "subprocess.CompletedProcess[str]", message: str) -> 
 # What it prints
 
 
-def test_functions_are_listed_with_methods_and_urls(own: HostProcess) -> None:
+def test_functions_are_listed_with_methods_and_urls(own: DevhostProcess) -> None:
     listing = own.output()
     url = own.url.replace("127.0.0.1", "localhost")
     assert f"    mirror: [ANY] {url}/api/mirror/{{part?}}\n" in listing
@@ -123,7 +123,7 @@ def test_welcome_is_printed_with_the_url(tmp_path: Path) -> None:
     assert process.returncode == 0, rest
 
 
-def test_next_start_says_with_how_much_it_goes_on(own: HostProcess) -> None:
+def test_next_start_says_with_how_much_it_goes_on(own: DevhostProcess) -> None:
     with own.client() as http:
         hub = HubOverHttp(http)
         hub.start("sleep_on_a_timer", "late", 3600)
@@ -144,7 +144,7 @@ def test_busy_port_is_refused_with_the_way_out() -> None:
         )
 
 
-def test_second_host_on_a_hub_is_refused_with_the_first_ones_process_id(own: HostProcess) -> None:
+def test_second_host_on_a_hub_is_refused_with_the_first_ones_process_id(own: DevhostProcess) -> None:
     result = devhost("start", "--app-root", SMALL_APP, "--port", "0", "--db", own.database)
     pid = own.database.with_name("state.db.lock").read_text(encoding="ascii").strip()
     message = f"The task hub {own.database} is in use by process {pid}."
@@ -232,15 +232,15 @@ def test_wrong_usage_shows_how_to_call_it(arguments: list[str]) -> None:
 
 
 def test_ctrl_c_ends_it_cleanly_with_status_0(tmp_path: Path) -> None:
-    process = HostProcess(tmp_path, SMALL_APP)
+    process = DevhostProcess(tmp_path, SMALL_APP)
     process.start()
     assert process.stop() == 0
     assert process.output().rstrip().endswith("everything else goes on at the next start.")
     assert "Traceback" not in process.output()
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["devhost.log", "state.db", "state.db.lock"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["host.log", "state.db", "state.db.lock"]
 
 
-def test_ctrl_c_answers_no_more_and_keeps_what_waits(own: HostProcess) -> None:
+def test_ctrl_c_answers_no_more_and_keeps_what_waits(own: DevhostProcess) -> None:
     with own.client() as http:
         HubOverHttp(http).start("wait_for_go", "waiting")
         HubOverHttp(http).until("waiting", "Running")
@@ -252,7 +252,7 @@ def test_ctrl_c_answers_no_more_and_keeps_what_waits(own: HostProcess) -> None:
         assert hub.until("waiting", "Completed")["output"] == 5
 
 
-def test_ctrl_c_does_not_wait_for_a_long_activity(own: HostProcess) -> None:
+def test_ctrl_c_does_not_wait_for_a_long_activity(own: DevhostProcess) -> None:
     with own.client() as http:
         hub = HubOverHttp(http)
         hub.start("sleep_in_an_activity", "long", 12)

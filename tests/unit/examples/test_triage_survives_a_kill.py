@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from examples import triage
@@ -15,6 +16,7 @@ from tests.support.host_process import HostProcess
 EMAILS = Path(__file__).parents[3] / "examples" / "emails"
 
 
+@pytest.mark.kills
 async def test_no_email_is_lost_or_answered_twice(start_host: Callable[..., HostProcess]) -> None:
     host = await asyncio.to_thread(start_host, OFFLINE_MODEL_LATENCY_SECONDS="0.2")
     options = triage.parse_arguments([str(EMAILS), "--url", host.url, "--patience", "30"])

@@ -150,7 +150,7 @@ def test_the_second_reviewer_decides_under_a_request_of_their_own(start: Any) ->
     assert second["request_id"] == asked["request_id"] != first["request_id"]
     assert second["event_name"] != first["event_name"]
     assert (second["content_hash"], second["attempt"]) == (first["content_hash"], first["attempt"])
-    assert second["expires_at"].startswith("2026-01-02T11:00:00")
+    assert second["expires_at"].startswith("2026-01-02T11:00:01")
     run.complete("notify_reviewer", SENT)
     decide(run, reviewer="eve")
     assert run.waits_for("publish_content")["key"].endswith(second["request_id"])

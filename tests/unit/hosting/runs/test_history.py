@@ -89,6 +89,12 @@ def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none(blanks: str
     assert failed.error == f"Activity function 'ship' failed:{blanks}ValueError: boom"
 
 
+@pytest.mark.parametrize("early", [0.4, 0.9, 1.0])
+def test_a_pause_may_end_up_to_a_second_early(early: float) -> None:
+    story = [ended("ship", 0, 1, "boom"), timer(1, 6), fired(6), ended("ship", 6 - early, 7)]
+    assert brief(steps_of(*story)) == [("activity", "ship", "completed", 2)]
+
+
 def test_a_timer_after_a_call_that_is_not_made_again_is_a_step() -> None:
     assert brief(steps_of(ended("ship", 0, 1, "boom"), timer(1, 60))) == [
         ("activity", "ship", "failed", 1),
