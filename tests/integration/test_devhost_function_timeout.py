@@ -110,8 +110,13 @@ def test_an_entity_keeps_its_state_and_its_caller_sees_the_failure(http: httpx.C
     assert http.get("/runtime/webhooks/durabletask/entities/sloth/one").status_code == 404
 
 
-def test_a_turn_of_an_orchestration_has_no_time_out(http: httpx.Client) -> None:
-    assert finish(http, "slow_turn")["output"] == "turned"
+def test_a_turn_of_an_orchestration_that_does_not_end_fails_the_run(http: httpx.Client) -> None:
+    status = finish(http, "slow_turn")
+    assert (status["runtimeStatus"], status["output"]) == (
+        "Failed",
+        "Orchestrator function 'slow_turn' failed: Timeout value of 00:00:01 was exceeded by function: "
+        "Functions.slow_turn",
+    )
 
 
 def test_a_function_that_cancels_itself_fails_instead_of_hanging_its_caller(http: httpx.Client) -> None:

@@ -152,3 +152,28 @@ async def test_closed_timers_deliver_nothing_more(timers: Timers, clock: FakeClo
 async def test_message_without_a_time_is_refused(timers: Timers) -> None:
     with pytest.raises(ValueError, match="message 1 for 'run' has no due time"):
         timers.add(message(1, None))
+
+
+async def test_early_timers_are_due_up_to_a_second_before_their_time(clock: FakeClock, delivered: Delivered) -> None:
+    """As with Azure Storage: the seconds to wait are rounded down, so that less than one is none."""
+    timers = Timers(clock, delivered.take, is_early=True)
+    added = [message(task_id, after(seconds)) for task_id, seconds in enumerate([0.9, 2.9, 3.0, -5])]
+    for one in added:
+        timers.add(one)
+    assert [one.due for one in added] == [NOON, after(2), after(3), NOON]
+    timers.fire()
+    assert sorted(delivered.bodies) == ["e0", "e3"]
+    clock.advance(2)
+    timers.fire()
+    assert delivered.bodies[2:] == ["e1"]
+    timers.close()
+
+
+async def test_canceled_timers_take_no_memory(timers: Timers) -> None:
+    timers.add(message(0, after(10)))
+    for task_id in range(1, 1_000):
+        timers.add(message(task_id, after(3_600)))
+        timers.cancel("run", "e", task_id)
+    assert len(timers._heap) < 10
+    assert len(timers._messages) == 1
+    timers.close()
