@@ -63,9 +63,10 @@ def test_an_id_nobody_handed_out_is_404(api: Any) -> None:
         assert api.http.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("moment", [0, int(time.time()), 253_402_300_800, 0xFFFFFFFFFF])
+@pytest.mark.parametrize("moment", [0, None, 253_402_300_800, 0xFFFFFFFFFF], ids=["1970", "now", "10000", "last"])
 @pytest.mark.parametrize("rest", ["", "/stream"])
-def test_an_id_that_a_caller_has_made_is_404(api: Any, moment: int, rest: str) -> None:
+def test_an_id_that_a_caller_has_made_is_404(api: Any, moment: int | None, rest: str) -> None:
+    moment = int(time.time()) if moment is None else moment
     body = f"{moment:010x}" + "0" * 20
     mark = hashlib.sha256(f"Writer\nforged-3\n{body}".encode()).hexdigest()[:10]
     answer = api.http.get(f"/api/agents/Writer/sessions/forged-3/responses/{body}{mark}{rest}")
