@@ -6,7 +6,8 @@ from agent_framework_durabletask import (
     RunRequest,
 )
 
-from hosting.agents.replies import find_reply
+from hosting.agents.replies import find_reply, read_session
+from tests.unit.hosting.runs.task_hub_server import TaskHubServer
 
 
 def state_with(response: AgentResponse) -> dict[str, object]:
@@ -41,3 +42,10 @@ def test_a_request_without_an_answer_is_no_reply() -> None:
     state = state_with(AgentResponse(messages=[Message("assistant", ["Hi."])]))
     assert find_reply(state, "c2") is None
     assert find_reply({}, "c1") is None
+
+
+async def test_a_session_without_state_is_none_although_azure_still_has_it() -> None:
+    """Azure Storage answers 200 for an entity that lost its state, or has only been signalled."""
+    async with TaskHubServer() as hub:
+        hub.script(200, "")
+        assert await read_session(hub.client, "Writer", "s1") == {}
