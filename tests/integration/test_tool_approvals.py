@@ -128,9 +128,9 @@ async def test_of_many_decisions_one_counts_and_all_learn_which(start: Any, mode
 
 async def test_a_decision_that_comes_too_late_is_told_so(start: Any, model: ChatCompletionsServer) -> None:
     model.script(Answer(tool_calls=(refund("A-17"),)), Answer("Hello."))
-    shop = await start(TOOL_APPROVAL_HOURS="0.0001")
+    shop = await start(TOOL_APPROVAL_HOURS="0.0005")
     location, (approval,) = await shop.ask()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(2)
     late = await shop.decide(approval, approved=True)
     assert (late.status_code, late.json()["type"]) == (409, "urn:problem:approval-expired")
     for _ in range(2):
