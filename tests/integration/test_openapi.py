@@ -76,6 +76,7 @@ def listed_functions(fuzzed_host: HostProcess) -> dict[tuple[str, str], str]:
     return {(method, template): name for name, methods, template in lines for method in methods.split(",")}
 
 
+@pytest.mark.devhost_only("it reads the list of routes that devhost prints")
 def test_every_function_is_in_the_document_and_vice_versa(document: dict[str, Any], fuzzed_host: HostProcess) -> None:
     functions = listed_functions(fuzzed_host)
     assert len(functions) > 20

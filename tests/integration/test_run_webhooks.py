@@ -74,7 +74,7 @@ def test_without_a_webhook_the_history_is_as_ever(start_host: Any) -> None:
         assert receiver.calls == []
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "{url}../admin", "{url}%2e%2e/x", "{host}@evil.example/", ""])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "{url}../admin", "{url}%2e%2e/x", "{host}@evil.example/"])
 def test_a_url_that_is_not_allowed_starts_nothing(start_host: Any, url: str) -> None:
     with WebhookReceiver(204) as receiver, start_host(APP, **settings(receiver)).client() as http:
         response = start(http, "ends", url.format(url=receiver.url, host=receiver.url.removesuffix("/runs/")))

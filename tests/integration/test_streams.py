@@ -281,6 +281,7 @@ async def test_a_tool_call_is_shown_without_its_arguments(
     assert "private" not in str(reader.events)
 
 
+@pytest.mark.devhost_only("the Functions host itself looks at WEBSITE_SITE_NAME, so what runs it may take it out")
 async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     start_host: Callable[..., HostProcess], model: ChatCompletionsServer
 ) -> None:
