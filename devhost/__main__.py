@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import sqlite3
@@ -15,6 +14,7 @@ from pathlib import Path
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
 from devhost.check import check
+from devhost.console_log import log_to_console
 from devhost.host import Options, run_host
 from devhost.hub.file import HubFileError, HubGoneError, HubVersionError, NotATaskHubError, damaged
 from devhost.hub.lock import HubInUseError, HubLock
@@ -23,7 +23,7 @@ from devhost.hub.rows import Status
 from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
-from devhost.printable import PrintableFormatter, printable, printable_lines
+from devhost.printable import printable, printable_lines
 from devhost.sessions import Mode
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
@@ -79,7 +79,7 @@ def _start(parsed: argparse.Namespace) -> int:
     open_runs = {}
     if hub_path is not None and os.path.exists(hub_path):
         open_runs = _open_runs(hub_path)
-    _log_to_console(parsed.verbose)
+    log_to_console(is_verbose=parsed.verbose)
     os.chdir(app_root)
     status = 0
     if parsed.check:
@@ -222,7 +222,9 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     start.add_argument(
         "--early-timers", action="store_true", help="let timers fire up to a second early, as Azure Storage does"
     )
-    start.add_argument("--verbose", action="store_true", help="log every library's messages")
+    start.add_argument(
+        "--verbose", action="store_true", help="log every library's messages, names of loggers and whole tracebacks"
+    )
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:
@@ -269,15 +271,6 @@ async def _serve(options: Options, welcome: str, open_runs: Mapping[str, int]) -
         print(f"\nListening on {host.base_url} (Ctrl+C stops)", flush=True)
         await stopped.wait()
         print("Stopping: running turns finish, everything else goes on at the next start.", flush=True)
-
-
-def _log_to_console(verbose: bool) -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(PrintableFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
-    if not verbose:
-        for name in ("azure", "azure.functions", "agent_framework", "httpx", "asyncio"):
-            logging.getLogger(name).setLevel(logging.WARNING)
 
 
 if __name__ == "__main__":

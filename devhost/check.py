@@ -20,6 +20,7 @@ from devhost.hub.rows import Changes
 from devhost.hub.snapshot import HubSnapshot
 from devhost.protocol.answer import Action, ActionType, Answer, ProtocolError, parse_answer, parse_failure
 from devhost.protocol.history import EventType
+from devhost.user_log import silenced
 from devhost.worker import FunctionFailedError, Worker
 
 _TASKS = {
@@ -112,7 +113,8 @@ def _departure(execution: Execution, function: Function, functions: FunctionTabl
 
 def _replayed(worker: Worker, function: Function, turn: Turn) -> Answer:
     try:
-        text = worker.call(function, turn.request())
+        with silenced():
+            text = worker.call(function, turn.request())
     except FunctionFailedError as ex:
         return parse_failure(ex.text)
     if text is None:

@@ -16,6 +16,7 @@ from devhost.engine.engine import Engine
 from devhost.engine.schedule import TimerFunctions
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
+from devhost.loop_watch import LoopWatch
 from devhost.protocol.client_binding import ClientBinding
 from devhost.routing.router import Router
 from devhost.sessions import Mode
@@ -107,6 +108,7 @@ async def run_host(
         timers = TimerFunctions(worker, app.schedules, clock, binding.dump())
         stack.push_async_callback(timers.stop, _GRACE_SECONDS)
         timers.start()
+        stack.callback(LoopWatch().close)
         yield RunningHost(base_url, settings, settings_file, app, recovered)
 
 

@@ -4,7 +4,7 @@ Azure replays a Python orchestrator from its first event on every turn, so a ste
 Here the SDK's own executor, with the user's generator in it, is kept, and a step costs the same at step 10 and at step
 400. The history in the task hub stays the truth: a session may be dropped at any time, and replay builds it anew.
 
-The only module that reaches into the SDK's executor (azure-functions-durable 1.7.0); `Mode.REPLAY` does without it.
+The only module that drives the SDK's executor (azure-functions-durable 1.7.0); `Mode.REPLAY` does without it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Session:
             text = self._executor.execute(self._context, self._context.histories, self._function)
             answer = parse_answer(text)
         except Exception as ex:  # how the SDK reports the failure of an orchestrator
-            answer = parse_failure(f"{type(ex).__name__}: {ex}")
+            answer = parse_failure(f"{type(ex).__name__}: {ex}", raised=ex)
         self._note_answered()
         return answer
 
@@ -86,7 +86,7 @@ class Session:
         try:
             answer = parse_answer(self._executor.get_orchestrator_state_str(), canceled)
         except Exception as ex:  # how the SDK reports the failure of an orchestrator
-            answer = parse_failure(f"{type(ex).__name__}: {ex}", canceled)
+            answer = parse_failure(f"{type(ex).__name__}: {ex}", canceled, ex)
         finally:
             self._context._action_payload_v2 = actions
         self._note_answered()

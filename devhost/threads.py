@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread, get_ident
 from typing import Any, TypeVar
@@ -91,7 +92,7 @@ class Threads:
 
 
 class _Job:
-    """A function on its way through a thread, for whoever awaits `result` on the loop.
+    """A function on its way through a thread, in the context of whoever awaits `result` on the loop.
 
     The lock is held where a thread and the loop decide which of them comes first: the beginning or the giving up, the
     end or the end of its time.
@@ -99,6 +100,7 @@ class _Job:
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function
+        self._context = copy_context()
         self._loop = asyncio.get_running_loop()
         self.result: asyncio.Future[Any] = self._loop.create_future()
         self.watch: asyncio.TimerHandle | None = None
@@ -120,7 +122,7 @@ class _Job:
         """Call the function, and hand over what it returns or raises unless its time was over first."""
         result, error = None, None
         try:
-            result = self._function()
+            result = self._context.run(self._function)
         except BaseException as ex:
             error = ex
         with self._lock:

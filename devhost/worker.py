@@ -31,6 +31,7 @@ from azure_functions_runtime.logging import logger as library_logger
 from azure_functions_runtime.utils import threadpool
 from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_func
 
+from devhost.entity_functions import telling
 from devhost.functions import Function, Refused, TriggerType
 from devhost.http_messages import HttpRequest, HttpResponse, http_datum, http_response
 from devhost.protocol.answer import Answer
@@ -60,6 +61,11 @@ class FunctionFailedError(Exception):
         super().__init__(text)
         self.text = text
         self.trace = trace
+
+    @property
+    def first_line(self) -> str:
+        """The type, and the first line of the message."""
+        return self.text.partition("\n")[0]
 
 
 class FunctionTimedOutError(FunctionFailedError):
@@ -105,6 +111,7 @@ class Worker:
         functions: list[Function] = []
         refused: list[Refused] = []
         for one in indexed:
+            one._func = telling(one.get_user_function())
             try:
                 info = handle_event._functions.add_indexed_function(one, _PROTOS)
             except Exception as ex:  # whatever keeps one function from loading, the others are served

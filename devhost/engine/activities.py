@@ -8,9 +8,11 @@ import logging
 from devhost.clock import Clock
 from devhost.engine.builtin_http import HttpActivity, HttpActivityError
 from devhost.engine.scheduling import HTTP_ACTIVITY, event_message
+from devhost.engine.size_warnings import SizeWarnings
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import ActivityItem, Changes
 from devhost.protocol import failures, history
+from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError, FunctionTimedOutError, Worker
 
 logger = logging.getLogger("devhost.activities")
@@ -34,6 +36,7 @@ class Activities:
         self._clock = clock
         self._http = http
         self._stopping = stopping
+        self._sizes = SizeWarnings()
         self._running = asyncio.Semaphore(max_concurrent)
 
     async def run(self, item: ActivityItem, error: Exception | None) -> Changes | None:
@@ -49,6 +52,8 @@ class Activities:
                 result = await self._result(item)
         except (FunctionFailedError, HttpActivityError) as ex:
             return None if self._stopping.is_set() else self._failed(item, ex)
+        self._sizes.look(item.instance_id, f"the input of activity '{item.name}'", item.input)
+        self._sizes.look(item.instance_id, f"the result of activity '{item.name}'", result)
         event = history.task_completed(self._clock.now(), item.task_id, None if result == "null" else result)
         return _end(item, event)
 
@@ -64,7 +69,9 @@ class Activities:
 
     def _failed(self, item: ActivityItem, error: FunctionFailedError | HttpActivityError) -> Changes:
         text = str(error)
-        logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, text.partition("\n")[0])
+        cause = None if isinstance(error, FunctionTimedOutError | HttpActivityError) else error.__cause__
+        first_line = text.partition("\n")[0]
+        logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, first_line, **of_the_app(cause))
         if isinstance(error, HttpActivityError):
             reason, trace = text, text
         elif isinstance(error, FunctionTimedOutError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, replace
 
 from devhost.engine.execution import Execution
@@ -10,7 +11,9 @@ from devhost.engine.turn import Turn
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Instance
 from devhost.protocol.answer import Answer, ProtocolError, parse_answer, parse_failure
+from devhost.sdk_frames import is_replaying
 from devhost.sessions import Mode, Session
+from devhost.user_log import silenced
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.orchestrations")
@@ -23,6 +26,11 @@ _GROWTH = 1.25
 _STATUS_ONCE = (
     "%s: '%s' does not set its custom status again when it is replayed: the status is gone after the next turn, as on "
     "Azure. From now on it is always replayed."
+)
+_LONG_SECONDS = 1.0
+_SLOW = (
+    "%s: a turn of '%s' took %.1f s. An orchestrator must not wait, nor call anything but its context, for each replay "
+    "does so again: use an activity."
 )
 
 
@@ -48,6 +56,7 @@ class Answers:
         self._mode = mode
         self._first_runs: dict[str, set[str]] = {}
         self._never_live: set[str] = set()
+        self._slow: set[str] = set()
 
     def are_verified(self, instance: Instance, *, begins: bool) -> bool:
         """Whether a run is replayed too: if that was asked for, or if it is one of its orchestration's first runs.
@@ -72,17 +81,25 @@ class Answers:
         function = self._functions.find(TriggerType.ORCHESTRATION, live.execution.instance.name)
         if function is None:
             return None
-        if self._mode is Mode.REPLAY or function.name in self._never_live:
-            return self._replay(function, turn), None
-        answer = self._go_on(function, turn, live)
-        if not self._is_to_be_replayed(live, answer):
+        is_live = self._mode is not Mode.REPLAY and function.name not in self._never_live
+        began = time.monotonic()
+        with silenced(is_replaying):
+            answer = self._go_on(function, turn, live) if is_live else self._replay(function, turn)
+        self._look_at_time(function, live, time.monotonic() - began)
+        if not is_live or not self._is_to_be_replayed(live, answer):
             return answer, None
-        replayed = self._replay(function, turn)
+        with silenced():
+            replayed = self._replay(function, turn)
         if answer.custom_status != replayed.custom_status:
             logger.warning(_STATUS_ONCE, live.execution.instance.instance_id, function.name)
             self._never_live.add(function.name)
             live.session = None
         return replace(answer, custom_status=replayed.custom_status), replayed
+
+    def _look_at_time(self, function: Function, live: Live, seconds: float) -> None:
+        if seconds > _LONG_SECONDS and function.name not in self._slow:
+            self._slow.add(function.name)
+            logger.warning(_SLOW, live.execution.instance.instance_id, function.name, seconds)
 
     def _is_to_be_replayed(self, live: Live, answer: Answer) -> bool:
         events = len(live.execution.rows)
@@ -99,14 +116,14 @@ class Answers:
                 return self._worker.go_on(function, live.session, live.execution.new_events)
             live.session, answer = self._worker.begin(function, turn.request())
         except FunctionFailedError as ex:
-            return parse_failure(ex.text)
+            return parse_failure(ex.text, raised=ex.__cause__)
         return answer
 
     def _replay(self, function: Function, turn: Turn) -> Answer:
         try:
             text = self._worker.call(function, turn.request())
         except FunctionFailedError as ex:
-            return parse_failure(ex.text)
+            return parse_failure(ex.text, raised=ex.__cause__)
         if text is None:
             raise ProtocolError("The orchestrator gave no answer.")
         return parse_answer(text)

@@ -17,6 +17,7 @@ from devhost.engine.endings import Endings
 from devhost.engine.timers import Timers
 from devhost.hub.rows import ActivityItem, Changes, Message
 from devhost.hub.store import TaskHub
+from devhost.user_log import about
 
 logger = logging.getLogger("devhost.engine")
 
@@ -144,6 +145,7 @@ class Dispatcher:
         An attempt after one that failed is told why. After one that failed too, and while the task hub refuses, there
         is a pause, each time a longer one.
         """
+        about.set(name)
         error: Exception | None = None
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():

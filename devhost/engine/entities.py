@@ -9,6 +9,7 @@ from itertools import islice
 
 from devhost.clock import Clock
 from devhost.engine.commits import Commits
+from devhost.engine.size_warnings import SizeWarnings
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Changes, Entity, Message
 from devhost.hub.store import TaskHub
@@ -17,6 +18,7 @@ from devhost.protocol.answer import ProtocolError
 from devhost.protocol.entities import BatchResult, EntityId, OperationResult, Request, batch_request, parse_batch_result
 from devhost.protocol.history import EventType
 from devhost.protocol.json_text import compact
+from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.entities")
@@ -49,6 +51,7 @@ class Entities:
         self._stopping = stopping
         self._max_batch = max_batch
         self._client = client
+        self._sizes = SizeWarnings()
 
     async def process(self, target: str, messages: deque[Message], error: Exception | None) -> bool:
         """Run the next batch and commit the entity's state, its replies and the end of the messages.
@@ -62,6 +65,7 @@ class Entities:
         result = await self._run(target, present, requests, error)
         if self._stopping.is_set() and any(one.is_error for one in result.results):
             return False
+        self._sizes.look(target, f"the state of an entity {EntityId.parse(target).name!r}", result.state)
         now = self._clock.now()
         await self._commits.soon(
             Changes(
@@ -92,7 +96,10 @@ class Entities:
             text = await self._worker.run(function, request, self._client)
             return parse_batch_result(text or "", len(requests))
         except (ProtocolError, FunctionFailedError) as ex:
-            logger.error("%s: %d operation(s) failed: %s", target, len(requests), str(ex).partition("\n")[0])
+            first_line = str(ex).partition("\n")[0]
+            logger.error(
+                "%s: %d operation(s) failed: %s", target, len(requests), first_line, **of_the_app(ex.__cause__)
+            )
             failed = OperationResult(compact(str(ex)), is_error=True)
             return BatchResult(present.present, present.state, [failed] * len(requests))
 

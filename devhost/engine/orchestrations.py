@@ -13,6 +13,7 @@ from devhost.clock import Clock
 from devhost.engine.answers import Answers, Live
 from devhost.engine.commits import Commits
 from devhost.engine.execution import Execution
+from devhost.engine.size_warnings import SizeWarnings
 from devhost.engine.turn import Turn, TurnResult
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Changes, Message, Status
@@ -20,6 +21,7 @@ from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.history import EventType
 from devhost.sessions import Mode
+from devhost.tracebacks import first_line, of_the_app
 from devhost.worker import FunctionTimedOutError, Worker
 
 logger = logging.getLogger("devhost.orchestrations")
@@ -54,6 +56,7 @@ class Orchestrations:
         self._clock = clock
         self._turns = Semaphore(max_concurrent)
         self._keep = keep
+        self._sizes = SizeWarnings()
         self._live: OrderedDict[str, Live] = OrderedDict()
 
     async def process(self, target: str, messages: deque[Message], error: Exception | None) -> bool:
@@ -109,11 +112,17 @@ class Orchestrations:
 
     def _log(self, result: TurnResult) -> None:
         instance = result.instance
+        if instance.status.is_final:
+            self._sizes.look(instance.instance_id, f"the input of '{instance.name}'", instance.input)
+            self._sizes.look(instance.instance_id, f"the output of '{instance.name}'", instance.output)
         for remark in result.remarks:
             logger.warning("%s: '%s' %s.", instance.instance_id, instance.name, remark)
         if instance.status is Status.FAILED:
-            first_line, *_ = str(json.loads(instance.output or "null")).splitlines()
-            logger.error("%s: '%s' ended: %s", instance.instance_id, instance.name, first_line)
+            reason, *_ = str(json.loads(instance.output or "null")).splitlines()
+            if result.cause is not None:
+                reason = first_line(result.cause)
+            text = "%s: '%s' ended: %s"
+            logger.error(text, instance.instance_id, instance.name, reason, **of_the_app(result.cause))
         elif instance.status.is_final:
             logger.info("%s: '%s' %s.", instance.instance_id, instance.name, instance.status.lower())
 

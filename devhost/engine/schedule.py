@@ -17,6 +17,7 @@ from typing import Protocol
 from devhost.clock import Clock
 from devhost.cron import Cron, CronError
 from devhost.functions import Function, Refused, TriggerType
+from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError
 
 logger = logging.getLogger("devhost.timers")
@@ -152,7 +153,7 @@ class TimerFunctions:
         try:
             await self._runner.run(function, timer.request(), self._client)
         except FunctionFailedError as ex:
-            logger.error("%s failed: %s\n%s", function.name, ex.text, ex.trace.rstrip())
+            logger.error("%s failed: %s", function.name, ex.first_line, **of_the_app(ex.__cause__))
         finally:
             timer.ran(began)
             self._set_wake()

@@ -26,7 +26,7 @@ from devhost.engine.scheduling import (
 from devhost.functions import FunctionTable
 from devhost.hub.rows import Changes, HistoryRow, Instance, Message, Status
 from devhost.protocol import failures, history
-from devhost.protocol.answer import Action, Answer
+from devhost.protocol.answer import Action, Answer, Retry
 from devhost.protocol.history import Event, EventType
 from devhost.protocol.json_text import compact
 from devhost.sessions import check_same
@@ -36,12 +36,16 @@ _MAX_STATUS_KILOBYTES = 16
 
 @dataclass(slots=True)
 class TurnResult:
-    """What a turn changes, which children it starts, and remarks for the log: how the run would fare on Azure, say."""
+    """What a turn changes, which children it starts, and remarks for the log: how the run would fare on Azure, say.
+
+    `cause` is the exception that the orchestrator failed with.
+    """
 
     changes: Changes
     instance: Instance
     remarks: list[str] = field(default_factory=list)
     children: list[Child] = field(default_factory=list)
+    cause: BaseException | None = None
 
     def complete(self, batch: Iterable[Message], find_instance: Callable[[str], Instance | None]) -> Changes:
         """Return all that is to be committed with the turn's messages, once the task hub may be asked for instances."""
@@ -69,6 +73,7 @@ class Turn:
         self._changes = Changes()
         self._children: list[Child] = []
         self._remarks: list[str] = []
+        self._cause: BaseException | None = None
 
     @property
     def name(self) -> str:
@@ -197,6 +202,7 @@ class Turn:
         if task.retry is None or task.is_done or self._execution.is_suspended:
             return
         if task.last_failed and event["EventType"] != EventType.TIMER_FIRED:
+            self._remarks.append(_of_retry(task, task.retry))
             scheduler.retry_later(task, self._now + timedelta(milliseconds=task.retry.interval_ms))
         else:
             scheduler.retry(task)
@@ -222,6 +228,7 @@ class Turn:
             self._remark_open(f"what it started has ended: {names}")
             return self._go_on(has_returned=True)
         if answer.error is not None:
+            self._cause = answer.cause
             return self.fail(answer.error)
         if walk.continue_as_new is not None:
             return self._continue_as_new(walk.continue_as_new, scheduler)
@@ -255,7 +262,7 @@ class Turn:
         self._changes.messages += [started, *carried]
         self._changes.forget_history.append(old.instance_id)
         self._changes.instances.insert(0, self._instance)
-        return TurnResult(self._changes, self._instance, self._remarks, self._children)
+        return TurnResult(self._changes, self._instance, self._remarks, self._children, self._cause)
 
     def _untaken_events(self, scheduler: Scheduler) -> list[HistoryRow]:
         untaken: list[HistoryRow] = []
@@ -292,4 +299,12 @@ class Turn:
         instance_id = self._instance.instance_id
         new_rows = enumerate(self._execution.rows[self._first_row :], self._first_row)
         self._changes.history += [(instance_id, n, row) for n, row in new_rows]
-        return TurnResult(self._changes, self._instance, self._remarks, self._children)
+        return TurnResult(self._changes, self._instance, self._remarks, self._children, self._cause)
+
+
+def _of_retry(task: Task, retry: Retry) -> str:
+    what = f"{'activity' if task.kind is Kind.ACTIVITY else 'orchestration'} '{task.name}'"
+    if task.attempts < retry.attempts:
+        seconds = retry.interval_ms / 1000
+        return f"tries {what} again: attempt {task.attempts + 1} of {retry.attempts}, next in {seconds:g} s"
+    return f"has no attempt of {what} left: {task.attempts} of {retry.attempts} failed"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any
 
@@ -79,7 +79,7 @@ class Answer:
 
     `is_known` is False when the worker failed outside the SDK's executor, so that the actions are not known. With
     `canceled` the actions are only those that the answer before had not; it has the places, among all tasks asked for,
-    of timers canceled since.
+    of timers canceled since. `cause` is the exception that an error is of, for the log.
     """
 
     is_done: bool
@@ -89,6 +89,7 @@ class Answer:
     error: str | None = None
     is_known: bool = True
     canceled: frozenset[int] | None = None
+    cause: BaseException | None = field(default=None, compare=False)
 
     @property
     def is_tail(self) -> bool:
@@ -121,8 +122,10 @@ def parse_answer(text: str, canceled: frozenset[int] | None = None) -> Answer:
         raise ProtocolError(f"The orchestrator's answer cannot be read ({type(ex).__name__}: {ex}).") from ex
 
 
-def parse_failure(text: str, canceled: frozenset[int] | None = None) -> Answer:
-    """Read the text of an exception that an orchestrator raised; `canceled` is as for `parse_answer`.
+def parse_failure(text: str, canceled: frozenset[int] | None = None, raised: BaseException | None = None) -> Answer:
+    """Read the text of an exception that an orchestrator `raised`; `canceled` is as for `parse_answer`.
+
+    Where the SDK has raised it, its cause is what the orchestrator did.
 
     The last label counts: the text before it is the user's, and may hold a label of its own.
 
@@ -131,11 +134,11 @@ def parse_failure(text: str, canceled: frozenset[int] | None = None) -> Answer:
     """
     message, label, state = text.rpartition(_LABEL)
     if not label:
-        return Answer(is_done=False, error=text, is_known=False, canceled=canceled)
+        return Answer(is_done=False, error=text, is_known=False, canceled=canceled, cause=raised)
     answer = parse_answer(state, canceled)
     if answer.error is None:
         raise ProtocolError(f"The orchestrator failed without saying why: {message!r}.")
-    return answer
+    return replace(answer, cause=raised and raised.__cause__)
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,7 @@ from multidict import CIMultiDict, MultiMapping
 from devhost.functions import FunctionTable
 from devhost.http_messages import HttpRequest
 from devhost.routing.router import Router
+from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError, Worker
 
 logger = logging.getLogger("devhost.http")
@@ -34,7 +35,7 @@ class HttpFunctions:
         try:
             response = await self._worker.run_http(function, await _for_worker(request, match.values), self._client)
         except FunctionFailedError as ex:
-            logger.error("%s failed: %s\n%s", function.name, ex.text, ex.trace.rstrip())
+            logger.error("%s failed: %s", function.name, ex.first_line, **of_the_app(ex.__cause__))
             return web.Response(status=500)
         headers = CIMultiDict(response.headers)
         for cookie in response.cookies:

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from devhost.app_settings import McpSettings
+from devhost.tracebacks import of_the_app
 from devhost.web.json_reading import read_json
 from devhost.web.mcp_tools import Tool
 from devhost.worker import FunctionFailedError, Worker
@@ -107,7 +108,7 @@ class McpApi:
             answer = await self._worker.run(tool.function, payload, self._client)
             return tool.result(None if answer is None else str(answer))
         except FunctionFailedError as ex:
-            logger.error("%s failed: %s\n%s", tool.function.name, ex.text, ex.trace.rstrip())
+            logger.error("%s failed: %s", tool.function.name, ex.first_line, **of_the_app(ex.__cause__))
         except (ValueError, KeyError, TypeError) as ex:
             logger.error("%s answered with something that is no tool result: %r", tool.function.name, ex)
         # Azure's words: what went wrong is in the log alone.

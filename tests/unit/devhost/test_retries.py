@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from devhost.hub.rows import Status
+from devhost.protocol.answer import Action
 from devhost.protocol.history import EventType, parse_timestamp
 from tests.unit.devhost.actions import (
     activity,
@@ -37,6 +38,24 @@ def test_failed_attempt_is_followed_by_a_timer_and_the_next_attempt(run: OneRun)
     run.turn(flaky)
     assert [(item.task_id, item.name, item.input) for item in run.activities] == [(2, "hello", '"x"')]
     assert scheduled(run) == [("TASK_SCHEDULED", 0), ("TIMER_CREATED", 1), ("TASK_SCHEDULED", 2)]
+
+
+@pytest.mark.parametrize(
+    ("flaky", "what"),
+    [
+        (activity_with_retry("hello", 2), "activity 'hello'"),
+        (child_with_retry("child", 2), "orchestration 'child'"),
+    ],
+)
+def test_each_failed_attempt_says_what_comes_next(run: OneRun, flaky: Action, what: str) -> None:
+    fail = run.fail if what.startswith("activity") else run.fail_child
+    assert run.turn(answer(flaky)).remarks == []
+    fail(0)
+    assert run.turn(answer(flaky)).remarks == [f"tries {what} again: attempt 2 of 2, next in 5 s"]
+    run.clock.advance(INTERVAL)
+    assert run.turn(answer(flaky)).remarks == []
+    fail(2)
+    assert run.turn(answer(flaky)).remarks == [f"has no attempt of {what} left: 2 of 2 failed"]
 
 
 def test_success_ends_the_retries(run: OneRun) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sys
 import threading
 from collections.abc import Iterator
+from contextvars import ContextVar
 
 import pytest
 
@@ -34,6 +35,18 @@ def may_end() -> Iterator[threading.Event]:
     event = threading.Event()
     yield event
     event.set()
+
+
+async def test_a_function_runs_in_the_context_of_whoever_waits_for_it(threads: Threads) -> None:
+    who = ContextVar("who", default="nobody")
+
+    async def ask(name: str) -> str:
+        who.set(name)
+        return await threads.run(who.get)
+
+    names = [f"caller {n}" for n in range(3 * COUNT)]
+    assert await asyncio.gather(*map(ask, names)) == names
+    assert await threads.run(who.get) == "nobody"
 
 
 async def test_a_function_runs_on_a_thread_that_does_not_keep_the_process(threads: Threads) -> None:
