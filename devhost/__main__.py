@@ -69,6 +69,7 @@ def _start(parsed: argparse.Namespace) -> int:
         mode=parsed.mode,
         fast_timestamps=parsed.fast_timestamps,
         early_timers=parsed.early_timers,
+        watches_deaths=True,
     )
     try:
         welcome = Path(parsed.welcome).read_text(encoding="utf-8") if parsed.welcome else ""

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from devhost.engine.schedule import Schedule, read_schedules
 from devhost.functions import Function, FunctionTable, Refused, TriggerType, host_rules
 from devhost.routing.router import Route, in_host_order
 from devhost.routing.template import RouteTemplateError
+from devhost.timer_functions import Schedule, read_schedules
 from devhost.web.mcp_tools import Tool, read_tools
 from devhost.worker import Worker
 

@@ -12,14 +12,15 @@ from devhost import fast_timestamps
 from devhost.app import App, load_app
 from devhost.app_settings import HostSettings, load_host_settings, prepare_environment
 from devhost.clock import Clock, SystemClock
+from devhost.deaths import Deaths
 from devhost.engine.engine import Engine
-from devhost.engine.schedule import TimerFunctions
 from devhost.hub.lock import HubLock
 from devhost.hub.store import TaskHub
 from devhost.loop_watch import LoopWatch
 from devhost.protocol.client_binding import ClientBinding
 from devhost.routing.router import Router
 from devhost.sessions import Mode
+from devhost.timer_functions import TimerFunctions
 from devhost.web.http_functions import HttpFunctions
 from devhost.web.management import ManagementApi
 from devhost.web.mcp import McpApi
@@ -34,7 +35,8 @@ class Options:
     """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one.
 
     `mode` says whether orchestrators stay alive between turns, `fast_timestamps` whether the SDK's reading of times is
-    replaced by a faster one, `early_timers` whether timers fire up to a second early, as with Azure Storage.
+    replaced by a faster one, `early_timers` whether timers fire up to a second early, as with Azure Storage. With
+    `watches_deaths` the host notes whose code ends its process, for which the process has to be its own.
     """
 
     app_root: Path
@@ -44,6 +46,7 @@ class Options:
     mode: Mode = Mode.LIVE
     fast_timestamps: bool = True
     early_timers: bool = False
+    watches_deaths: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +89,26 @@ async def run_host(
 
         if options.fast_timestamps:
             fast_timestamps.install()
-        worker = Worker(settings.function_timeout)
+        deaths = None
+        if options.hub_path is not None and options.watches_deaths:
+            deaths = Deaths(options.hub_path)
+            deaths.watch()
+        worker = Worker(settings.function_timeout, (lambda: None) if deaths is None else deaths.mark_thread)
         stack.callback(worker.close)
         app = load_app(worker, options.app_root, settings.route_prefix, os.environ)
 
         base_url = f"http://{_url_host(options.host)}:{port}"
         binding = ClientBinding(base_url, base_url, settings.hub_name, "Storage")
         engine = Engine(
-            hub, worker, app.functions, clock, settings, options.mode, binding.dump(), early_timers=options.early_timers
+            hub,
+            worker,
+            app.functions,
+            clock,
+            settings,
+            options.mode,
+            binding.dump(),
+            deadly={} if deaths is None else deaths.deadly,
+            early_timers=options.early_timers,
         )
         server = Server(
             HttpFunctions(worker, app.functions, Router(app.routes), binding.dump()),
@@ -110,6 +125,8 @@ async def run_host(
         timers.start()
         stack.callback(LoopWatch().close)
         yield RunningHost(base_url, settings, settings_file, app, recovered)
+        if deaths is not None:
+            deaths.close()
 
 
 def _url_host(host: str) -> str:

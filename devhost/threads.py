@@ -31,8 +31,10 @@ class Threads:
     not keep the process from ending.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, begins: Callable[[], object] = lambda: None) -> None:
+        """Prepare; `begins` is called on a thread right before each function, in its context."""
         self._count = count
+        self._begins = begins
         self._started = 0
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
 
@@ -74,7 +76,7 @@ class Threads:
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:
             if job.begin():
-                job.run()
+                job.run(self._begins)
             if job.is_replaced:
                 return
 
@@ -118,10 +120,11 @@ class _Job:
             self._thread, self._began = get_ident(), time.monotonic()
             return not self._is_over
 
-    def run(self) -> None:
+    def run(self, begins: Callable[[], object]) -> None:
         """Call the function, and hand over what it returns or raises unless its time was over first."""
         result, error = None, None
         try:
+            self._context.run(begins)
             result = self._context.run(self._function)
         except BaseException as ex:
             error = ex

@@ -81,13 +81,14 @@ class Worker:
     Azure would restart the worker, and its result is dropped.
     """
 
-    def __init__(self, timeout: timedelta | None = None) -> None:
+    def __init__(self, timeout: timedelta | None = None, begins: Callable[[], object] = lambda: None) -> None:
+        """Prepare; `begins` is called on the thread of each plain function, right before it."""
         self._timeout = timeout
         self._limit = None if timeout is None else timeout.total_seconds()
         load_binding_registry()
         threadpool.start_threadpool_executor()
         # As many threads as the library's pool may have, which reads PYTHON_THREADPOOL_THREAD_COUNT; it has none.
-        self._threads = Threads(threadpool.get_threadpool_executor()._max_workers)
+        self._threads = Threads(threadpool.get_threadpool_executor()._max_workers, begins)
         self._process_id = str(uuid.uuid4())[:-12]
         self._numbers = count()
 

@@ -8,10 +8,10 @@ import logging
 from devhost.clock import Clock
 from devhost.engine.builtin_http import HttpActivity, HttpActivityError
 from devhost.engine.scheduling import HTTP_ACTIVITY, event_message
-from devhost.engine.size_warnings import SizeWarnings
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import ActivityItem, Changes
 from devhost.protocol import failures, history
+from devhost.size_warnings import SizeWarnings
 from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError, FunctionTimedOutError, Worker
 

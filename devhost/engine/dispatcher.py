@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sqlite3
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Protocol
 
 from devhost.clock import Clock
@@ -58,9 +58,10 @@ class Dispatcher:
         processor_of: Callable[[str], Processor],
         run_activity: RunActivity,
         *,
+        deadly: Mapping[str, Exception] | None = None,
         early_timers: bool = False,
     ) -> None:
-        """Prepare; nothing more is begun once `stopping` is set."""
+        """Prepare; nothing more is begun once `stopping` is set. Work of a `deadly` target is ended for its error."""
         self._hub = hub
         self._commits = commits
         self._commits.committed = self._hand_on
@@ -69,6 +70,7 @@ class Dispatcher:
         self._stopping = stopping
         self._processor_of = processor_of
         self._run_activity = run_activity
+        self._deadly = dict(deadly or {})
         self._claims = Claims()
         self._queues: dict[str, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +127,7 @@ class Dispatcher:
 
         try:
             await self._see_through(claim.target, process)
+            self._deadly.pop(claim.target, None)
         finally:
             claim.give_back()
             if not self._queues[claim.target]:
@@ -142,11 +145,11 @@ class Dispatcher:
     async def _see_through(self, name: str, attempt: Callable[[Exception | None], Awaitable[bool]]) -> None:
         """Make one attempt after the other until one says that there is no more to do.
 
-        An attempt after one that failed is told why. After one that failed too, and while the task hub refuses, there
-        is a pause, each time a longer one.
+        An attempt after one that failed is told why, and so is the first for a deadly target. After one that failed
+        too, and while the task hub refuses, there is a pause, each time a longer one.
         """
         about.set(name)
-        error: Exception | None = None
+        error = self._deadly.get(name)
         pause = FIRST_PAUSE_SECONDS
         while not self._stopping.is_set():
             try:

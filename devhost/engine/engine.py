@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from devhost.app_settings import HostSettings
 from devhost.clock import Clock
@@ -23,8 +24,8 @@ from devhost.worker import Worker
 class Engine:
     """Runs the orchestrations, activities and entities of one app; `client` asks it for more, `hub` tells what is.
 
-    Entity functions are bound to the durable client that `client_binding` describes, as JSON. With `early_timers`
-    timers fire up to a second early.
+    Entity functions are bound to the durable client that `client_binding` describes, as JSON. The work of instances and
+    entities in `deadly` is not run but ended, for the error. With `early_timers` timers fire up to a second early.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Engine:
         mode: Mode = Mode.LIVE,
         client_binding: str = "",
         *,
+        deadly: Mapping[str, Exception] | None = None,
         early_timers: bool = False,
     ) -> None:
         self.hub = hub
@@ -59,7 +61,15 @@ class Engine:
             worker, functions, clock, self._http, stopping, max_concurrent=settings.max_concurrent_activities
         )
         self._dispatcher = Dispatcher(
-            hub, commits, clock, endings, stopping, self._processor_of, activities.run, early_timers=early_timers
+            hub,
+            commits,
+            clock,
+            endings,
+            stopping,
+            self._processor_of,
+            activities.run,
+            deadly=deadly,
+            early_timers=early_timers,
         )
         self.client = HubClient(hub, commits, endings, clock)
 

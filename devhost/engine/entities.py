@@ -9,7 +9,6 @@ from itertools import islice
 
 from devhost.clock import Clock
 from devhost.engine.commits import Commits
-from devhost.engine.size_warnings import SizeWarnings
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Changes, Entity, Message
 from devhost.hub.store import TaskHub
@@ -18,6 +17,7 @@ from devhost.protocol.answer import ProtocolError
 from devhost.protocol.entities import BatchResult, EntityId, OperationResult, Request, batch_request, parse_batch_result
 from devhost.protocol.history import EventType
 from devhost.protocol.json_text import compact
+from devhost.size_warnings import SizeWarnings
 from devhost.tracebacks import of_the_app
 from devhost.worker import FunctionFailedError, Worker
 

@@ -13,7 +13,6 @@ from devhost.clock import Clock
 from devhost.engine.answers import Answers, Live
 from devhost.engine.commits import Commits
 from devhost.engine.execution import Execution
-from devhost.engine.size_warnings import SizeWarnings
 from devhost.engine.turn import Turn, TurnResult
 from devhost.functions import FunctionTable, TriggerType
 from devhost.hub.rows import Changes, Message, Status
@@ -21,6 +20,7 @@ from devhost.hub.store import TaskHub
 from devhost.protocol import failures
 from devhost.protocol.history import EventType
 from devhost.sessions import Mode
+from devhost.size_warnings import SizeWarnings
 from devhost.tracebacks import first_line, of_the_app
 from devhost.worker import FunctionTimedOutError, Worker
 

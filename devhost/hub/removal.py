@@ -27,5 +27,5 @@ def remove_hub(path: Path) -> None:
     file that is gone while another takes the lock on a new one.
     """
     path.unlink()
-    for suffix in ("-wal", "-shm", "-journal"):
+    for suffix in ("-wal", "-shm", "-journal", ".deaths", ".note", ".table"):
         path.with_name(path.name + suffix).unlink(missing_ok=True)

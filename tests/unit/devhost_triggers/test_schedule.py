@@ -9,8 +9,8 @@ import pytest
 from azure.functions.meta import Datum
 from azure.functions.timer import TimerRequest, TimerRequestConverter
 
-from devhost.engine.schedule import Schedule, TimerFunctions, read_schedules
 from devhost.functions import Function
+from devhost.timer_functions import Schedule, TimerFunctions, read_schedules
 from devhost.worker import FunctionFailedError
 
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
