@@ -75,6 +75,7 @@ async def run_host(
         HubFileError: The task hub's file cannot be made, or written, or is damaged.
         HubVersionError: The task hub was written by a newer devhost.
         AppLoadError: function_app.py cannot be loaded.
+        HubGoneError: At the end: the task hub's file was deleted or replaced.
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
@@ -86,6 +87,8 @@ async def run_host(
             stack.enter_context(HubLock(options.hub_path))
         hub = open_hub(options.hub_path)
         stack.callback(hub.close)
+        # Who stops a host is told when nothing was stored any more.
+        stack.callback(hub.check_files)
 
         if options.fast_timestamps:
             fast_timestamps.install()

@@ -44,6 +44,15 @@ class TaskHub:
         self._files = None if path is None else HubFiles(path)
         self._db.execute("PRAGMA busy_timeout=0")  # from now on the engine tries again, and never blocks its event loop
 
+    def check_files(self) -> None:
+        """Make sure that the files are those that were opened; in memory there are none.
+
+        Raises:
+            HubGoneError: A file of the task hub was deleted or replaced.
+        """
+        if self._files is not None:
+            self._files.check()
+
     def close(self) -> None:
         """Close the file; its write-ahead log is folded in.
 
@@ -52,7 +61,7 @@ class TaskHub:
         """
         with self._lock:
             try:
-                self._check_files()
+                self.check_files()
             except HubGoneError:
                 _left_open.append(self._db)
             else:
@@ -232,10 +241,6 @@ class TaskHub:
             (item.id, item.instance_id, item.execution_id, item.task_id, item.name, item.input),
         )
 
-    def _check_files(self) -> None:
-        if self._files is not None:
-            self._files.check()
-
     def _next_id(self) -> int:
         self._last_id += 1
         return self._last_id
@@ -250,7 +255,7 @@ class TaskHub:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._check_files()
+                self.check_files()
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
