@@ -77,6 +77,12 @@ def open_to_write(path: Path | None) -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not os.access(path, os.W_OK):  # SQLite would open it all the same, to read
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if path.exists() and path.stat().st_nlink > 1:
+                # Log and lock go by the name: under another name, another host would write into the same file.
+                raise HubFileError(
+                    f"The task hub {path} is a file with several names (hard links), so two hosts could write to it: "
+                    "leave it one name, or name a copy with --db."
+                )
         location = path if path is not None else ":memory:"
         db = sqlite3.connect(location, timeout=_OPENING_SECONDS, isolation_level=None, check_same_thread=False)
         try:
