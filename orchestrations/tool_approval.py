@@ -13,7 +13,7 @@ from hosting.approvals.asking import ask_reviewers
 from hosting.approvals.requests import RecordedDecision, ReviewerName
 from hosting.approvals.trail import DecisionTrail
 from hosting.approvals.waiting import open_request
-from hosting.tools.requests import DecisionMessage
+from hosting.tools.requests import DecisionMessage, UndecidedMessage
 from setting_groups.review import MAX_REVIEWERS, ReviewSettings
 
 
@@ -59,15 +59,21 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
         required_approvals=call.required_approvals,
     )
     decision, receipt = yield from ask_reviewers(context, title, content, request, trail)
-    if decision is not None:
-        _tell(context, call, decision)
+    _tell(context, call, decision)
     output = ToolApprovalOutput(outcome="expired", decisions=trail.decisions, notification=receipt)
     if decision is not None:
         output.outcome = "approved" if decision.approved else "rejected"
     return output.model_dump(mode="json")
 
 
-def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision) -> None:
+def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision | None) -> None:
+    """Tell the session what was decided, or that nothing was: it does not judge by its own clock."""
+    session = AgentSessionId(call.agent, call.session_id)
+    entity = df.EntityId(session.entity_name, session.key)
+    if decision is None:
+        undecided = UndecidedMessage(request_id=call.request_id)
+        context.signal_entity(entity, "give_up", undecided.model_dump(mode="json"))
+        return
     message = DecisionMessage(
         request_id=call.request_id,
         approved=decision.approved,
@@ -75,6 +81,4 @@ def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, deci
         reviewer=decision.reviewer,
         decided_at=decision.decided_at or context.current_utc_datetime,
     )
-    session = AgentSessionId(call.agent, call.session_id)
-    entity = df.EntityId(session.entity_name, session.key)
     context.signal_entity(entity, "decide", message.model_dump(mode="json"))

@@ -39,6 +39,12 @@ class DecisionMessage(ToolDecision):
     reviewer: str | None = Field(default=None, max_length=200)
 
 
+class UndecidedMessage(BaseModel):
+    """Word to the session that nobody has decided in time on this request."""
+
+    request_id: str
+
+
 class ToolRequest(BaseModel):
     """A tool call a human is asked about, with the arguments it will have. Without a decision it waits or expired."""
 

@@ -1,7 +1,7 @@
 """The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
 
 It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
-that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide` and `continue` are added.
+that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide`, `give_up` and `continue` are added.
 """
 
 import asyncio
@@ -22,13 +22,13 @@ from agent_framework_durabletask import (
 from hosting.names import check_run_id
 from hosting.sessions.lifetime import SessionLifetime, read_lifetime
 from hosting.tools.approvals import ToolApprovals
-from hosting.tools.requests import DecisionMessage, ToolDecision
+from hosting.tools.requests import DecisionMessage, ToolDecision, UndecidedMessage
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import read_times
 from hosting.turns.entity_function import EntityOperation, HubClient
 from hosting.turns.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
 from hosting.turns.part import check_named_model
-from hosting.turns.pending import decide, read_pending
+from hosting.turns.pending import decide, give_up, read_pending
 from hosting.turns.shown import ForgettingCallback
 from hosting.turns.turn import Turns
 
@@ -53,9 +53,10 @@ def create_agent_entity(
     """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
 
     When a turn waits for humans, the entity sends itself `ask`, so that the wait is stored before anybody is asked.
-    `decide` records the decision on a tool call; once all of a turn are in, the entity sends itself `continue`, so that
-    a decision is stored and visible before the turn goes on. `delete` may name a run, with which the session is to go
-    if nobody else has spoken in it. `expire` ends the session if its time is over.
+    `decide` records the decision on a tool call, and `give_up` that nobody made one in time. Once all of a turn are in,
+    the entity sends itself `continue`, so that a decision is stored and visible before the turn goes on. `delete` may
+    name a run, with which the session is to go if nobody else has spoken in it. `expire` ends the session if its time
+    is over.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
     `{"error": ..., "status": "error"}` and leaves the session as it is.
@@ -70,6 +71,8 @@ def create_agent_entity(
                 session.ask()
             case "decide":
                 session.decide()
+            case "give_up":
+                session.give_up()
             case "continue":
                 session.go_on()
             case "reset":
@@ -147,6 +150,16 @@ class _Session(AgentEntityStateProviderMixin):
         if decide(self.state, message.request_id, ToolDecision(**fields)):
             self._send_myself("continue")
         if read_pending(self.state) is not None:
+            self.persist_state()
+
+    def give_up(self) -> None:
+        try:
+            message = UndecidedMessage.model_validate(self._context.get_input())
+        except (TypeError, ValueError):
+            self.refuse("The message names no request.", exc_info=True)
+            return
+        if read_pending(self.state) is not None:
+            give_up(self.state, message.request_id)
             self.persist_state()
 
     def go_on(self) -> None:

@@ -7,7 +7,7 @@ not touch it; a reset or the deletion of the session drops it.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agent_framework import (
@@ -39,6 +39,9 @@ APPROVAL_PENDING = Failure(
 )
 """How a message ends that arrives while a turn waits."""
 
+_LAST_WAY = timedelta(minutes=1)
+"""How long after the deadline a decision that came in time may be on its way from the run that has counted it."""
+
 _PENDING = "pendingTurn"
 _REQUEST = "function_approval_request"
 
@@ -60,6 +63,7 @@ class PendingTurn(BaseModel):
     calls: list[WaitingCall]
     spent: Spent
     expires_at: datetime
+    is_given_up: bool = False
 
     @property
     def requests(self) -> list[ToolRequest]:
@@ -87,8 +91,12 @@ class PendingTurn(BaseModel):
         return AgentResponse(messages=[Message.from_dict(message) for message in self.messages])
 
     def is_expired(self, now: datetime) -> bool:
-        """Say whether the turn is over because nobody decided in time."""
-        return not self.is_decided and now >= self.expires_at
+        """Say whether the turn is over because nobody decided in time.
+
+        The runs that ask know: they count what came before the deadline, and tell when nothing did. A run that was
+        ended tells nothing.
+        """
+        return not self.is_decided and (self.is_given_up or now >= self.expires_at + _LAST_WAY)
 
 
 def allow_approvals(agent: SupportsAgentRun) -> None:
@@ -168,17 +176,25 @@ def find_pending(state: Mapping[str, Any]) -> PendingTurn | None:
 def decide(state: DurableAgentState, request_id: str, decision: ToolDecision) -> bool:
     """Record a decision, and say whether the turn can go on now.
 
-    The first decision on a request counts. A later one changes nothing, nor does one after the turn has expired or
-    ended; that the turn can go on is said again, so that nothing is lost when this is repeated.
+    The first decision on a request counts. A later one changes nothing, nor does one after the turn has been given up
+    or has ended; that the turn can go on is said again, so that nothing is lost when this is repeated.
     """
     pending = read_pending(state)
-    if pending is None or pending.is_expired(decision.decided_at):
+    if pending is None or pending.is_given_up:
         return False
     for request in pending.requests:
         if request.request_id == request_id and request.decision is None:
             request.decision = decision
     keep_pending(state, pending)
     return pending.is_decided
+
+
+def give_up(state: DurableAgentState, request_id: str) -> None:
+    """Note that nobody has decided in time on a request, so that the turn is over."""
+    pending = read_pending(state)
+    if pending is not None and any(request.request_id == request_id for request in pending.open_requests):
+        pending.is_given_up = True
+        keep_pending(state, pending)
 
 
 def end_pending(state: DurableAgentState) -> None:

@@ -54,12 +54,13 @@ def test_reviewers_are_shown_the_call_whole_and_the_session_learns_what_they_dec
     assert run.timers() == {}
 
 
-def test_a_call_nobody_decides_on_expires_and_tells_the_session_nothing(start: Any) -> None:
+def test_a_call_nobody_decides_on_expires_and_tells_the_session_so(start: Any) -> None:
     run = start(APPROVAL, INPUT)
     run.complete("notify_reviewer", SENT)
     run.fire_timer()
     assert run.state["output"]["outcome"] == "expired"
-    assert told(run) == []
+    ((_, operation, message),) = told(run)
+    assert (operation, message) == ("give_up", {"request_id": "0" * 32})
 
 
 @pytest.mark.parametrize("decided_first", [True, False])

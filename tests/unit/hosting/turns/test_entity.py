@@ -113,7 +113,8 @@ def test_a_decision_that_is_late_does_not_bring_a_deleted_session_back() -> None
     entity = EntityUnderTest(ScriptedChatClient(["One."]))
     entity.batch(run("First", 1))
     entity.batch(("delete", None))
-    assert entity.batch(("decide", DECISION), ("continue", None)) == [None, None]
+    messages = (("decide", DECISION), ("give_up", {"request_id": "r"}), ("continue", None))
+    assert entity.batch(*messages) == [None, None, None]
     assert not entity.exists
 
 
@@ -132,6 +133,8 @@ def test_the_budget_travels_with_the_message() -> None:
         ("fly", None),
         ("decide", {}),
         ("decide", {"request_id": "r", "approved": True}),
+        ("give_up", None),
+        ("give_up", {"request": "r"}),
         run("x", 1, budget={"max_tokens": 0}),
     ],
 )

@@ -14,7 +14,7 @@ from hosting.tools.requests import ToolDecision, ToolRequest, record_requests, r
 from hosting.turns.budget import RunBudget
 from hosting.turns.conversation import find_failure, session_usage, stored_bytes
 from hosting.turns.meter import IDEMPOTENCY_KEY
-from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, read_pending
+from hosting.turns.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, give_up, read_pending
 from hosting.turns.room import STATE_LIMIT_BYTES
 from hosting.turns.turn import Turns
 from setting_groups.agents import AgentSettings
@@ -87,6 +87,12 @@ class Session:
         can_go_on = decide(state, self.requests[number].request_id, decision)
         self.stored = state.to_json()
         return can_go_on
+
+    def give_up(self, number: int) -> None:
+        """Say that nobody has decided on one of what was asked last."""
+        state = self.load()
+        give_up(state, self.requests[number].request_id)
+        self.stored = state.to_json()
 
     async def go_on(self) -> AgentResponse:
         state = self.load()
@@ -263,11 +269,29 @@ async def test_a_decided_turn_goes_on_before_the_next_message() -> None:
     assert session.seen()[-2:] == [("assistant", "Done."), ("user", "Hello?")]
 
 
-async def test_a_turn_nobody_decides_on_expires() -> None:
+async def test_a_decision_that_its_run_has_counted_counts_although_it_comes_after_the_deadline() -> None:
+    session = Session([pay(5)], ["Done."], approval_hours=2)
+    await session.say("Pay 5")
+    session.now += timedelta(hours=2, seconds=30)
+    shown = find_reply(json.loads(session.stored), "r1", session.now)
+    assert shown is not None
+    assert (shown.failure, shown.pending is None) == (None, False)
+    assert session.decide(0, True)
+    assert (await session.go_on()).text == "Done."
+    assert session.paid == [5]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+async def test_a_turn_nobody_decides_on_expires(is_told: bool) -> None:
     session = Session([pay(5)], ["Hello."], approval_hours=2)
     await session.say("Pay 5")
     session.now += timedelta(hours=2)
-    assert not session.decide(0, True)
+    if is_told:
+        session.give_up(0)
+        assert not session.decide(0, True)
+    else:
+        # Nobody is there to tell it: its run was ended.
+        session.now += timedelta(minutes=1)
     shown = find_reply(json.loads(session.stored), "r1", session.now)
     assert (await session.say("Hello?", "r2")).text == "Hello."
     stored = find_reply(json.loads(session.stored), "r1", session.now)
