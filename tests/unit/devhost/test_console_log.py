@@ -109,6 +109,19 @@ APP = """
         yield context.call_entity(counter, "add")
 
     @app.orchestration_trigger(context_name="context")
+    def generations(context):
+        number = context.get_input()
+        log.info("generation %d", number)
+        yield context.call_activity("note", number)
+        if number < 3:
+            context.continue_as_new(number + 1)
+
+    @app.orchestration_trigger(context_name="context")
+    def without_steps(context):
+        log.info("is no generator")
+        return 1
+
+    @app.orchestration_trigger(context_name="context")
     def sleeps(context):
         time.sleep(1.1)
         yield context.call_activity("note", 1)
@@ -243,6 +256,21 @@ async def test_what_the_app_logs_has_the_instance_id_and_is_there_once(
         "INFO r-1: ends",
         "INFO r-1: 'story' completed.",
     ]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_each_generation_logs_for_itself(open_host: OpenHost, console: io.StringIO, mode: Mode) -> None:
+    await open_host(mode).run("generations", 1)
+    lines = [f"INFO r-1: {what} {number}\n" for number in (1, 2, 3) for what in ("generation", "noted")]
+    assert records(console) == [*lines, "INFO r-1: 'generations' completed.\n"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_an_orchestrator_that_is_no_generator_logs_once(
+    open_host: OpenHost, console: io.StringIO, mode: Mode
+) -> None:
+    await open_host(mode).run("without_steps")
+    assert records(console) == ["INFO r-1: is no generator\n", "INFO r-1: 'without_steps' completed.\n"]
 
 
 @pytest.mark.parametrize("mode", Mode)
