@@ -1,4 +1,4 @@
-"""A storm for as long as one likes: `python -m tests.crash.storm --minutes 20 --mode verify --restless --kill-every 2`."""
+"""`python -m tests.crash.storm --minutes 20 --mode verify --restless --kill-every 2`: a storm as long as one likes."""
 
 from __future__ import annotations
 

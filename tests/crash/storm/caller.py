@@ -78,10 +78,10 @@ class Caller:
         ended = self.end(run)
         assert (ended["runtimeStatus"], ended["output"]) == ("Completed", output), f"{run}: {ended}, not {output}"
 
-    def end(self, run: str) -> dict[str, Any]:
-        """Return the status of a run that has ended."""
+    def end(self, run: str, *also: str) -> dict[str, Any]:
+        """Return the status of a run that has ended, or has another of these."""
         end = time.monotonic() + self.host.patience
-        while (status := self.host.status(run)).get("runtimeStatus") not in _FINAL:
+        while (status := self.host.status(run)).get("runtimeStatus") not in (*_FINAL, *also):
             assert time.monotonic() < end, f"{run} never ends: {status}\n{self.host.log()[-4000:]}"
             time.sleep(0.01)
         return status
@@ -162,8 +162,7 @@ def suspended(caller: Caller, run: str) -> None:
             break
         if answer == 412 and asked == 1:  # the last request to resume is still on its way
             continue
-        while caller.host.status(run)["runtimeStatus"] not in ("Suspended", *_FINAL):
-            time.sleep(0.003)
+        caller.end(run, "Suspended")
         caller.ask("POST", f"/instances/{run}/resume", None, 202, 410, 412)
     caller.complete(run, errands.results(steps))
     caller.forget(run)
