@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ APP = REPOSITORY / "tests" / "apps" / "triggers"
 WAIT_SECONDS = 20
 
 
-def impatient_host(folder: Path) -> HostProcess:
+def impatient_host(folder: Path, **environment: str) -> HostProcess:
     """Return a host whose functions may take a second."""
-    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01"}
+    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01", **environment}
     return HostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *", **limit)
 
 
@@ -106,8 +107,10 @@ def test_an_entity_keeps_its_state_and_its_caller_sees_the_failure(http: httpx.C
     assert http.get("/runtime/webhooks/durabletask/entities/sloth/one").status_code == 404
 
 
-def test_a_turn_of_an_orchestration_has_no_time_out(http: httpx.Client) -> None:
-    assert finish(http, "slow_turn")["output"] == "turned"
+def test_an_orchestration_fails_whose_turn_takes_too_long(http: httpx.Client) -> None:
+    status = finish(http, "slow_turn")
+    assert status["runtimeStatus"] == "Failed"
+    assert "Timeout value of 00:00:01 was exceeded by function: Functions.slow_turn" in status["output"]
 
 
 def test_a_function_that_cancels_itself_fails_instead_of_hanging_its_caller(http: httpx.Client) -> None:
@@ -120,3 +123,24 @@ def test_a_thread_that_goes_on_does_not_keep_the_host_from_stopping(tmp_path: Pa
         with process.client() as http:
             assert http.get("/api/slow", params={"seconds": "30"}).status_code == 500
         assert process.stop() == 0
+
+
+def test_functions_that_hang_keep_no_thread_from_others_and_are_named(tmp_path: Path) -> None:
+    with impatient_host(tmp_path, PYTHON_THREADPOOL_THREAD_COUNT="2") as process:
+        with process.client() as http, ThreadPoolExecutor() as pool:
+            hung = list(pool.map(lambda seconds: finish(http, "sleeper", seconds), [600] * 6))
+            assert [status["runtimeStatus"] for status in hung] == ["Failed"] * 6
+            assert finish(http, "sleeper", 0)["output"] == "slept"
+            assert http.get("/api/slow", params={"seconds": "0.1"}).text == "slept"
+        assert process.output().count("in sleep_activity") >= 6
+        assert process.stop() == 0
+
+
+def test_the_wait_for_a_thread_does_not_count(tmp_path: Path) -> None:
+    with (
+        impatient_host(tmp_path, PYTHON_THREADPOOL_THREAD_COUNT="2") as process,
+        process.client() as http,
+        ThreadPoolExecutor() as pool,
+    ):
+        ended = list(pool.map(lambda seconds: finish(http, "sleeper", seconds), [0.5] * 8))
+        assert [status["output"] for status in ended] == ["slept"] * 8
