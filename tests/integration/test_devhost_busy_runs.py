@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.host_process import REPOSITORY, HostProcess
+from tests.support.host_process import REPOSITORY, DevhostProcess
 from tests.support.hub_over_http import HubOverHttp
 
 SMALL_APP = REPOSITORY / "tests" / "apps" / "small"
@@ -15,8 +15,8 @@ FEW = 50
 
 
 @pytest.fixture
-def host(tmp_path: Path) -> Iterator[HostProcess]:
-    with HostProcess(tmp_path, SMALL_APP) as process:
+def host(tmp_path: Path) -> Iterator[DevhostProcess]:
+    with DevhostProcess(tmp_path, SMALL_APP) as process:
         yield process
 
 
@@ -28,7 +28,7 @@ def wait_for(reached: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(("request_to", "status"), [("terminate", "Terminated"), ("suspend", "Suspended")])
-def test_a_chain_that_computes_all_the_time_is_interrupted(host: HostProcess, request_to: str, status: str) -> None:
+def test_a_chain_that_computes_all_the_time_is_interrupted(host: DevhostProcess, request_to: str, status: str) -> None:
     with host.client() as http:
         hub = HubOverHttp(http)
 
@@ -45,7 +45,7 @@ def test_a_chain_that_computes_all_the_time_is_interrupted(host: HostProcess, re
         assert steps_done() <= done + FEW < STEPS
 
 
-def test_an_activity_that_calls_its_own_host_ends_well_while_that_stops(host: HostProcess, tmp_path: Path) -> None:
+def test_an_activity_that_calls_its_own_host_ends_well_while_that_stops(host: DevhostProcess, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     with host.client() as http:
         HubOverHttp(http).start("have_this_host_called", "call", {"path": str(notes), "seconds": 1})
@@ -57,7 +57,7 @@ def test_an_activity_that_calls_its_own_host_ends_well_while_that_stops(host: Ho
     assert notes.read_text() == "began\n"
 
 
-def test_an_activity_that_calls_its_own_host_is_run_again_after_a_kill(host: HostProcess, tmp_path: Path) -> None:
+def test_an_activity_that_calls_its_own_host_is_run_again_after_a_kill(host: DevhostProcess, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     with host.client() as http:
         HubOverHttp(http).start("have_this_host_called", "call", {"path": str(notes), "seconds": 1})
