@@ -9,6 +9,7 @@ import pytest
 
 from devhost.engine.timers import Timers
 from devhost.hub.rows import Message
+from tests.crash.virtual_time import VirtualTimeLoop
 from tests.unit.devhost.fake_clock import FakeClock
 
 NOON = FakeClock().now()
@@ -200,3 +201,35 @@ async def test_a_timer_is_kept_however_many_others_are_canceled(
     clock.advance(200)
     timers.fire()
     assert delivered.bodies == ["e30", "e7"]
+
+
+async def test_a_timer_that_is_set_again_fires_at_its_new_time(
+    timers: Timers, clock: FakeClock, delivered: Delivered
+) -> None:
+    timers.add(message(1, after(10)))
+    timers.cancel("run", "e", 1)
+    again = message(1, after(100))
+    again.id = 2
+    timers.add(again)
+    clock.advance(50)
+    timers.fire()
+    assert delivered.bodies == []
+    clock.advance(50)
+    timers.fire()
+    assert delivered.bodies == ["e1"]
+
+
+def test_a_clock_that_was_set_forward_is_noticed_within_a_minute(clock: FakeClock) -> None:
+    loop = VirtualTimeLoop()
+    delivered = Delivered()
+
+    async def wait_a_minute() -> None:
+        timers = Timers(clock, delivered.take)
+        timers.add(message(1, after(24 * 3600)))
+        clock.advance(2 * 24 * 3600)
+        await asyncio.sleep(61)
+        timers.close()
+
+    loop.run_until_complete(wait_a_minute())
+    loop.close()
+    assert delivered.bodies == ["e1"]

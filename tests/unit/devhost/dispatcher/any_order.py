@@ -160,6 +160,8 @@ class Work:
             raise RuntimeError(f"again, after {error}" if error else "at first")
 
     async def _wait(self) -> None:
+        if self.dice.random() < 0.05:
+            await asyncio.sleep(self.dice.choice([1, 20]))
         for _ in range(self.dice.randint(0, 3)):
             await asyncio.sleep(0)
 
