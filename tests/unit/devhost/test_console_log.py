@@ -182,8 +182,9 @@ def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
 class Host:
     """An engine on the app above, with a task hub in memory."""
 
-    def __init__(self, loaded: App, mode: Mode) -> None:
+    def __init__(self, loaded: App, mode: Mode, console: io.StringIO) -> None:
         self._loaded = loaded
+        self._console = console
         self._mode = mode
         self._hub = TaskHub(None)
         self.engine = self._begun()
@@ -198,9 +199,14 @@ class Host:
         await self.engine.client.start(orchestration, RUN, json.dumps(json.dumps(value)))
 
     async def run(self, orchestration: str, value: Any = None) -> None:
-        """Run an orchestration to its end."""
+        """Run an orchestration until its end is logged."""
         await self.start(orchestration, value)
-        assert await self.engine.client.wait(RUN, 10)
+        await self.end()
+
+    async def end(self) -> None:
+        """Wait until the end of the run is logged."""
+        while not re.search(f" {RUN}: '.*' (?:completed|ended)", self._console.getvalue()):
+            await asyncio.sleep(0.01)
 
     def _begun(self) -> Engine:
         settings = load_host_settings(SMALL_APP, {})
@@ -216,7 +222,7 @@ async def open_host(index_app: IndexApp, console: io.StringIO) -> AsyncIterator[
     opened: list[Host] = []
 
     def open_one(mode: Mode = Mode.LIVE) -> Host:
-        opened.append(Host(app(index_app, APP), mode))
+        opened.append(Host(app(index_app, APP), mode, console))
         console.truncate(console.seek(0))  # of what the library says while it loads the app
         return opened[-1]
 
@@ -246,7 +252,7 @@ async def test_what_the_app_logs_has_the_instance_id_and_is_there_once(
     await until(console, "goes on")
     await host.restart()
     await host.engine.client.raise_event(RUN, "go", "1")
-    assert await host.engine.client.wait(RUN, 10)
+    await host.end()
     assert "".join(records(console)).splitlines() == [
         "INFO r-1: begins",
         "INFO r-1: noted 1",
