@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 # No link: whoever reads the log could decide in a reviewer's name.
 _WAITS = (
     "%s: waits for a decision on request %s until %s. GET /api/approvals lists it, POST /api/approval/%s decides, and "
-    "each reviewer was sent a link."
+    "the links of the reviewers went to %s."
 )
 
 
@@ -75,7 +75,9 @@ def notify_reviewer(
     keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
     links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers or (None,)]
     receipt = deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
-    logger.info(_WAITS, request.instance_id, request.request_id, request.expires_at, request.instance_id)
+    until = request.expires_at.isoformat(" ", "minutes")
+    place = receipt.location or "the review webhook"
+    logger.info(_WAITS, request.instance_id, request.request_id, until, request.instance_id, place)
     return receipt
 
 

@@ -113,10 +113,12 @@ def test_the_log_says_that_the_run_waits_and_where_to_decide_but_no_link(
 ) -> None:
     caplog.set_level(logging.INFO, "activities")
     notify(tmp_path, receiver.review)
-    assert caplog.messages == [
-        "run-1: waits for a decision on request r1 until 2026-01-02 00:00:00+00:00. GET /api/approvals lists it, "
-        "POST /api/approval/run-1 decides, and each reviewer was sent a link."
-    ]
+    notified = notify(tmp_path, ReviewSettings())
+    text = (
+        "run-1: waits for a decision on request r1 until 2026-01-02 00:00+00:00. GET /api/approvals lists it, "
+        "POST /api/approval/run-1 decides, and the links of the reviewers went to "
+    )
+    assert caplog.messages == [f"{text}the review webhook.", f"{text}{notified.location}."]
 
 
 def test_the_log_does_not_say_so_of_a_request_that_could_not_be_sent(
