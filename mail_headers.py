@@ -14,6 +14,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from characters.invisible import is_invisible
+
 _MOST_LINE_CHARACTERS = 1_000
 _MOST_NAME_CHARACTERS = 200
 _MOST_ADDRESS_CHARACTERS = 254
@@ -144,9 +146,9 @@ def _decode_word(word: re.Match[str]) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return the text with a blank for each run of blanks and line breaks, without what else cannot be printed."""
+    """Return the text with a blank for each run of blanks and line breaks, without what else nobody sees."""
     kept = (" " if character.isspace() else character for character in text)
-    return " ".join("".join(character for character in kept if character.isprintable()).split())
+    return " ".join("".join(character for character in kept if not is_invisible(character)).split())
 
 
 def _cut(text: str, most: int) -> str:

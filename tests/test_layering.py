@@ -15,7 +15,8 @@ LAYERS = [
     {"activities", "agents", "chat_clients"},
     {"settings"},
     {"setting_groups"},
-    {"environment", "mail_headers", "characters"},
+    {"environment", "mail_headers"},
+    {"characters"},
 ]
 RANKS = {folder: rank for rank, layer in enumerate(LAYERS) for folder in layer}
 

@@ -234,6 +234,7 @@ def test_the_page_is_shown_once_for_all_and_forbids_what_it_does_not_need(api: A
         assert answer.headers["cache-control"] == "no-store"
 
 
+@pytest.mark.sample
 def test_no_secret_of_a_link_is_in_the_log_of_the_host(start_host: Any, api_of: Any) -> None:
     host = start_host()
     api = api_of(host)

@@ -18,7 +18,9 @@ from tests.support.ports import free_port
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
-_NOT_THE_APP = {"bench", "build", "devhost", "docs", "examples", "infra", "outbox", "published", "tests"}
+_NOT_THE_APP = {"bench", "build", "devhost", "docs", "examples", "infra", "tests"}
+# In each folder that the app writes into on this machine.
+_PLACEHOLDER = ".gitkeep"
 _DURABLE_TASK = "AzureFunctionsJobHost__extensions__durableTask"
 
 
@@ -53,6 +55,11 @@ class FunctionsHostProcess(HostProcess):
     @property
     def url(self) -> str:
         return f"http://localhost:{self._port}"
+
+    @property
+    def app_folder(self) -> Path:
+        """The copy of the app, which the host watches."""
+        return self._copy
 
     def start(self) -> None:
         if not self._copy.exists():
@@ -113,6 +120,12 @@ class FunctionsHostProcess(HostProcess):
 
 
 def _what_is_not_the_app(folder: str, names: list[str]) -> set[str]:
+    if _PLACEHOLDER in names:
+        return {name for name in names if name != _PLACEHOLDER}
     if Path(folder) != REPOSITORY:
         return set()
-    return {name for name in names if name.startswith(".") or name in _NOT_THE_APP or name == "local.settings.json"}
+    return {name for name in names if _is_not_the_app(name) and not Path(folder, name, _PLACEHOLDER).exists()}
+
+
+def _is_not_the_app(name: str) -> bool:
+    return name.startswith(".") or name in _NOT_THE_APP or name == "local.settings.json"

@@ -30,6 +30,8 @@ INJECTED = "=?utf-8?q?Order=0D=0AReply-To:_eve=40evil.example=0D=0A=0D=0A<h1>unl
         ),
         ("Ada\r\n <ada@example.com>", Mailbox("Ada", "ada@example.com")),
         ("Ada\u200b\u202e\x07 <ada@example.com>", Mailbox("Ada", "ada@example.com")),
+        ("\u3164\u115f <ada@example.com>", Mailbox("", "ada@example.com")),
+        ("=?utf-8?q?Ada=EF=B8=80=E3=85=A4?= <ada@example.com>", Mailbox("Ada", "ada@example.com")),
     ],
 )
 def test_one_mailbox_is_read_and_read_again_from_what_it_says(text: str, mailbox: Mailbox) -> None:
@@ -78,6 +80,8 @@ def test_what_is_not_one_ascii_address_is_refused(text: str) -> None:
         (INJECTED, "Order Reply-To: eve@evil.example <h1>unlock</h1>"),
         ("=?utf-8?b?PT91dGYtOD9xP2E9MERfYj89?=", "a b"),
         ("=\u200b?utf-8?q?a=0Ab?=", "a b"),
+        ("=\ufe00?utf-8?q?a=0Ab?=", "a b"),
+        ("Order\u3164 \u2800\U000e0100\u034f7", "Order 7"),
         ("=?utf-8?q?a=ZZ?b?=", "a=ZZ?b"),
         ("=?no-such-charset?q?a=0Ab?=", "a=0Ab"),
         ("=?utf-8?x?a=0Ab?=", "a=0Ab"),
