@@ -1,5 +1,6 @@
 """Ask reviewers to decide on a draft."""
 
+import logging
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -10,6 +11,14 @@ from activities.keyed_blobs import BlobCredential
 from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
 from setting_groups.outbox import Outbox
 from setting_groups.review import DraftSettings, ReviewSettings
+
+logger = logging.getLogger(__name__)
+
+# No link: whoever reads the log could decide in a reviewer's name.
+_WAITS = (
+    "%s: waits for a decision on request %s until %s. GET /api/approvals lists it, POST /api/approval/%s decides, and "
+    "the links of the reviewers went to %s."
+)
 
 
 class ReviewRequest(ReviewMessage):
@@ -65,7 +74,11 @@ def notify_reviewer(
     draft = KeptDraft(title=request.title, content=request.content)
     keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
     links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers or (None,)]
-    return deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
+    receipt = deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
+    until = request.expires_at.isoformat(" ", "minutes")
+    place = receipt.location or "the review webhook"
+    logger.info(_WAITS, request.instance_id, request.request_id, until, request.instance_id, place)
+    return receipt
 
 
 def _claims(request: ReviewRequest, reviewer: str | None) -> LinkClaims:

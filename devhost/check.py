@@ -13,26 +13,16 @@ from devhost import fast_timestamps
 from devhost.app import App, load_app
 from devhost.app_settings import load_host_settings, prepare_environment
 from devhost.engine.execution import SCHEDULING, Execution, Kind, Task
-from devhost.engine.scheduling import HTTP_ACTIVITY, Scheduler, SchedulingError
+from devhost.engine.scheduling import HTTP_ACTIVITY, KINDS, Scheduler, SchedulingError
 from devhost.engine.turn import Turn
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.snapshot import HubSnapshot
-from devhost.protocol.answer import Action, ActionType, Answer, ProtocolError, parse_answer, parse_failure
+from devhost.protocol.answer import Action, Answer, ProtocolError, parse_answer, parse_failure
 from devhost.protocol.history import EventType
 from devhost.user_log import silenced
 from devhost.worker import FunctionFailedError, Worker
 
-_TASKS = {
-    ActionType.CALL_ACTIVITY: Kind.ACTIVITY,
-    ActionType.CALL_ACTIVITY_WITH_RETRY: Kind.ACTIVITY,
-    ActionType.CALL_HTTP: Kind.ACTIVITY,
-    ActionType.CALL_SUB_ORCHESTRATOR: Kind.CHILD,
-    ActionType.CALL_SUB_ORCHESTRATOR_WITH_RETRY: Kind.CHILD,
-    ActionType.CREATE_TIMER: Kind.TIMER,
-    ActionType.CALL_ENTITY: Kind.MESSAGE,
-    ActionType.SIGNAL_ENTITY: Kind.MESSAGE,
-}
 _WORDS = {Kind.ACTIVITY: "activity", Kind.CHILD: "orchestration", Kind.MESSAGE: "entity"}
 
 
@@ -124,7 +114,7 @@ def _replayed(worker: Worker, function: Function, turn: Turn) -> Answer:
 
 def _difference(execution: Execution, answer: Answer) -> str | None:
     """Return where the tasks that an answer has are first others than those recorded; more than these are none."""
-    leaves = [leaf for action in answer.actions for leaf in action.leaves() if leaf.kind in _TASKS]
+    leaves = [leaf for action in answer.actions for leaf in action.leaves() if leaf.kind in KINDS]
     for task, leaf in zip_longest(execution.tasks, leaves):
         if task is None:
             return None
@@ -139,7 +129,7 @@ def _recorded(task: Task) -> str:
 
 
 def _called(action: Action) -> str:
-    kind = _TASKS[action.kind]
+    kind = KINDS[action.kind]
     if kind is Kind.TIMER:
         return "a timer"
     if kind is Kind.MESSAGE:

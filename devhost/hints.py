@@ -31,10 +31,9 @@ _HINTS = (
 )
 
 
-def hint(error: BaseException) -> str | None:
-    """Return what to do about an exception, or about its cause, for those that say it badly."""
-    text = f"{type(error).__name__}: {error}"
+def hint(text: str) -> str | None:
+    """Return what to do about an exception, told as `Type: message`, where it says that badly itself."""
     for pattern, sentence in _HINTS:
         if found := re.match(pattern, text):
             return sentence.format(*found.groups())
-    return None if error.__cause__ is None else hint(error.__cause__)
+    return None

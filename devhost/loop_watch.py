@@ -41,9 +41,10 @@ class LoopWatch:
                 self._loop.call_soon_threadsafe(sign.set)
             except RuntimeError:  # it has ended
                 return
-            if not sign.wait(self._seconds):
+            if not sign.wait(self._seconds) and not self._is_closed.is_set():
                 self._look()
-                sign.wait()
+            while not sign.wait(_PAUSE_SECONDS) and not self._is_closed.is_set():
+                pass
 
     def _look(self) -> None:
         frame = sys._current_frames().get(self._loops_thread)

@@ -10,13 +10,12 @@ from types import FrameType, GeneratorType, TracebackType
 from azure.durable_functions.models.TaskOrchestrationExecutor import TaskOrchestrationExecutor
 
 _RESUMES = TaskOrchestrationExecutor.resume_user_code.__code__
-_EXECUTES = TaskOrchestrationExecutor.execute.__code__
 
 
 def is_replaying() -> bool:
     """Whether the code that calls this is the part of an orchestrator that an earlier turn has played."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code not in (_RESUMES, _EXECUTES):
+    while frame is not None and frame.f_code is not _RESUMES:
         frame = frame.f_back
     return frame is not None and bool(frame.f_locals["self"].context.is_replaying)
 

@@ -40,8 +40,8 @@ def trace(error: BaseException, *, every_frame: bool = False) -> str:
     Shown are the frames of its authors, or all of them.
     """
     lines = list(_lines(error, set(), every_frame))
-    if (advice := hint(error)) is not None:
-        lines.append(f"Hint: {advice}")
+    hints = (hint(_message(one)) for one in (error, error.__cause__) if one is not None)
+    lines += [f"Hint: {one}" for one in hints if one is not None][:1]
     text = "\n".join(lines)
     return text if "\n" in text else ""
 

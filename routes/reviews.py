@@ -143,6 +143,8 @@ async def _find_state(client: df.DurableOrchestrationClient, links: Links, claim
     try:
         status = await find_run(client, links.orchestrations, claims.instance_id)
     except ProblemError as problem:
+        if problem.status == 409:  # it is there, and nobody can decide on it now
+            raise
         raise _gone("The run that asked for this decision no longer exists.") from problem
     return RequestState.of(status, claims.request_id)
 

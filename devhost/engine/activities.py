@@ -74,8 +74,6 @@ class Activities:
         logger.error("%s: activity '%s' failed: %s", item.instance_id, item.name, first_line, **of_the_app(cause))
         if isinstance(error, HttpActivityError):
             reason, trace = text, text
-        elif isinstance(error, FunctionTimedOutError):
-            reason, trace = failures.activity_timed_out(item.name, text), error.trace
         else:
             reason, trace = failures.activity_failed(item.name, text), error.trace
         details = failures.exception_details(trace)

@@ -112,9 +112,8 @@ class Orchestrations:
 
     def _log(self, result: TurnResult) -> None:
         instance = result.instance
-        if instance.status.is_final:
-            self._sizes.look(instance.instance_id, f"the input of '{instance.name}'", instance.input)
-            self._sizes.look(instance.instance_id, f"the output of '{instance.name}'", instance.output)
+        self._sizes.look(instance.instance_id, f"the input of '{instance.name}'", instance.input)
+        self._sizes.look(instance.instance_id, f"the output of '{instance.name}'", instance.output)
         for remark in result.remarks:
             logger.warning("%s: '%s' %s.", instance.instance_id, instance.name, remark)
         if instance.status is Status.FAILED:

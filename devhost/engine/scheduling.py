@@ -22,7 +22,7 @@ from devhost.protocol.json_text import compact
 HTTP_ACTIVITY = "BuiltIn::HttpActivity"
 
 _REQUEST_IDS = uuid.UUID("8a1c7f62-0f7e-5f8b-9c55-0d1b7a5f3e21")
-_KINDS = {
+KINDS = {
     ActionType.CALL_ACTIVITY: Kind.ACTIVITY,
     ActionType.CALL_ACTIVITY_WITH_RETRY: Kind.ACTIVITY,
     ActionType.CALL_HTTP: Kind.ACTIVITY,
@@ -32,6 +32,8 @@ _KINDS = {
     ActionType.CALL_ENTITY: Kind.MESSAGE,
     ActionType.SIGNAL_ENTITY: Kind.MESSAGE,
 }
+"""What task each action makes; the others make none."""
+
 _CALLED = {
     Kind.ACTIVITY: (TriggerType.ACTIVITY, "activity"),
     Kind.CHILD: (TriggerType.ORCHESTRATION, "orchestrator"),
@@ -165,7 +167,7 @@ class Scheduler:
                 self._cancel(self._execution.tasks[place])
 
     def _check_same(self, task: Task, action: Action) -> None:
-        kind, name = _KINDS[action.kind], _task_name(action)
+        kind, name = KINDS[action.kind], _task_name(action)
         if kind is not task.kind:
             raise SchedulingError(failures.scheduled_other_kind(task.task_id, task.kind.value, task.name, kind.value))
         if name.casefold() != task.name.casefold():
@@ -182,7 +184,7 @@ class Scheduler:
 
     def _start(self, action: Action, note: Note) -> Task:
         task_id = self._execution.next_id
-        kind = _KINDS[action.kind]
+        kind = KINDS[action.kind]
         self._check_known(kind, action)
         self._check_id(kind, action)
         match kind:
@@ -302,7 +304,7 @@ def start_changes(
 
 
 def _note(action: Action, execution: Execution) -> Note:
-    if _KINDS[action.kind] is Kind.MESSAGE:
+    if KINDS[action.kind] is Kind.MESSAGE:
         # Derived, so that a turn repeated after a crash sends the same request.
         request_id = str(uuid.uuid5(_REQUEST_IDS, f"{execution.instance.execution_id}/{execution.next_id}"))
         return Note(request_id=request_id, is_signal=action.kind is ActionType.SIGNAL_ENTITY)
@@ -314,7 +316,7 @@ def _task_input(action: Action) -> str | None:
 
 
 def _task_name(action: Action) -> str:
-    match _KINDS[action.kind]:
+    match KINDS[action.kind]:
         case Kind.MESSAGE:
             return str(action.target)
         case Kind.ACTIVITY if action.http is not None:

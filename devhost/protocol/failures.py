@@ -28,11 +28,6 @@ def activity_failed(name: str, error: str) -> str:
     return f"Activity function '{name}' failed: {error}"
 
 
-def activity_timed_out(name: str, error: str) -> str:
-    """Say that an activity did not end in time."""
-    return f"Activity function '{name}' failed: {error}"
-
-
 def exception_details(message: str) -> str:
     """Give a failure's details as the JSON of a .NET exception."""
     return compact({"ClassName": "System.Exception", "Message": message})

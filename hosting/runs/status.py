@@ -30,14 +30,24 @@ async def find_run(
     """Return the status of a run, its input included.
 
     Raises:
-        ProblemError: 404. Nothing has this id, or it is no run of an orchestration of this app: agent sessions and the
-            instances of other apps in the same task hub are not shown.
+        ProblemError: 404, nothing has this id; agent sessions are no runs. 409, what has it is of an orchestration that
+            this app does not have, and no more of it is shown: it may be another app's, or of a name of before.
     """
-    if is_instance_id(instance_id):
-        status = await client.get_status(instance_id, show_input=True)
-        if status and orchestrations.find(status.name) is not None:
-            return status
+    status = await client.get_status(instance_id, show_input=True) if is_instance_id(instance_id) else None
+    if status and orchestrations.find(status.name) is not None:
+        return status
+    if status:
+        raise orchestration_missing(instance_id, status)
     raise ProblemError(404, "unknown-run", f"There is no run {instance_id!r}. Check the id that its start returned.")
+
+
+def orchestration_missing(instance_id: str, status: DurableOrchestrationStatus) -> ProblemError:
+    """Return the answer for a run that is there, though this app cannot go on with it."""
+    detail = (
+        f"The run {instance_id!r} is there, but it is one of {str(status.name)!r}, and this app has no such "
+        "orchestration. Was it renamed or removed? Deploy an app that has it under that name, and the run goes on."
+    )
+    return ProblemError(409, "orchestration-missing", detail)
 
 
 def is_over(status: DurableOrchestrationStatus) -> bool:

@@ -46,7 +46,7 @@ async def find_workflow_run(
     """Return the run.
 
     Raises:
-        ProblemError: 404, this workflow has no run of this id.
+        ProblemError: 404, this workflow has no run of this id; what else has it, the answer says.
     """
     if is_instance_id(instance_id):
         status = await client.get_status(instance_id, show_history=True, show_history_output=True)
@@ -54,6 +54,9 @@ async def find_workflow_run(
             steps = read_steps(status, {})
             asked = dict(request for step in steps for request in _requests_in(step))
             return WorkflowRun(status, asked, _answers_in(steps, asked, workflow.responses))
+        if status:
+            detail = f"The run {instance_id!r} is not one of workflow {workflow.name!r}, but of {str(status.name)!r}."
+            raise ProblemError(404, "unknown-run", detail)
     detail = f"Workflow {workflow.name!r} has no run {instance_id!r}. Check the instanceId that its start returned."
     raise ProblemError(404, "unknown-run", detail)
 

@@ -81,6 +81,16 @@ def test_programs_end_as_recorded(reference: Played) -> None:
     assert result.played == 120
 
 
+@pytest.mark.devhost_only("only devhost has flags")
+@pytest.mark.timeout(240)
+def test_programs_end_as_recorded_with_timers_that_fire_early() -> None:
+    want = as_newest(recording("programs.json"))
+    with devhost_process(["--verify", "--early-timers"]) as url:
+        result = compare(want, as_newest(play_programs(url, sorted(map(int, want)))))
+    assert not result.differing, "\n".join(result.details(places=6))
+    assert result.played == 120
+
+
 def test_every_recorded_case_is_played() -> None:
     assert CASES.keys() == recording("recorded.json").keys()
     for name in ("differs.json", "differs-azure-storage.json", "newer.json"):

@@ -3,7 +3,8 @@
 A step is a word and its operands. `mark KEY [MS]`, `fragile KEY` and `stumble KEY` call activities that leave a mark
 under this key, the last with a retry policy under which it fails; `fan [KEY MS]...` calls several at once. `count KEY`
 calls the run's entity and `signal KEY` signals it. `nap MS`, `wait EVENT`, `child STEP...`, `lost child STEP...` (one
-that fails), `again` (continue as new) and `fail TEXT` are what they say.
+that fails), `again` (continue as new) and `fail TEXT` are what they say. `hear EVENT COUNT` waits for so many events,
+whose names have a number, and `race KEY MS` for a mark or an hour, whose timer it cancels.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ import azure.durable_functions as df
 Steps = Sequence[Sequence[Any]]
 
 ATTEMPTS = 2
+TWICE = "played twice at once"
+"""The run under whose name an instance leaves a mark when two threads play it."""
+
 _RETRIES = df.RetryOptions(first_retry_interval_in_milliseconds=20, max_number_of_attempts=ATTEMPTS)
 
 
@@ -46,12 +50,32 @@ def run(context: df.DurableOrchestrationContext) -> Generator[Any, Any, list[Any
                     yield _task(context, order["run"], word, operands)
                 except Exception:
                     results.append("failed")
+            case "hear":
+                results.append((yield from _hear(context, *operands)))
+            case "race":
+                results.append((yield from _race(context, _task(context, order["run"], "mark", operands))))
             case "signal":
                 context.signal_entity(df.EntityId("tally", order["run"]), "count", operands[0])
                 results.append("signalled")
             case _:
                 results.append((yield _task(context, order["run"], word, operands)))
     return results
+
+
+def _hear(context: df.DurableOrchestrationContext, event: str, count: int) -> Generator[Any, Any, list[Any]]:
+    """Wait for events and return what they carried. The SDK keeps one early event of a name only."""
+    heard = []
+    for number in range(count):
+        heard.append((yield context.wait_for_external_event(f"{event}{number}")))
+    return heard
+
+
+def _race(context: df.DurableOrchestrationContext, task: Any) -> Generator[Any, Any, Any]:
+    """Wait for a task, at most an hour, and return its result."""
+    hour: Any = context.create_timer(context.current_utc_datetime + timedelta(hours=1))
+    yield context.task_any([task, hour])
+    hour.cancel()
+    return task.result
 
 
 def _task(context: df.DurableOrchestrationContext, run: str, word: str, operands: Sequence[Any]) -> Any:
@@ -147,6 +171,8 @@ def _result(word: str, operands: Sequence[Any]) -> Any:
             return [key for key, *_ in operands]
         case "nap":
             return None
+        case "hear":
+            return list(range(operands[1]))
         case "stumble" | "lost child":
             return "failed"
         case "child":
@@ -160,7 +186,7 @@ def _result(word: str, operands: Sequence[Any]) -> Any:
 def _keys(step: Sequence[Any]) -> Iterator[str]:
     word, *operands = step
     match word:
-        case "mark" | "fragile" | "count" | "signal":
+        case "mark" | "race" | "fragile" | "count" | "signal":
             yield operands[0]
         case "fan":
             yield from (key for key, *_ in operands)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,25 @@ class LostAnswerError(Exception):
 
 
 class SupervisedHost:
-    """The crash app on a host that is started again whenever it was killed."""
+    """The crash app on a host that is started again whenever it was killed; `flags` are those of `killed_host`.
 
-    def __init__(self, folder: Path) -> None:
+    A host that `is_killed` is sent each request over a connection of its own: one that a kill has cut would look like a
+    lost answer.
+    """
+
+    def __init__(
+        self, folder: Path, flags: Sequence[str] = (), *, is_killed: bool = True, patience: float = _PATIENCE_SECONDS
+    ) -> None:
         self.database = folder / "state.db"
         self.plan = KillPlan(folder / PLAN_FILE)
         self.mended = folder / "mended"
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._effects = folder / "effects.txt"
         self._log = folder / "host.log"
+        self.patience = patience
+        self.requests = 0
         command = [sys.executable, "-m", "tests.crash.killed_host"]
-        command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2]]
+        command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2], *flags]
         environment = {
             PLAN_VARIABLE: str(folder / PLAN_FILE),
             "CRASH_EFFECTS": str(self._effects),
@@ -59,9 +67,8 @@ class SupervisedHost:
                 stderr=log,
                 start_new_session=True,
             )
-        # No connection is used twice: one that a kill has cut would look like a lost answer.
-        unshared = httpx.Limits(max_keepalive_connections=0)
-        self._http = httpx.Client(base_url=self.url, timeout=10, limits=unshared)
+        limits = httpx.Limits(max_keepalive_connections=0 if is_killed else None)
+        self._http = httpx.Client(base_url=self.url, timeout=patience, limits=limits)
 
     def close(self) -> None:
         """End the host for good."""
@@ -96,10 +103,19 @@ class SupervisedHost:
         Raises:
             LostAnswerError: The host took the request and was killed; it may have happened or not.
         """
-        end = time.monotonic() + _PATIENCE_SECONDS
+        return self.send(method, API + path, body)
+
+    def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Send a request to any path of the host, as `ask` does.
+
+        Raises:
+            LostAnswerError: The host took the request and was killed; it may have happened or not.
+        """
+        end = time.monotonic() + self.patience
         while True:
             try:
-                return self._http.request(method, API + path, json=body)
+                self.requests += 1
+                return self._http.request(method, path, json=body)
             except httpx.ConnectError:
                 assert self._process.poll() is None, f"the host ended by itself:\n{self.log()}"
                 assert time.monotonic() < end, f"no host listens:\n{self.log()}"
@@ -123,7 +139,7 @@ class SupervisedHost:
 
     def wait(self, instance_id: str, **fields: Any) -> dict[str, Any]:
         """Return the status of an instance once it has these fields."""
-        end = time.monotonic() + _PATIENCE_SECONDS
+        end = time.monotonic() + self.patience
         while True:
             status = self.status(instance_id)
             if fields.items() <= status.items():
@@ -133,7 +149,7 @@ class SupervisedHost:
 
     def wait_until_idle(self) -> None:
         """Wait until nothing is left to do in the task hub."""
-        end = time.monotonic() + _PATIENCE_SECONDS
+        end = time.monotonic() + self.patience
         while left := self.rows("SELECT body FROM messages UNION ALL SELECT name FROM activities"):
             assert time.monotonic() < end, f"left in the task hub: {left}\n{self.log()[-4000:]}"
             time.sleep(_PAUSE_SECONDS)

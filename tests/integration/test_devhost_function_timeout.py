@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ APP = REPOSITORY / "tests" / "apps" / "triggers"
 WAIT_SECONDS = 20
 
 
-def impatient_host(folder: Path) -> DevhostProcess:
+def impatient_host(folder: Path, **environment: str) -> DevhostProcess:
     """Return a host whose functions may take a second."""
-    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01"}
+    limit = {"AzureFunctionsJobHost__functionTimeout": "00:00:01", **environment}
     return DevhostProcess(folder, APP, DIARY=str(folder / "diary"), TICK="0 0 0 1 1 *", **limit)
 
 
@@ -129,3 +130,24 @@ def test_a_thread_that_goes_on_does_not_keep_the_host_from_stopping(tmp_path: Pa
         with process.client() as http:
             assert http.get("/api/slow", params={"seconds": "30"}).status_code == 500
         assert process.stop() == 0
+
+
+def test_functions_that_hang_keep_no_thread_from_others_and_are_named(tmp_path: Path) -> None:
+    with impatient_host(tmp_path, PYTHON_THREADPOOL_THREAD_COUNT="2") as process:
+        with process.client() as http, ThreadPoolExecutor() as pool:
+            hung = list(pool.map(lambda seconds: finish(http, "sleeper", seconds), [600] * 6))
+            assert [status["runtimeStatus"] for status in hung] == ["Failed"] * 6
+            assert finish(http, "sleeper", 0)["output"] == "slept"
+            assert http.get("/api/slow", params={"seconds": "0.1"}).text == "slept"
+        assert process.output().count("in sleep_activity") >= 6
+        assert process.stop() == 0
+
+
+def test_the_wait_for_a_thread_does_not_count(tmp_path: Path) -> None:
+    with (
+        impatient_host(tmp_path, PYTHON_THREADPOOL_THREAD_COUNT="2") as process,
+        process.client() as http,
+        ThreadPoolExecutor() as pool,
+    ):
+        ended = list(pool.map(lambda seconds: finish(http, "sleeper", seconds), [0.5] * 8))
+        assert [status["output"] for status in ended] == ["slept"] * 8

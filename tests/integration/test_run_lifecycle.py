@@ -245,10 +245,16 @@ def test_an_unknown_run_is_404_for_every_operation(http: httpx.Client, instance_
         assert (response.status_code, response.json()["type"]) == (404, "urn:problem:unknown-run"), path
 
 
-def test_an_instance_of_another_orchestration_is_no_run(http: httpx.Client) -> None:
+def test_a_run_of_an_orchestration_that_the_app_does_not_have_is_there_but_nothing_can_be_done_with_it(
+    http: httpx.Client,
+) -> None:
+    """It may be one of before a renaming, so that nobody is told it does not exist."""
     assert http.post("/runtime/webhooks/durabletask/orchestrators/foreign/theirs").status_code == 202
     for method, path in [*OPERATIONS, ("GET", ""), ("GET", "/history"), ("POST", "/events/Never")]:
-        assert http.request(method, f"/api/runs/theirs{path}").status_code == 404, path
+        answer = http.request(method, f"/api/runs/theirs{path}")
+        assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:orchestration-missing"), path
+        assert "'theirs' is there, but it is one of 'foreign'" in answer.json()["detail"]
+        assert "input" not in answer.json()
     listed = [run["instance_id"] for run in http.get("/api/runs?limit=200").json()["runs"]]
     assert "theirs" not in listed
 

@@ -2,8 +2,10 @@
 
 import base64
 import json
+import os
 import sys
 import time
+import urllib.request
 from datetime import timedelta
 
 import azure.durable_functions as df
@@ -80,6 +82,22 @@ def pause(seconds: float) -> float:
     return seconds
 
 
+@app.activity_trigger(input_name="order")
+def call_this_host(order: dict) -> str:
+    """Note that it began, in a file, and later call a function of this very host."""
+    with open(order["path"], "a", encoding="utf-8") as file:
+        file.write("began\n")
+    time.sleep(order["seconds"])
+    with urllib.request.urlopen(f"http://{os.environ['WEBSITE_HOSTNAME']}/api/only-get", timeout=5) as answer:
+        return answer.read().decode()
+
+
+@app.activity_trigger(input_name="number")
+def compute(number: int) -> int:
+    """Let no other thread take its turn, for a millisecond or so."""
+    return sum(n * n for n in range(20_000)) + number
+
+
 @app.activity_trigger(input_name="text")
 def fail(text: str) -> None:
     raise ValueError(text)
@@ -142,6 +160,17 @@ def sleep_on_a_timer(context: df.DurableOrchestrationContext):
 def sleep_in_an_activity(context: df.DurableOrchestrationContext):
     slept = yield context.call_activity("pause", float(context.get_input()))
     return slept
+
+
+@app.orchestration_trigger(context_name="context")
+def have_this_host_called(context: df.DurableOrchestrationContext):
+    return (yield context.call_activity("call_this_host", context.get_input()))
+
+
+@app.orchestration_trigger(context_name="context")
+def compute_again_and_again(context: df.DurableOrchestrationContext):
+    for number in range(context.get_input()):
+        yield context.call_activity("compute", number)
 
 
 @app.orchestration_trigger(context_name="context")

@@ -6,12 +6,15 @@ import importlib.util
 import os
 import time
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import azure.durable_functions as df
+import azure.functions as func
 
-from tests.crash.errands import Order, count, run
+from tests.crash.errands import TWICE, Order, count, run
 from tests.crash.kill_plan import KillPlan, Point, When
 
 REFERENCE = Path(__file__).resolve().parents[2] / "conformance" / "app" / "function_app.py"
@@ -19,6 +22,7 @@ EFFECTS = Path(os.environ["CRASH_EFFECTS"])
 MENDED = Path(os.environ["CRASH_MENDED"])
 
 plan = KillPlan.of_this_process()
+played: dict[str, int] = {}
 
 
 def leave_mark(order: Order) -> str:
@@ -61,9 +65,33 @@ def tally(context: df.DurableEntityContext) -> None:
 def errands(context: df.DurableOrchestrationContext) -> Generator[Any, Any, list[Any] | None]:
     """Run the steps of the input."""
     plan.passing([Point.IN_ORCHESTRATOR], When.BEFORE)
-    results = yield from run(context)
+    results: list[Any] | None = yield from alone(context.instance_id, run(context))
     plan.passing([Point.IN_ORCHESTRATOR], When.AFTER)
     return results
+
+
+def alone(instance_id: str, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run an orchestrator's steps, and leave a mark if another thread is in those of the same instance."""
+    go_on = partial(steps.send, None)
+    while True:
+        if played.setdefault(instance_id, get_ident()) != get_ident():
+            leave(TWICE, instance_id, Point.IN_ORCHESTRATOR)
+        try:
+            task = go_on()
+        except StopIteration as end:
+            return end.value
+        finally:
+            played.pop(instance_id, None)
+        try:
+            go_on = partial(steps.send, (yield task))
+        except Exception as error:
+            go_on = partial(steps.throw, error)
+
+
+async def blocks(req: func.HttpRequest) -> func.HttpResponse:
+    """Hold up the event loop, as a coroutine does that reads a file."""
+    time.sleep(0.004)
+    return func.HttpResponse("free again")
 
 
 def reference_app() -> Any:
@@ -81,3 +109,4 @@ for activity in (leave_mark, stumble, fragile):
     app.activity_trigger(input_name="order")(activity)
 app.entity_trigger(context_name="context")(tally)
 app.orchestration_trigger(context_name="context")(errands)
+app.route("blocks", auth_level=func.AuthLevel.ANONYMOUS)(blocks)

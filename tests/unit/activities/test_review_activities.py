@@ -1,4 +1,5 @@
 import json
+import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -105,6 +106,29 @@ def test_without_a_webhook_each_message_is_one_file(tmp_path: Path) -> None:
     assert notified.location == str(folder / "run-1-r1.json")
     assert [link["reviewer"] for link in links] == ["ada", "bob"]
     assert (escalated.channel, notified.channel) == ("outbox", "outbox")
+
+
+def test_the_log_says_that_the_run_waits_and_where_to_decide_but_no_link(
+    receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "activities")
+    notify(tmp_path, receiver.review)
+    notified = notify(tmp_path, ReviewSettings())
+    text = (
+        "run-1: waits for a decision on request r1 until 2026-01-02 00:00+00:00. GET /api/approvals lists it, "
+        "POST /api/approval/run-1 decides, and the links of the reviewers went to "
+    )
+    assert caplog.messages == [f"{text}the review webhook.", f"{text}{notified.location}."]
+
+
+def test_the_log_does_not_say_so_of_a_request_that_could_not_be_sent(
+    receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver.status = 500
+    caplog.set_level(logging.INFO, "activities")
+    with pytest.raises(ReviewWebhookError):
+        notify(tmp_path, receiver.review)
+    assert caplog.messages == []
 
 
 def test_each_reviewer_gets_a_link_of_their_own(receiver: Receiver, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,8 @@ from devhost.engine.engine import Engine
 from devhost.functions import FunctionTable
 from devhost.hub.store import TaskHub
 from devhost.sessions import Mode
-from devhost.user_log import is_wanted
+from devhost.tracebacks import of_the_app, trace
+from devhost.user_log import about, is_wanted, silenced
 from tests.unit.devhost.conftest import SMALL_APP, IndexApp
 from tests.unit.devhost.worker_app import App, app
 
@@ -109,6 +109,19 @@ APP = """
         yield context.call_entity(counter, "add")
 
     @app.orchestration_trigger(context_name="context")
+    def generations(context):
+        number = context.get_input()
+        log.info("generation %d", number)
+        yield context.call_activity("note", number)
+        if number < 3:
+            context.continue_as_new(number + 1)
+
+    @app.orchestration_trigger(context_name="context")
+    def without_steps(context):
+        log.info("is no generator")
+        return 1
+
+    @app.orchestration_trigger(context_name="context")
     def sleeps(context):
         time.sleep(1.1)
         yield context.call_activity("note", 1)
@@ -169,8 +182,9 @@ def console(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
 class Host:
     """An engine on the app above, with a task hub in memory."""
 
-    def __init__(self, loaded: App, mode: Mode) -> None:
+    def __init__(self, loaded: App, mode: Mode, console: io.StringIO) -> None:
         self._loaded = loaded
+        self._console = console
         self._mode = mode
         self._hub = TaskHub(None)
         self.engine = self._begun()
@@ -185,9 +199,14 @@ class Host:
         await self.engine.client.start(orchestration, RUN, json.dumps(json.dumps(value)))
 
     async def run(self, orchestration: str, value: Any = None) -> None:
-        """Run an orchestration to its end."""
+        """Run an orchestration until its end is logged."""
         await self.start(orchestration, value)
-        assert await self.engine.client.wait(RUN, 10)
+        await self.end()
+
+    async def end(self) -> None:
+        """Wait until the end of the run is logged."""
+        while not re.search(f" {RUN}: '.*' (?:completed|ended)", self._console.getvalue()):
+            await asyncio.sleep(0.01)
 
     def _begun(self) -> Engine:
         settings = load_host_settings(SMALL_APP, {})
@@ -203,7 +222,7 @@ async def open_host(index_app: IndexApp, console: io.StringIO) -> AsyncIterator[
     opened: list[Host] = []
 
     def open_one(mode: Mode = Mode.LIVE) -> Host:
-        opened.append(Host(app(index_app, APP), mode))
+        opened.append(Host(app(index_app, APP), mode, console))
         console.truncate(console.seek(0))  # of what the library says while it loads the app
         return opened[-1]
 
@@ -233,7 +252,7 @@ async def test_what_the_app_logs_has_the_instance_id_and_is_there_once(
     await until(console, "goes on")
     await host.restart()
     await host.engine.client.raise_event(RUN, "go", "1")
-    assert await host.engine.client.wait(RUN, 10)
+    await host.end()
     assert "".join(records(console)).splitlines() == [
         "INFO r-1: begins",
         "INFO r-1: noted 1",
@@ -243,6 +262,21 @@ async def test_what_the_app_logs_has_the_instance_id_and_is_there_once(
         "INFO r-1: ends",
         "INFO r-1: 'story' completed.",
     ]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_each_generation_logs_for_itself(open_host: OpenHost, console: io.StringIO, mode: Mode) -> None:
+    await open_host(mode).run("generations", 1)
+    lines = [f"INFO r-1: {what} {number}\n" for number in (1, 2, 3) for what in ("generation", "noted")]
+    assert records(console) == [*lines, "INFO r-1: 'generations' completed.\n"]
+
+
+@pytest.mark.parametrize("mode", Mode)
+async def test_an_orchestrator_that_is_no_generator_logs_once(
+    open_host: OpenHost, console: io.StringIO, mode: Mode
+) -> None:
+    await open_host(mode).run("without_steps")
+    assert records(console) == ["INFO r-1: is no generator\n", "INFO r-1: 'without_steps' completed.\n"]
 
 
 @pytest.mark.parametrize("mode", Mode)
@@ -343,7 +377,64 @@ async def test_a_payload_that_azure_does_not_take_is_told(open_host: OpenHost, c
     assert end == "INFO r-1: 'call' completed.\n"
 
 
-def test_what_devhost_does_not_log_for_a_run_stays_as_it_is(tmp_path: Path) -> None:
-    record = logging.LogRecord("shop", logging.INFO, str(tmp_path), 1, "100%", None, None)
-    assert ConsoleFormatter().format(record)[9:] == "INFO 100%"
-    assert ConsoleFormatter(is_verbose=True).format(record)[9:] == "INFO shop: 100%"
+def record_of(name: str, text: str) -> logging.LogRecord:
+    return logging.LogRecord(name, logging.INFO, __file__, 1, text, None, None)
+
+
+@pytest.fixture
+def about_a_run() -> Iterator[None]:
+    """Code that runs for an instance."""
+    token = about.set(RUN)
+    yield
+    about.reset(token)
+
+
+def test_what_is_logged_for_no_run_stays_as_it_is() -> None:
+    assert ConsoleFormatter().format(record_of("shop", "100%"))[9:] == "INFO 100%"
+    assert ConsoleFormatter(is_verbose=True).format(record_of("shop", "100%"))[9:] == "INFO shop: 100%"
+
+
+@pytest.mark.usefixtures("about_a_run")
+def test_lines_of_the_host_itself_are_never_changed_nor_dropped() -> None:
+    with silenced():
+        assert [is_wanted(record_of(name, "text")) for name in ("devhost.worker", "shop")] == [True, False]
+    assert ConsoleFormatter().format(record_of("devhost.worker", "100%"))[9:] == "INFO 100%"
+    assert ConsoleFormatter().format(record_of("shop", "100%"))[9:] == "INFO r-1: 100%"
+
+
+def test_a_verbose_log_has_the_frames_of_libraries_too() -> None:
+    try:
+        json.loads("{")
+    except ValueError as ex:
+        error = ex
+    record = record_of("devhost.activities", "failed")
+    vars(record).update(of_the_app(error)["extra"], exc_info=(type(error), error, None))
+    assert ", in raw_decode" not in ConsoleFormatter().format(record)
+    assert ", in raw_decode" in ConsoleFormatter(is_verbose=True).format(record)
+
+
+def test_each_of_a_group_of_exceptions_is_shown() -> None:
+    async def fail(text: str) -> None:
+        raise ValueError(text)
+
+    async def fail_together() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(fail("one"))
+            group.create_task(fail("two"))
+
+    with pytest.raises(ExceptionGroup) as failed:
+        asyncio.run(fail_together())
+    shown = trace(failed.value)
+    assert [text in shown for text in ("  ValueError: one", "  ValueError: two", ", in fail_together")] == [True] * 3
+    assert "taskgroups.py" not in shown
+
+
+def test_an_exception_whose_text_cannot_be_had_is_shown() -> None:
+    class UnprintableError(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    try:
+        raise UnprintableError
+    except UnprintableError as ex:
+        assert "UnprintableError: <exception str() failed>" in trace(ex)

@@ -16,12 +16,13 @@ import azure.durable_functions as df
 import pytest
 
 from devhost.app_settings import load_host_settings
-from devhost.engine.client import InvalidIdError
+from devhost.engine.client import InstanceRunningError, InvalidIdError
 from devhost.engine.engine import Engine
 from devhost.functions import Function, FunctionTable, TriggerType
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
 from devhost.protocol.answer import Answer
+from devhost.protocol.entities import EntityId
 from devhost.protocol.history import Event, EventType
 from devhost.sessions import Mode, Session
 from devhost.threads import ResultT
@@ -139,7 +140,7 @@ class WatchedWorker(WorkerHere):
         number = len(self.noted)
         self.noted.append(json.loads(payload))
         await self.may_end.wait()
-        if function.name == "refuse":
+        if function.name in ("refuse", "tally"):
             raise FunctionFailedError("ValueError: no", "")
         return str(number)
 
@@ -277,6 +278,22 @@ async def test_an_activity_that_fails_while_the_engine_stops_is_run_again_by_the
     await stopping
     assert (list(running.hub.pending_messages()), len(list(running.hub.pending_activities()))) == ([], 1)
     assert await run().output() == "caught"
+
+
+async def test_an_entity_that_fails_while_the_engine_stops_is_run_again_by_the_next(run: Open) -> None:
+    running = run()
+    running.worker.may_end.clear()
+    await running.engine.client.signal_entity(EntityId("tally", "x"), "add", "1")
+    await running.worker.has_noted(1)
+    stopping = asyncio.create_task(running.engine.stop(grace_seconds=5))
+    await asyncio.sleep(0)
+    running.worker.may_end.set()
+    await stopping
+    assert [one.target for one in running.hub.pending_messages()] == ["@tally@x"]
+    again = run()
+    await again.worker.has_noted(1)
+    while list(again.hub.pending_messages()):
+        await asyncio.sleep(0)
 
 
 async def test_an_activity_that_a_turn_asks_for_while_the_engine_stops_is_left_for_the_next(run: Open) -> None:
@@ -434,6 +451,30 @@ async def test_a_run_that_is_terminated_while_its_turn_is_played_ends_after_it(r
     assert await running.output() == "enough"
 
 
+async def test_a_request_to_terminate_comes_before_all_that_waits_with_it(run: Open) -> None:
+    running = run()
+    client, loop = running.engine.client, asyncio.get_running_loop()
+    turns: list[None] = []
+
+    async def ask() -> None:
+        for number in range(3):
+            await client.raise_event(RUN, f"news {number}", "null")
+        await client.terminate(RUN, "enough")
+
+    def first_turn() -> None:
+        turns.append(None)
+        running.worker.before_turn = lambda: turns.append(None)
+        asyncio.run_coroutine_threadsafe(ask(), loop).result(5)
+
+    running.worker.may_end.clear()
+    running.worker.before_turn = first_turn
+    await running.start("chain_and_event")
+    assert await running.output() == "enough"
+    assert len(turns) == 1
+    kinds = [EventType(json.loads(row.event)["EventType"]) for row in running.hub.history(RUN)]
+    assert EventType.EVENT_RAISED not in kinds
+
+
 async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_ones(run: Open) -> None:
     running = run()
     running.worker.may_end.clear()
@@ -445,6 +486,16 @@ async def test_a_result_for_a_run_that_was_replaced_is_not_taken_for_the_new_one
     await running.worker.has_noted(2)
     running.worker.may_end.set()
     assert await running.output() == [1, 2, 3, 4, 5]
+
+
+async def test_of_two_that_start_a_run_of_one_id_at_once_the_second_is_refused(run: Open) -> None:
+    running = run()
+    starting = [running.engine.client.start("chain", RUN, None) for _ in range(2)]
+    first, second = await asyncio.gather(*starting, return_exceptions=True)
+    assert first == RUN
+    assert isinstance(second, InstanceRunningError)
+    assert await running.output() == [0, 1, 2, 3, 4]
+    assert len(running.worker.noted) == 5
 
 
 async def test_a_run_that_is_started_again_is_not_purged_with_the_one_before(run: Open) -> None:

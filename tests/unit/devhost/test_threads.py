@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 
@@ -121,6 +122,26 @@ async def test_a_thread_that_was_replaced_takes_nothing_more(threads: Threads) -
         await asyncio.to_thread(thread.join, 5)
         assert not thread.is_alive()
     assert await threads.run(threading.current_thread) not in late
+
+
+async def test_a_function_that_ended_in_time_keeps_its_thread_though_the_loop_looks_late(
+    threads: Threads, may_end: threading.Event
+) -> None:
+    ended = asyncio.create_task(threads.run(lambda: "in time", limit=0.02))
+    await asyncio.sleep(0)
+    time.sleep(0.2)  # a coroutine that blocks the loop
+    assert await ended == "in time"
+    began: list[None] = []
+
+    def work() -> None:
+        began.append(None)
+        may_end.wait()
+
+    running = [asyncio.create_task(threads.run(work)) for _ in range(2 * COUNT)]
+    await asyncio.sleep(0.2)
+    assert len(began) == COUNT
+    may_end.set()
+    await asyncio.gather(*running)
 
 
 async def test_a_function_that_nobody_waits_for_any_more_is_not_begun(

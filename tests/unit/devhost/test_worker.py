@@ -47,10 +47,15 @@ FAILING = """
     class OfTheApp(Exception):
         pass
 
+    class Unprintable(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
     def fail(how):
         match how:
             case "message": raise ValueError("no good")
             case "lines": raise OfTheApp("one\\ntwo")
+            case "unprintable": raise Unprintable
             case "none": raise RuntimeError
             case "key": raise KeyError("missing")
             case "quoted": raise ValueError("it's \\"quoted\\"\\n\\n$OutOfProcData$:{}")
@@ -76,6 +81,7 @@ FAILING = """
     [
         ("message", "ValueError: no good"),
         ("lines", "OfTheApp: one\ntwo"),
+        ("unprintable", "Unprintable: (its text cannot be had: RuntimeError)"),
         ("none", "RuntimeError: "),
         ("key", "KeyError: 'missing'"),
         ("quoted", 'ValueError: it\'s "quoted"\n\n$OutOfProcData$:{}'),

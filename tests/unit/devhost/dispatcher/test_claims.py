@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -60,10 +61,8 @@ def test_of_many_threads_only_one_has_a_target() -> None:
                 owners[place] -= 1
                 claim.give_back()
 
-    threads = [threading.Thread(target=work) for _ in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for one in [pool.submit(work) for _ in range(THREADS)]:
+            one.result()
     assert most == [1, 1]
     assert claims.holders == {}

@@ -113,6 +113,31 @@ async def test_what_waits_is_seen_by_who_asks_for_an_instance(hub: TaskHub) -> N
     assert hub.instance("run") is None
 
 
+ENDED = Instance("run", "e", "main", Status.COMPLETED, NOON, NOON)
+ANEW = Instance("run", "f", "main", Status.PENDING, NOON, NOON)
+
+
+@pytest.mark.parametrize(
+    ("waiting", "seen"),
+    [
+        ([Changes(instances=[ENDED]), Changes(instances=[ANEW])], ANEW),
+        ([Changes(instances=[ENDED]), Changes(purged=["run"])], None),
+        ([Changes(instances=[ENDED]), Changes(purged=["run"]), Changes(instances=[ANEW])], ANEW),
+    ],
+    ids=["replaced", "purged", "purged and started anew"],
+)
+async def test_of_all_that_waits_for_an_instance_the_newest_counts(
+    hub: TaskHub, waiting: list[Changes], seen: Instance | None
+) -> None:
+    commits = Commits(hub)
+    writing = [asyncio.create_task(commits.soon(changes)) for changes in waiting]
+    await asyncio.sleep(0)
+    assert hub.instance("run") is None
+    assert commits.instance("run") == seen
+    await asyncio.gather(*writing)
+    assert hub.instance("run") == seen
+
+
 @pytest.fixture
 def other(path: Path, hub: TaskHub) -> Iterator[sqlite3.Connection]:
     """Another program that has the task hub's file open."""

@@ -102,8 +102,9 @@ async def test_canceled_timer_is_not_handed_on(recorder: Recorder, clock: FakeCl
     await recorder.commits.soon(Changes(messages=[Message("run", 11, "timer", "e", 1, NOON + timedelta(hours=1))]))
     await recorder.commits.soon(Changes(canceled_timers=[("run", "e", 1)]))
     clock.advance(7200)
-    await recorder.commits.soon(Changes(messages=[Message("run", 11, "other", "e", 2, NOON)]))
-    assert await recorder.has(1) == ["other"]
+    late = NOON + timedelta(hours=2)
+    await recorder.commits.soon(Changes(messages=[Message("run", 11, "later than that", "e", 2, late)]))
+    assert await recorder.has(1) == ["later than that"]
 
 
 async def test_nothing_is_handed_on_when_the_commit_fails(recorder: Recorder, hub: TaskHub) -> None:
@@ -210,17 +211,21 @@ async def test_stop_lets_running_work_finish_and_starts_nothing_more(recorder: R
 
 async def test_stop_gives_up_on_work_that_does_not_finish_in_time(recorder: Recorder, hub: TaskHub) -> None:
     recorder.dispatcher.start()
-    entered = asyncio.Event()
+    entered, canceled = asyncio.Event(), asyncio.Event()
 
     async def for_ever(_: Message) -> bool:
         entered.set()
-        return await asyncio.Event().wait()
+        try:
+            return await asyncio.Event().wait()
+        finally:
+            canceled.set()
 
     recorder.before = for_ever
     await recorder.commits.soon(Changes(messages=[message("stuck")]))
     await entered.wait()
     await recorder.dispatcher.stop(grace_seconds=0.01)
     assert [one.body for one in hub.pending_messages()] == ["stuck"]
+    assert canceled.is_set()
 
 
 async def test_no_timer_goes_off_after_stop(recorder: Recorder, clock: FakeClock) -> None:
