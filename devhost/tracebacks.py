@@ -19,6 +19,7 @@ _FOLDERS = [Path(__file__).parent, Path(sysconfig.get_path("stdlib"))]
 _NOT_OF_THE_AUTHORS = tuple(f"{folder.as_posix()}/" for one in _FOLDERS for folder in (one, one.resolve()))
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
+_MOST_OF_A_CHAIN = 20
 # How the SDK tells an orchestrator of a failed activity or child, of which the log has told already.
 _OF_A_TASK = re.compile(r' \n (?:\{"ClassName":|Message: |None$)')
 
@@ -57,21 +58,33 @@ def authors_frames(frames: Iterable[FrameSummary]) -> list[FrameSummary]:
 
 
 def _lines(error: BaseException, seen: set[int], every_frame: bool) -> Iterator[str]:
+    for one, sentence in _chain(error, seen):
+        frames = [*traceback.extract_tb(one.__traceback__), *paused_at(one.__traceback__)]
+        if shown := frames if every_frame else authors_frames(frames):
+            yield "Traceback (most recent call last):"
+            yield "".join(traceback.format_list(shown)).rstrip("\n")
+        yield _message(one)
+        if isinstance(one, BaseExceptionGroup):
+            for member in one.exceptions:
+                yield from (f"  {line}" for part in _lines(member, seen, every_frame) for line in part.split("\n"))
+        if sentence:
+            yield sentence
+
+
+def _chain(error: BaseException, seen: set[int]) -> list[tuple[BaseException, str]]:
+    """Return an exception and the last of those that led to it, it being last, each with what follows it in the log."""
+    chain = [(error, "")]
     seen.add(id(error))
-    before, sentence = error.__cause__, _CAUSE
-    if before is None and not error.__suppress_context__:
-        before, sentence = error.__context__, _CONTEXT
-    if before is not None and id(before) not in seen:
-        yield from _lines(before, seen, every_frame)
-        yield sentence
-    frames = [*traceback.extract_tb(error.__traceback__), *paused_at(error.__traceback__)]
-    if shown := frames if every_frame else authors_frames(frames):
-        yield "Traceback (most recent call last):"
-        yield "".join(traceback.format_list(shown)).rstrip("\n")
-    yield _message(error)
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from (f"  {line}" for part in _lines(one, seen, every_frame) for line in part.split("\n"))
+    while len(chain) < _MOST_OF_A_CHAIN:
+        last, _ = chain[-1]
+        before, sentence = last.__cause__, _CAUSE
+        if before is None and not last.__suppress_context__:
+            before, sentence = last.__context__, _CONTEXT
+        if before is None or id(before) in seen:
+            break
+        seen.add(id(before))
+        chain.append((before, sentence))
+    return chain[::-1]
 
 
 def _message(error: BaseException) -> str:

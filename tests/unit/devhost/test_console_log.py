@@ -438,3 +438,12 @@ def test_an_exception_whose_text_cannot_be_had_is_shown() -> None:
         raise UnprintableError
     except UnprintableError as ex:
         assert "UnprintableError: <exception str() failed>" in trace(ex)
+
+
+def test_of_a_long_chain_of_causes_the_last_are_shown() -> None:
+    error: Exception = ValueError("the first")
+    for number in range(5_000):
+        following = ValueError(f"number {number}")
+        following.__cause__, error = error, following
+    shown = re.findall("ValueError: (.*)", trace(error))
+    assert shown == [f"number {number}" for number in range(4_980, 5_000)]
