@@ -11,6 +11,7 @@ from urllib.parse import urljoin
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
@@ -18,6 +19,7 @@ from hosting.approvals.decisions import DecisionBody, Submission, decide
 from hosting.approvals.requests import ReviewerName
 from hosting.approvals.reviewers import read_reviewer
 from hosting.http.contracts import Contract
+from hosting.http.problems import ProblemError
 from hosting.http.requests import json_response, read_json_object, read_model, read_text
 from hosting.registration import OrchestrationTable, register_route
 from hosting.runs.starts import new_instance_id, stored_input_for
@@ -206,7 +208,7 @@ async def show_hitl_sample(
     req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationTable
 ) -> func.HttpResponse:
     """Tell how the run is and which draft waits for a decision; `output` is the article once it is published."""
-    run = describe_run(await find_run(client, runs, req.route_params["instance_id"]))
+    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
     output = None if run["output"] is None else ContentApprovalOutput.model_validate(run["output"])
     article = output.draft if output is not None and output.outcome == "published" else None
     waiting_for = run["waiting_for"]
@@ -232,6 +234,7 @@ async def decide_hitl_sample(
     body = read_model(read_json_object(req), HitlDecisionBody)
     decision = DecisionBody(approved=body.approved, feedback=body.feedback, request_id=body.request_id)
     reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
+    await _find(client, runs, instance_id)
     await decide(client, runs, instance_id, Submission(decision, reviewer, "api"))
     message = "Human approval sent to orchestration."
     decided = HitlDecided(message=message, instance_id=instance_id, approved=body.approved)
@@ -268,9 +271,26 @@ async def _show(
     runs: OrchestrationTable,
     describe_output: Callable[[Any], Any],
 ) -> func.HttpResponse:
-    run = describe_run(await find_run(client, runs, req.route_params["instance_id"]))
+    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
     output = None if run["output"] is None else describe_output(run["output"])
     return _answer(SampleStatus(**_members(run), output=output))
+
+
+async def _find(
+    client: df.DurableOrchestrationClient, runs: OrchestrationTable, instance_id: str
+) -> DurableOrchestrationStatus:
+    """Return a run of the sample.
+
+    Raises:
+        ProblemError: 404, there is none of this id; what else has it, is no matter of the sample.
+    """
+    try:
+        return await find_run(client, runs, instance_id)
+    except ProblemError as problem:
+        if problem.status != 409:
+            raise
+        detail = f"The run {instance_id!r} is none of this sample. GET /api/runs/{instance_id} shows it."
+        raise ProblemError(404, "unknown-run", detail) from problem
 
 
 def _members(run: dict[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,7 @@ class Turn:
     def _end(self, answer: Answer, walk: Walk, scheduler: Scheduler) -> TurnResult:
         wants_to_end = answer.is_done or answer.error is not None
         if self._execution.is_suspended and (walk.waits_for is not None or walk.continue_as_new is not None):
-            return self._go_on(has_returned=wants_to_end)
+            return self._go_on()
         if walk.waits_for is not None:
             if walk.held_back:
                 self._remarks.append(

@@ -52,7 +52,7 @@ class CrashingHub(TaskHub):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.crashed = asyncio.Event()
-        self.last_was_committed = False
+        self.requests = 0
         self._left: int | None = None
         self._when = When.BEFORE
         self._refusals = 0
@@ -76,7 +76,6 @@ class CrashingHub(TaskHub):
             CrashedError: It has come, before or after.
             sqlite3.OperationalError: The commit is refused.
         """
-        self.last_was_committed = False
         if self.crashed.is_set():
             raise CrashedError
         if self._refusals:
@@ -88,7 +87,7 @@ class CrashingHub(TaskHub):
             self.crashed.set()
         if not self.crashed.is_set() or self._when is When.AFTER:
             super().commit(group)
-            self.last_was_committed = True
+            self.requests += sum(map(_is_of_a_caller, group))
         if self.crashed.is_set():
             raise CrashedError
 
@@ -156,6 +155,11 @@ class UserCode(WorkerHere):
         self._marks[run, key] += 1
 
 
+def _is_of_a_caller(changes: Changes) -> bool:
+    """Whether changes are what somebody asked for: no message, activity or entity was worked at."""
+    return not (changes.consumed or changes.finished_activity or changes.entity or changes.history)
+
+
 def _failed(ex: Exception) -> FunctionFailedError:
     return FunctionFailedError(f"{type(ex).__name__}: {ex}", traceback.format_exc())
 
@@ -182,10 +186,11 @@ class Engines:
             if inspect.isawaitable(answer):
                 await answer
 
+        before = self.hub.requests
         try:
             self._loop.run_until_complete(self._unless_crashed(asked()))
         except (CrashedError, sqlite3.OperationalError):
-            return self.hub.last_was_committed
+            return self.hub.requests > before
         finally:
             self._follow_a_crash()
         return True

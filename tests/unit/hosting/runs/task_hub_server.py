@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import azure.durable_functions as df
 from aiohttp import web
+from azure.durable_functions.models.utils import http_utils
 
 
 class TaskHubServer:
@@ -32,6 +33,8 @@ class TaskHubServer:
         return df.DurableOrchestrationClient(json.dumps(binding))
 
     async def __aenter__(self) -> Self:
+        # The SDK keeps one session for its process, which belongs to the event loop of the test that was first.
+        http_utils._client_session = None
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -42,6 +45,7 @@ class TaskHubServer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await http_utils._close_session()
         await self._runner.cleanup()
 
     async def _respond(self, request: web.Request) -> web.Response:
