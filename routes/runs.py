@@ -54,8 +54,8 @@ def register(
     register_route(app, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
     listing = Contract({200: (RunPage,)}, parameters=_list_parameters(orchestrations))
     register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations, seal=seal)
-    register_route(app, "GET", one, get_run_status, contract=Contract({200: (Run,)}), **dependencies)
-    history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,))
+    register_route(app, "GET", one, get_run_status, contract=Contract({200: (Run,)}, problems=(409,)), **dependencies)
+    history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,), problems=(409,))
     register_route(app, "GET", f"{one}/history", get_run_history, contract=history, **dependencies)
 
 

@@ -134,7 +134,12 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationTable, *, trust
             app, "POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies), runs=runs
         )
         register_route(
-            app, "GET", f"{sample}/status/{{instance_id}}", show, contract=Contract({200: (shown,)}), runs=runs
+            app,
+            "GET",
+            f"{sample}/status/{{instance_id}}",
+            show,
+            contract=Contract({200: (shown,)}, problems=(409,)),
+            runs=runs,
         )
     register_route(
         app,

@@ -162,11 +162,14 @@ def _path_parameter(name: str, path_values: Mapping[str, Sequence[str]]) -> dict
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
+    # Hosts do not hand on a query parameter without a value, so it cannot be refused.
+    empty = {"allowEmptyValue": True} if parameter.where == "query" else {}
     return {
         "name": parameter.name,
         "in": parameter.where,
         "description": parameter.description,
         "schema": TypeAdapter(parameter.type).json_schema(),
+        **empty,
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
-from hosting.http.contracts import IDEMPOTENCY, Contract, HttpRoute
+from hosting.http.contracts import IDEMPOTENCY, Contract, HttpRoute, Parameter
 from hosting.http.openapi import build_document
 from hosting.registration import Orchestration
 from hosting.runs.models import start_body_of
@@ -81,6 +81,12 @@ def test_path_parameters_have_their_values_or_a_pattern_that_any_reader_understa
     colour, session = [parameter["schema"] for parameter in operation["parameters"]]
     assert colour["enum"] == ["red"]
     assert session["pattern"] == r"^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$"
+
+
+def test_a_query_parameter_may_be_empty_and_a_header_may_not() -> None:
+    parameters = (Parameter("color", int, "Which."), Parameter("x-color", int, "Which.", where="header"))
+    operation = document(Contract({204: ()}, parameters=parameters))["paths"]["/things"]["post"]
+    assert [one.get("allowEmptyValue") for one in operation["parameters"]] == [True, None]
 
 
 def test_contents_other_than_json() -> None:
