@@ -69,12 +69,15 @@ def read_mailbox(text: str) -> Mailbox:
 
 
 def read_line(text: str) -> str:
-    """Return the text of a header, decoded, as one line of printable characters without an encoded word in it."""
+    """Return the text of a header, decoded, as one line of printable characters without an encoded word in it.
+
+    Some readers take the mere beginning of one, `=?`, for an encoded word: what is left of these is taken apart.
+    """
     text = text[: 4 * _MOST_LINE_CHARACTERS]
     while True:
         line = _printable(_decode(text))
         if line == text:
-            return _cut(line, _MOST_LINE_CHARACTERS)
+            return _cut(line.replace("=?", "= ?"), _MOST_LINE_CHARACTERS)
         text = line
 
 

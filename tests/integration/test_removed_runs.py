@@ -39,7 +39,7 @@ def route(http: httpx.Client, email: dict[str, str], query: dict[str, str], head
     return ended
 
 
-@pytest.mark.parametrize(("query", "headers"), [({"runId": "mail-7"}, {}), ({}, {"Idempotency-Key": "mail-8"})])
+@pytest.mark.parametrize(("query", "headers"), [({"runId": "gone-7"}, {}), ({}, {"Idempotency-Key": "gone-8"})])
 def test_agents_of_a_workflow_remember_nothing_of_the_run_before(
     api: Any, query: dict[str, str], headers: dict[str, str]
 ) -> None:

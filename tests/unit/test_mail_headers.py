@@ -82,6 +82,7 @@ def test_what_is_not_one_ascii_address_is_refused(text: str) -> None:
         ("=\u200b?utf-8?q?a=0Ab?=", "a b"),
         ("=\ufe00?utf-8?q?a=0Ab?=", "a b"),
         ("Order\u3164 \u2800\U000e0100\u034f7", "Order 7"),
+        ("=?utf-8?q?=0A", "= ?utf-8?q?=0A"),
         ("=?utf-8?q?a=ZZ?b?=", "a=ZZ?b"),
         ("=?no-such-charset?q?a=0Ab?=", "a=0Ab"),
         ("=?utf-8?x?a=0Ab?=", "a=0Ab"),
