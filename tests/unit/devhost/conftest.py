@@ -79,6 +79,15 @@ def prefix() -> str:
 
 
 @pytest.fixture
+def restless() -> Iterator[None]:
+    """Let threads take turns as often as they can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
 def run() -> OneRun:
     """An instance that is taken turn by turn."""
     return OneRun()

@@ -1,7 +1,5 @@
 """The task hub takes commits and questions from several threads at a time."""
 
-import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,15 +32,6 @@ def run(hub: TaskHub, name: str) -> list[int]:
         assert present is not None
         assert (present.custom_status, len(hub.history(name))) == (str(step), step + 1)
     return ids
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Have threads change as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("restless")

@@ -1,7 +1,6 @@
 """Functions on threads: their results, their time, threads that hang, and the end."""
 
 import asyncio
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -19,15 +18,6 @@ def threads() -> Iterator[Threads]:
     threads = Threads(COUNT)
     yield threads
     threads.close()
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.fixture

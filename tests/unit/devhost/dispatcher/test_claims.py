@@ -1,8 +1,6 @@
 """One owner of a target at a time, whoever asks, on whichever thread."""
 
-import sys
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -34,15 +32,6 @@ def test_a_claim_is_given_back_once_and_never_takes_anothers_away() -> None:
     assert second is not None
     assert claims.take("run") is None
     second.give_back()
-
-
-@pytest.fixture
-def restless() -> Iterator[None]:
-    """Let threads take turns as often as they can."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(before)
 
 
 @pytest.mark.usefixtures("restless")
