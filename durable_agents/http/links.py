@@ -1,4 +1,4 @@
-"""The URLs under which this app is reached: right for every route, whatever prefix host.json has and what is before it."""
+"""The URLs under which this app is reached, whatever prefix host.json has and whatever stands before the app."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
