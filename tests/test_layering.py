@@ -97,13 +97,6 @@ FOUNDATIONS = {
     "chat_clients": [
         "whole_answer",
         "answer_stream",
-        "offline_pattern",
-        "offline_schema",
-        "offline_conversation",
-        "offline_judgement",
-        "offline_values",
-        "offline_reply",
-        "offline",
     ],
     "characters": ["invisible"],
 }

@@ -1,5 +1,5 @@
 from agents.librarian import NAME, create_librarian
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.tools.mcp import McpTools
 from setting_groups.agents import McpServerSettings
 

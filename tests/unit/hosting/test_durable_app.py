@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from activities.publish_content import PublicationReceipt
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.durable_app import DurableAgentApp
 from setting_groups.agents import AgentSettings
 from workflows.comment_moderation import create_comment_moderation

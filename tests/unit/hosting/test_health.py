@@ -8,8 +8,8 @@ import pytest
 from agent_framework import SupportsChatGetResponse
 from azure.durable_functions.models.utils.http_utils import _close_session
 
-from chat_clients.offline import OfflineChatClient
 from devhost.protocol.client_binding import ClientBinding
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.health import Dependencies
 
 

@@ -5,7 +5,7 @@ import pytest
 from agent_framework import Agent
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.http.problems import ProblemError
 from hosting.seal import Seal
 from hosting.turns.correlation import RunIds

@@ -7,7 +7,7 @@ import pytest
 from agent_framework import Agent, FunctionInvocationContext, FunctionTool, MCPStreamableHTTPTool, tool
 from pydantic import ValidationError
 
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.tools.mcp import McpServer, McpTools
 from hosting.tools.mcp_connection import connect_to_server
 from hosting.tools.retries import ToolRetry, call_with_retries

@@ -5,7 +5,7 @@ import pytest
 from agent_framework import AgentResponse, Content, Message, UsageDetails
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.agents.replies import find_reply
 from hosting.turns.compaction import SUMMARY_HEADING, compact, summarize_with
 from hosting.turns.conversation import (

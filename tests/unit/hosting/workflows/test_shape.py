@@ -15,7 +15,7 @@ from agent_framework import (
 from pydantic import BaseModel
 
 from agents.writer import create_writer
-from chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from hosting.durable_app import DurableAgentApp
 from hosting.workflows.shape import agents_of, check_workflows, input_model_of, response_models_of
 from setting_groups.agents import AgentSettings
