@@ -21,7 +21,7 @@ def test_every_folder_that_is_written_to_is_part_of_the_project(monkeypatch: pyt
         settings.drafts,
         settings.approval_links.key_file,
     ]
-    written += [settings.session_index, settings.stream_store]
+    written += [settings.approval_links.key_file, settings.session_index, settings.stream_store]
     tops = {path.relative_to(ROOT).parts[0] for path in written if isinstance(path, Path)}
     assert len(written) == sum(isinstance(path, Path) for path in written)
     assert tops == {top for top in tops if (ROOT / top / ".gitkeep").is_file()}

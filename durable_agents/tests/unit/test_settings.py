@@ -331,3 +331,8 @@ print(sorted({"boto3", "redis", "azure.identity", "azure.keyvault", "yaml", "tom
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert finished.stdout == "[]\n"
+
+
+def test_there_are_few_settings() -> None:
+    """What nearly nobody sets is an argument; an app needs room for its own."""
+    assert len(HostingSettings.model_fields) <= 30
