@@ -18,14 +18,14 @@ from workflows.email_routing import create_email_routing
 
 settings = Settings.from_environ(os.environ)
 chat = create_chat_client(settings.model)
-threshold, review, outbox = settings.triage.spam_threshold, settings.review, settings.outbox_dir
+threshold, review, outbox = settings.SPAM_CONFIDENCE_THRESHOLD, settings.review, settings.outbox_dir
 file_spam = partial(handle_spam_email, outbox_dir=outbox)
 send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 refund = partial(issue_refund, folder=outbox / "refunds")
 
 triage = Orchestration(email_triage, EmailTriageInput, {"spam_threshold": threshold})
-revisions = {"max_revisions": review.max_revisions}
+revisions = {"max_revisions": settings.MAX_REVISIONS}
 approval = Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(review))
 
 app = AgentFunctionApp(

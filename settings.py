@@ -1,32 +1,93 @@
 """What this deployment is told: what the library reads, and the settings of what is the app's own."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
-from durable_agents.settings.agents import McpServerSettings, read_mcp_server
-from durable_agents.settings.environment import Environment
-from durable_agents.settings.hosting import HostingSettings
-from durable_agents.settings.mail import MailSettings, read_mail
-from durable_agents.settings.review import PublishingSettings, read_publishing
-from durable_agents.settings.runs import TriageSettings
+from pydantic import AfterValidator, Field, SecretStr
+
+from durable_agents import HostingSettings
+from durable_agents.characters.mail_headers import read_mailbox
+from durable_agents.settings.fields import SecretUrl, WholeNumber, hidden, reveal
+from durable_agents.settings.groups import Folder, McpServerSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class MailSettings:
+    """How e-mail leaves the app: over SMTP when `smtp_host` is set, else into the outbox."""
+
+    smtp_host: str | None = None
+    smtp_port: int = 587
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    sender: str = "agents@example.com"
+    use_starttls: bool = True
+
+
+def read_smtp_url(url: str | None, sender: str) -> MailSettings:
+    """Return how to send e-mail as this URL says, or without one into the outbox.
+
+    Raises:
+        ValueError: The URL has another form.
+    """
+    if url is None:
+        return MailSettings(sender=sender)
+    parts = urlsplit(url)
+    extra = parts.path.strip("/") or parts.query or parts.fragment
+    if parts.scheme != "smtp" or not parts.hostname or extra or bool(parts.username) != bool(parts.password):
+        raise ValueError("another form")
+    username, password = (None if text is None else unquote(text) for text in (parts.username, parts.password))
+    return MailSettings(parts.hostname, parts.port or 587, username, password, sender)
+
+
+def _check_smtp_url(url: str) -> None:
+    try:
+        read_smtp_url(url, "")
+    except ValueError:
+        form = (
+            "smtp://<host>:587 or smtp://<user name>:<password>@<host>:587, with %40 for an @ in a name or a password"
+        )
+        raise ValueError(f"is not the URL of a mail server. Expected {form}.") from None
+
+
+def _check_sender(sender: str) -> str:
+    try:
+        read_mailbox(sender)
+    except ValueError:
+        example = "'agents@example.com' or 'Agents <agents@example.com>'"
+        raise ValueError(f"is {sender!r}. Expected one e-mail address in ASCII, such as {example}.") from None
+    return sender
+
+
 class Settings(HostingSettings):
-    """Everything the app can be told from outside, checked. `repr` shows no secrets."""
+    """Everything the app can be told from outside: one field for each environment variable. `repr` shows no secrets."""
 
-    mail: MailSettings
-    publishing: PublishingSettings
-    triage: TriageSettings
-    mcp_server: McpServerSettings | None
+    SMTP_URL: Annotated[SecretStr, hidden(_check_smtp_url)] | None = None
+    MAIL_SENDER: Annotated[str, AfterValidator(_check_sender)] = "agents@example.com"
+    SPAM_CONFIDENCE_THRESHOLD: float = Field(default=0.8, ge=0, le=1)
+    MAX_REVISIONS: WholeNumber = Field(default=3, ge=0, le=100)
+    MCP_SERVER_URL: SecretUrl | None = None
+    MCP_SERVER_TOKEN: SecretStr | None = None
 
-    @classmethod
-    def read(cls, env: Environment) -> dict[str, Any]:
-        """Return the fields; what is wrong is in `env.problems`."""
-        return {
-            **HostingSettings.read(env),
-            "mail": read_mail(env),
-            "publishing": read_publishing(env),
-            "triage": TriageSettings(env.number("SPAM_CONFIDENCE_THRESHOLD", default=0.8, least=0, most=1)),
-            "mcp_server": read_mcp_server(env),
-        }
+    def broken_rules(self, given: Collection[str]) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong between the settings, see `HostingSettings`."""
+        yield from super().broken_rules(given)
+        if "MCP_SERVER_TOKEN" in given and "MCP_SERVER_URL" not in given:
+            yield "MCP_SERVER_URL", "is missing, and MCP_SERVER_TOKEN is set. Set both, or remove the token."
+
+    @property
+    def mail(self) -> MailSettings:
+        """How e-mail leaves the app."""
+        return read_smtp_url(reveal(self.SMTP_URL), self.MAIL_SENDER)
+
+    @property
+    def publishing(self) -> Folder:
+        """Where approved content goes."""
+        return self.folder("published", self.OUTBOX_DIR / "published")
+
+    @property
+    def mcp_server(self) -> McpServerSettings | None:
+        """The server of the Librarian's tools, if there is one."""
+        url = reveal(self.MCP_SERVER_URL)
+        return None if url is None else McpServerSettings(url, reveal(self.MCP_SERVER_TOKEN))

@@ -3,8 +3,7 @@
 from datetime import datetime
 
 from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from durable_agents.settings.outbox import Outbox
-from durable_agents.settings.review import ReviewSettings
+from durable_agents.settings.groups import Folder, ReviewSettings
 
 
 class Escalation(ReviewMessage):
@@ -17,7 +16,7 @@ class Escalation(ReviewMessage):
     expired_at: datetime
 
 
-def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Outbox) -> ReviewReceipt:
+def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:
     """Deliver the escalation to the reviewers and return the receipt. Safe to run twice, see `deliver`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel
 
-from durable_agents.settings.outbox import Outbox
+from durable_agents.settings.groups import Folder
 from durable_agents.storage.outbox_files import put_once
 
 QUARANTINE_FOLDER = "quarantine"
@@ -26,7 +26,7 @@ class QuarantineReceipt(BaseModel):
     location: str
 
 
-def handle_spam_email(report: SpamReport, *, outbox_dir: Outbox) -> QuarantineReceipt:
+def handle_spam_email(report: SpamReport, *, outbox_dir: Folder) -> QuarantineReceipt:
     """Write the report into the quarantine folder of the outbox and return where it is.
 
     Runs at least once; the record is keyed, so running again returns the first record.

@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from durable_agents.settings.outbox import Outbox
+from durable_agents.settings.groups import Folder
 from durable_agents.storage.once_files import keyed_path
 from durable_agents.storage.outbox_files import put_once
 
 
-def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Outbox) -> str:
+def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Folder) -> str:
     """Write the receipt of the refund into `folder` and return its number, which is made of the key.
 
     May run more than once: the receipt is keyed by `key`, and a second run with the same one changes nothing.

@@ -1,12 +1,13 @@
-"""Publish an approved article: to Blob Storage when an account is configured, else into a folder."""
+"""Publish an approved article: into a container of Blob Storage, or into a folder of this machine."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel
 
-from durable_agents.settings.review import PublishingSettings
-from durable_agents.storage.once_blobs import BlobCredential, open_blob, upload_once
-from durable_agents.storage.once_files import write_once
+from durable_agents.settings.groups import Folder
+from durable_agents.storage.once_blobs import BlobCredential
+from durable_agents.storage.outbox_files import put_once
 
 
 class Article(BaseModel):
@@ -25,7 +26,7 @@ class PublicationReceipt(BaseModel):
 
 
 def publish_content(
-    article: Article, *, publishing: PublishingSettings, credential: BlobCredential | None = None
+    article: Article, *, publishing: Folder, credential: BlobCredential | None = None
 ) -> PublicationReceipt:
     """Publish the article as Markdown and return its receipt.
 
@@ -38,11 +39,5 @@ def publish_content(
         OSError: The folder cannot be written.
     """
     markdown = f"# {article.title}\n\n{article.content}\n".encode()
-    if publishing.blob_account_url is None:
-        path = write_once(publishing.directory, article.key, ".md", markdown)
-        return PublicationReceipt(store="folder", location=str(path))
-    account_url, container, name = publishing.blob_account_url, publishing.container, f"{article.key}.md"
-    client_id = publishing.managed_identity_client_id
-    with open_blob(account_url, container, name, client_id=client_id, credential=credential) as blob:
-        location = upload_once(blob, markdown, "text/markdown; charset=utf-8")
-    return PublicationReceipt(store="blob", location=location)
+    location = put_once(publishing, article.key, ".md", markdown, credential)
+    return PublicationReceipt(store="folder" if isinstance(publishing, Path) else "blob", location=location)

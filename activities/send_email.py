@@ -18,9 +18,9 @@ from durable_agents.characters.mail_headers import (
     write_line,
     write_mailbox,
 )
-from durable_agents.settings.mail import MailSettings
-from durable_agents.settings.outbox import Outbox
+from durable_agents.settings.groups import Folder
 from durable_agents.storage.outbox_files import put_once
+from settings import MailSettings
 
 _TIMEOUT_SECONDS = 30
 
@@ -43,7 +43,7 @@ class EmailReceipt(BaseModel):
     location: str | None = None
 
 
-def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Outbox) -> EmailReceipt:
+def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Folder) -> EmailReceipt:
     """Send the e-mail and return its receipt.
 
     Runs at least once. In the outbox a second run changes nothing. SMTP cannot be made exactly-once: when the process

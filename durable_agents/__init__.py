@@ -5,6 +5,7 @@ These are its public names; `durable_agents.testing` has what tests of an app ne
 
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.runs.run_tools import create_run_tools
 from durable_agents.settings.hosting import HostingSettings, SettingsError
@@ -14,6 +15,9 @@ __all__ = [
     "HostingSettings",
     "Orchestration",
     "SettingsError",
+    "StreamLimits",
+    "SweepSchedules",
+    "TurnLimits",
     "create_chat_client",
     "create_run_tools",
 ]

@@ -19,8 +19,10 @@ from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind, bind_activity
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
+from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
@@ -79,6 +81,9 @@ class AgentFunctionApp(FrameworkApp):
         orchestrations: What can be started under `/runs`.
         workflows: Graph workflows: each has an endpoint, its runs are runs like all others.
         mcp_tools: The names of the agents that are MCP tools as well.
+        limits: What a turn of an agent may do.
+        streaming: How long streams are kept and waited for.
+        sweeps: When ended sessions and old runs are removed.
         options: Further arguments of Microsoft's class, as they are.
 
     Raises:
@@ -93,6 +98,9 @@ class AgentFunctionApp(FrameworkApp):
         orchestrations: Iterable[Orchestration] = (),
         workflows: Sequence[Workflow] = (),
         mcp_tools: Iterable[str] = (),
+        limits: TurnLimits | None = None,
+        streaming: StreamLimits | None = None,
+        sweeps: SweepSchedules | None = None,
         **options: Any,
     ) -> None:
         _keep_urls_out_of_logs()
@@ -101,10 +109,13 @@ class AgentFunctionApp(FrameworkApp):
         for workflow in workflows:
             use_plain_json(workflow)
         self.settings = settings
+        self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
+        self._limits = limits or TurnLimits()
+        self._streaming = streaming or StreamLimits()
         self.router = Router(self)
-        self._signer = LinkSigner(settings.approval_links)
-        self._index = create_session_index(settings.sessions.index)
-        self._streams = create_stream_store(settings.stream_store)
+        self._signer = LinkSigner(settings.approval_links, self.links)
+        self._index = create_session_index(settings.session_index)
+        self._streams = create_stream_store(settings.stream_store, self._streaming.expiry_seconds)
         asking = Orchestration(
             tool_approval, ToolApprovalInput, fixed=tool_reviewers(settings.review), is_internal=True
         )
@@ -129,7 +140,7 @@ class AgentFunctionApp(FrameworkApp):
             signer=self._signer,
         )
         self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
-        self._add_routes(mcp_tools)
+        self._add_routes(mcp_tools, sweeps or SweepSchedules())
 
     @property
     def agents(self) -> dict[str, SupportsAgentRun]:
@@ -156,17 +167,17 @@ class AgentFunctionApp(FrameworkApp):
         with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
         self.orchestration_trigger(context_name="context")(with_agents)
 
-    def _add_routes(self, mcp_agents: Iterable[str]) -> None:
+    def _add_routes(self, mcp_agents: Iterable[str], sweeps: SweepSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
         agents, seal = AgentRegistry(self.agents), Seal(lambda: self._signer.keys)
         all_agents = list(super().agents)
         by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
-        run_ids, trusts = RunIds(seal), settings.trusts_app_service
+        run_ids, trusts = RunIds(seal), settings.APP_SERVICE_AUTHENTICATION
         removal = RunRemoval(by_entity, settings.drafts)
-        agent_routes.register(router, agents, run_ids, settings.agent_wait_seconds)
+        agent_routes.register(router, agents, run_ids, settings.AGENT_WAIT_SECONDS)
         session_routes.register(router, agents, self._index)
-        stream_routes.register(router, agents, self._streams, run_ids, settings.stream_wait_seconds)
-        mcp_tools.register(self, agents, mcp_agents, run_ids, settings.agent_wait_seconds)
+        stream_routes.register(router, agents, self._streams, run_ids, self._streaming.wait_seconds)
+        mcp_tools.register(self, agents, mcp_agents, run_ids, settings.AGENT_WAIT_SECONDS)
         run_routes.register(router, orchestrations, by_entity, settings.completion_webhooks, seal)
         run_control_routes.register(router, orchestrations, removal)
         event_routes.register(router, orchestrations, trusts_app_service=trusts)
@@ -177,9 +188,9 @@ class AgentFunctionApp(FrameworkApp):
         health_route.register(router, agents, settings.model.provider, dependencies)
         workflow_routes.register(router, WorkflowRegistry(self.workflows.values(), orchestrations))
         openapi_route.register(router, agents)
-        self._add_timer(settings.sessions.sweep_schedule, sweep_sessions, agents=all_agents, index=self._index)
-        kept = {"orchestrations": orchestrations, "kept": settings.runs, "removal": removal}
-        self._add_timer(settings.runs.sweep_schedule, sweep_runs, **kept)
+        self._add_timer(sweeps.sessions, sweep_sessions, agents=all_agents, index=self._index)
+        kept = {"orchestrations": orchestrations, "retention": settings.RUN_RETENTION_DAYS, "removal": removal}
+        self._add_timer(sweeps.runs, sweep_runs, **kept)
 
     def _add_timer(self, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:
         """Register an async function that a timer calls, with a cron expression that has seconds."""
@@ -206,7 +217,7 @@ class AgentFunctionApp(FrameworkApp):
         turns = Turns(
             name=agent_name,
             agent=cast(StreamingAgent, agent),
-            settings=self.settings.agents,
+            limits=self._limits,
             budget=RunBudget.of_agent(agent),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
@@ -215,7 +226,7 @@ class AgentFunctionApp(FrameworkApp):
             free_tools=find_free_tools(agent),
         )
         allow_approvals(agent)
-        lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.sessions.ttl), self._index)
+        lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
         entity = create_agent_entity(turns, lifetime, self._approvers)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
 

@@ -124,9 +124,7 @@ var settings = {
   AZURE_OPENAI_ENDPOINT: modelAccess.outputs.endpoint
   AZURE_OPENAI_DEPLOYMENT_NAME: deploymentName
   SESSION_TABLE_ACCOUNT_URL: storage.outputs.tableUrl
-  PUBLISH_BLOB_ACCOUNT_URL: storage.outputs.blobUrl
-  PUBLISH_CONTAINER: containers.published
-  DRAFT_CONTAINER: containers.drafts
+  BLOB_ACCOUNT_URL: storage.outputs.blobUrl
   APPROVAL_LINK_KEY: linkKeys.outputs.keyReference
   APPROVAL_LINK_PREVIOUS_KEY: linkKeys.outputs.previousKeyReference
 }

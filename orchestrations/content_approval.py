@@ -18,7 +18,8 @@ from durable_agents.orchestration.asking import ask_reviewers
 from durable_agents.orchestration.audit_log import DecisionTrail
 from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
 from durable_agents.orchestration.waiting import open_request
-from durable_agents.settings.review import MAX_REVIEWERS, ReviewSettings
+from durable_agents.settings.fields import MAX_REVIEWERS
+from durable_agents.settings.groups import ReviewSettings
 
 
 class ContentApprovalInput(BaseModel):

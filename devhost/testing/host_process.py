@@ -30,7 +30,7 @@ class HostProcess(ABC):
     def __init__(self, folder: Path, app_root: Path = REPOSITORY, **environment: str) -> None:
         self.folder = folder
         self.outbox = folder / "outbox"
-        self.published = folder / "published"
+        self.published = self.outbox / "published"
         self.state = folder / "state"
         self.log = folder / "host.log"
         self.app_root = app_root
@@ -39,7 +39,6 @@ class HostProcess(ABC):
             # Empty is not set, and still wins over the local.settings.json of whoever runs the tests.
             **dict.fromkeys(_OF_THE_SETTINGS_FILE, ""),
             "OUTBOX_DIR": str(self.outbox),
-            "PUBLISH_DIR": str(self.published),
             "STATE_DIR": str(self.state),
             "PYTHONUNBUFFERED": "1",
             **environment,

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel
 
-from durable_agents.settings.runs import CompletionWebhookSettings
+from durable_agents.settings.groups import CompletionWebhookSettings
 
 _TIMEOUT_SECONDS = 30
 # No percent-encoding and no semicolon in the path: servers differ in what they take for its segments then.

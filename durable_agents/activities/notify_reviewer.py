@@ -7,8 +7,7 @@ from pydantic import BaseModel
 
 from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
 from durable_agents.http.review_links import LinkClaims, LinkSigner
-from durable_agents.settings.outbox import Outbox
-from durable_agents.settings.review import DraftSettings, ReviewSettings
+from durable_agents.settings.groups import Folder, ReviewSettings
 from durable_agents.storage.drafts import KeptDraft, draft_key, keep_draft
 from durable_agents.storage.once_blobs import BlobCredential
 
@@ -57,8 +56,8 @@ def notify_reviewer(
     request: ReviewRequest,
     *,
     review: ReviewSettings,
-    outbox_dir: Outbox,
-    drafts: DraftSettings,
+    outbox_dir: Folder,
+    drafts: Folder,
     signer: LinkSigner,
     credential: BlobCredential | None = None,
 ) -> ReviewReceipt:

@@ -7,8 +7,7 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel
 
-from durable_agents.settings.outbox import Outbox
-from durable_agents.settings.review import ReviewSettings
+from durable_agents.settings.groups import Folder, ReviewSettings
 from durable_agents.storage.outbox_files import put_once
 
 REVIEWS_FOLDER = "reviews"
@@ -32,7 +31,7 @@ class ReviewWebhookError(Exception):
     """The review webhook did not take a message."""
 
 
-def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Outbox) -> ReviewReceipt:
+def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:
     """Deliver `message`, marked as being of this `kind`, and return the receipt.
 
     May deliver twice after a crash: a file is written once per key, and the webhook gets the key in the header

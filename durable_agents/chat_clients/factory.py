@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from agent_framework import SupportsChatGetResponse
 
 from durable_agents.chat_clients.whole_answer import WholeAnswers
-from durable_agents.settings.model import (
+from durable_agents.settings.groups import (
     AzureOpenAISettings,
     FoundrySettings,
     ModelSettings,
@@ -55,7 +55,6 @@ def _create_azure_openai(settings: AzureOpenAISettings) -> SupportsChatGetRespon
         client = OpenAIChatCompletionClient(
             settings.deployment_name,
             azure_endpoint=settings.endpoint,
-            api_version=settings.api_version,
             api_key=settings.api_key,
             middleware=[WholeAnswers()],
         )
@@ -65,8 +64,7 @@ def _create_azure_openai(settings: AzureOpenAISettings) -> SupportsChatGetRespon
     client = OpenAIChatCompletionClient(
         settings.deployment_name,
         azure_endpoint=settings.endpoint,
-        api_version=settings.api_version,
-        credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+        credential=DefaultAzureCredential(),
         middleware=[WholeAnswers()],
     )
     return _read_any_answer(client)
@@ -79,7 +77,7 @@ def _create_foundry(settings: FoundrySettings) -> SupportsChatGetResponse[Any]:
     return FoundryChatClient(
         project_endpoint=settings.project_endpoint,
         model=settings.model,
-        credential=DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id),
+        credential=DefaultAzureCredential(),
         middleware=[WholeAnswers()],
     )
 

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from durable_agents.settings.review import ApprovalLinkSettings
+from durable_agents.http.links import Links
+from durable_agents.settings.groups import ApprovalLinkSettings
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,2000}\.[A-Za-z0-9_-]{43}")
 _PURPOSE = b"approval-link:"
@@ -48,12 +49,13 @@ class LinkSigner:
     can read, so that links survive a restart.
     """
 
-    def __init__(self, settings: ApprovalLinkSettings) -> None:
+    def __init__(self, settings: ApprovalLinkSettings, links: Links) -> None:
         self._settings = settings
+        self._links = links
 
     def url(self, claims: LinkClaims) -> str:
         """Return the link for these claims. It is a credential, and stands where browsers send it to no server."""
-        return f"{self._settings.base_url}/api/review#{self.sign(claims)}"
+        return f"{self._links.at('review')}#{self.sign(claims)}"
 
     def sign(self, claims: LinkClaims) -> str:
         """Return the token for these claims.

@@ -24,7 +24,7 @@ from durable_agents.runs.decisions import DecisionBody, RequestState, Submission
 from durable_agents.runs.reviewers import Reviewer, read_reviewer
 from durable_agents.runs.shown_drafts import show_draft
 from durable_agents.runs.status import find_run
-from durable_agents.settings.review import DraftSettings
+from durable_agents.settings.groups import Folder
 from durable_agents.storage.drafts import KeptDraft, draft_key, read_draft
 
 
@@ -47,7 +47,7 @@ class Links:
 
     orchestrations: OrchestrationRegistry
     signer: LinkSigner
-    drafts: DraftSettings
+    drafts: Folder
     trusts_app_service: bool
 
 

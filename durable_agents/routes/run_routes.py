@@ -25,7 +25,7 @@ from durable_agents.runs.run_view import view_run
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from durable_agents.runs.status import describe_run, find_run, is_over, state_of
 from durable_agents.seal import Seal
-from durable_agents.settings.runs import CompletionWebhookSettings
+from durable_agents.settings.groups import CompletionWebhookSettings
 
 _POLL_SECONDS = "1"
 # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.

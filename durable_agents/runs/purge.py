@@ -11,7 +11,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from durable_agents.runs.control import purge
 from durable_agents.sessions.entity import RUN_FIELD
-from durable_agents.settings.review import DraftSettings
+from durable_agents.settings.groups import Folder
 from durable_agents.storage.drafts import forget_drafts
 
 _ENTITY = re.compile(r"@([^@]+)@(.+)")
@@ -27,7 +27,7 @@ class RunRemoval:
     """
 
     agents: Mapping[str, str]
-    drafts: DraftSettings
+    drafts: Folder
 
     async def remove(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
         """Remove a run that is over, with its history, its agents' sessions and its drafts.

@@ -1,7 +1,7 @@
 """Remove the runs that ended long ago, some at a time."""
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -9,7 +9,6 @@ import azure.functions as func
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.listing import RunQuery, query_runs
 from durable_agents.runs.purge import RunRemoval
-from durable_agents.settings.runs import RunSettings
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +25,17 @@ async def sweep_runs(
     client: df.DurableOrchestrationClient,
     *,
     orchestrations: OrchestrationRegistry,
-    kept: RunSettings,
+    retention: timedelta | None,
     removal: RunRemoval,
 ) -> None:
-    """Remove runs that ended longer ago than `kept.retention`, if they are not kept for ever, and what belongs to them.
+    """Remove runs that ended longer ago than `retention`, if they are not kept for ever, and what belongs to them.
 
     A crash leaves the rest to the next firing. Runs that go on, sessions of callers and instances of other apps are
     never touched.
     """
-    if kept.retention is None:
+    if retention is None:
         return
-    ended_before = datetime.now(UTC) - kept.retention
+    ended_before = datetime.now(UTC) - retention
     # A run cannot have ended before then if it was created later, so nothing newer is read.
     query, token, purged = RunQuery(statuses=_OVER, created_to=ended_before), None, 0
     for _ in range(_MOST_PAGES):

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from durable_agents.sessions.index import SessionIndex
-from durable_agents.settings.sessions import SessionIndexSettings, SqliteIndexSettings, TableIndexSettings
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
 
+TABLE = "sessions"
 # The list of sessions must not hold up a turn: give up soon, the next message tries again.
 _LIMITS: dict[str, Any] = {"retry_total": 2, "retry_backoff_factor": 0.1, "connection_timeout": 3, "read_timeout": 3}
 
 
-def create_session_index(settings: SessionIndexSettings) -> SessionIndex:
-    """Return the index. Nothing is opened yet: a failure shows at the first turn, in the log, and at the first list."""
-    match settings:
-        case SqliteIndexSettings():
-            from durable_agents.sessions.index_sqlite import SqliteSessionIndex
+def create_session_index(place: str | Path) -> SessionIndex:
+    """Return the index: a file in a folder, for a single machine, or a table of the storage account at a URL.
 
-            return SqliteSessionIndex(settings.directory / "sessions.db")
-        case TableIndexSettings():
-            return _create_table_index(settings)
+    Nothing is opened yet: a failure shows at the first turn, in the log, and at the first list.
+    """
+    if isinstance(place, Path):
+        from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 
-
-def _create_table_index(settings: TableIndexSettings) -> SessionIndex:
+        return SqliteSessionIndex(place / "sessions.db")
     from durable_agents.sessions.index_table import TableSessionIndex
 
     def connect() -> TableClient:
         from azure.data.tables import TableClient
         from azure.identity import DefaultAzureCredential
 
-        credential = DefaultAzureCredential(managed_identity_client_id=settings.managed_identity_client_id)
-        return TableClient(settings.account_url, settings.table, credential=credential, **_LIMITS)
+        return TableClient(place, TABLE, credential=DefaultAzureCredential(), **_LIMITS)
 
     return TableSessionIndex(connect)

@@ -20,7 +20,7 @@ from durable_agents.sessions.mcp_connection import ServerConnection, connect_to_
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.tool_results import trim_text
 from durable_agents.sessions.tool_retries import TOOL_RETRY, ToolRetry
-from durable_agents.settings.agents import McpServerSettings
+from durable_agents.settings.groups import McpServerSettings
 
 if TYPE_CHECKING:
     from mcp.types import CallToolResult, ContentBlock, Tool

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from durable_agents.sessions.failures import Failure, TurnFailedError
-from durable_agents.settings.agents import McpServerSettings
+from durable_agents.settings.groups import McpServerSettings
 
 if TYPE_CHECKING:
     import httpx2

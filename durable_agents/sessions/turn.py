@@ -24,6 +24,7 @@ from agent_framework_durabletask import (
 )
 from pydantic import BaseModel
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.compaction import Summarize, compact
 from durable_agents.sessions.conversation import (
@@ -50,7 +51,6 @@ from durable_agents.sessions.pending import (
 )
 from durable_agents.sessions.room import add_failed_turn, check_room
 from durable_agents.sessions.shown import Shown
-from durable_agents.settings.agents import AgentSettings
 
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 20.0
@@ -73,7 +73,7 @@ class Turns:
     Attributes:
         name: The agent's name.
         agent: What answers.
-        settings: Retries, time-outs and sizes.
+        limits: Retries, time-outs and sizes.
         budget: What each run of this agent may use at most.
         mcp: The tools it has from MCP servers.
         summarize: How its long sessions are summarised, or None where they cannot be.
@@ -86,7 +86,7 @@ class Turns:
 
     name: str
     agent: StreamingAgent
-    settings: AgentSettings
+    limits: TurnLimits = field(default_factory=TurnLimits)
     budget: RunBudget = field(default_factory=RunBudget)
     mcp: McpTools = field(default_factory=McpTools)
     summarize: Summarize | None = None
@@ -142,7 +142,7 @@ class Turns:
     async def _work(self, state: DurableAgentState, session_id: str, part: TurnPart) -> AgentResponse:
         """Bring the turn to its end, or to where it waits; either is added to the session."""
         request = part.request
-        meter = TurnMeter(self.budget.tightened(part.budget), self.settings.stall_seconds, part.spent)
+        meter = TurnMeter(self.budget.tightened(part.budget), self.limits.stall_seconds, part.spent)
         shown = self._shown(session_id, request)
         try:
             if part.number == 1:
@@ -179,7 +179,7 @@ class Turns:
     def _wait(
         self, state: DurableAgentState, part: TurnPart, response: AgentResponse, meter: TurnMeter
     ) -> AgentResponse:
-        expires_at = self.now() + timedelta(hours=self.settings.approval_hours)
+        expires_at = self.now() + timedelta(hours=self.limits.approval_hours)
         pending = suspend(part, response, self.free_tools, meter.spent, expires_at)
         keep_pending(state, pending)
         check_room(state, decisions=len(pending.requests))
@@ -190,9 +190,9 @@ class Turns:
             await compact(
                 state,
                 self.summarize,
-                threshold_bytes=self.settings.compaction_bytes,
-                keep_turns=self.settings.keep_turns,
-                timeout_seconds=self.settings.stall_seconds,
+                threshold_bytes=self.limits.compaction_bytes,
+                keep_turns=self.limits.keep_turns,
+                timeout_seconds=self.limits.stall_seconds,
             )
 
     async def _answer(
@@ -234,7 +234,7 @@ class Turns:
     async def _attempt(
         self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
     ) -> AgentResponse:
-        key, limit = f"{self.name}/{session_id}/{part.key}", self.settings.tool_result_bytes
+        key, limit = f"{self.name}/{session_id}/{part.key}", self.limits.tool_result_bytes
         middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, part.provided)]
         mcp = self.mcp if part.request.enable_tool_calls else McpTools()
         async with mcp.connect() as tools:
@@ -249,9 +249,9 @@ class Turns:
 
     def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: Shown) -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
-        if not failure.retryable or attempt >= self.settings.retry_attempts or meter.has_run_tools or shown.for_good:
+        if not failure.retryable or attempt >= self.limits.retry_attempts or meter.has_run_tools or shown.for_good:
             return None
         delay = failure.retry_after_seconds
         if delay is None:
             delay = min(_FIRST_DELAY_SECONDS * 2 ** (attempt - 1), _LONGEST_DELAY_SECONDS) * random.uniform(0.5, 1)
-        return delay if meter.elapsed_seconds + delay <= self.settings.retry_seconds else None
+        return delay if meter.elapsed_seconds + delay <= self.limits.retry_seconds else None

@@ -2,19 +2,14 @@
 
 import json
 import re
+from pathlib import Path
 
 from pydantic import BaseModel
 
-from durable_agents.settings.review import DraftSettings
-from durable_agents.storage.once_blobs import (
-    BlobCredential,
-    delete_blobs,
-    download,
-    open_blob,
-    open_container,
-    upload_once,
-)
-from durable_agents.storage.once_files import keyed_path, stem_of, write_once
+from durable_agents.settings.groups import Folder
+from durable_agents.storage.once_blobs import BlobCredential, delete_blobs, download, open_blob, open_container
+from durable_agents.storage.once_files import keyed_path, stem_of
+from durable_agents.storage.outbox_files import put_once
 
 _REQUEST_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -31,23 +26,17 @@ def draft_key(instance_id: str, request_id: str) -> str:
     return f"{stem_of(instance_id)}-{request_id}"
 
 
-def keep_draft(key: str, draft: KeptDraft, drafts: DraftSettings, credential: BlobCredential | None = None) -> None:
+def keep_draft(key: str, draft: KeptDraft, drafts: Folder, credential: BlobCredential | None = None) -> None:
     """Keep the draft under its key. Safe to run twice: the first draft of a key stays.
 
     Raises:
         azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
         OSError: The folder cannot be written.
     """
-    content = json.dumps(draft.model_dump()).encode()
-    if drafts.blob_account_url is None:
-        write_once(drafts.directory, key, ".json", content)
-        return
-    account_url, client_id = drafts.blob_account_url, drafts.managed_identity_client_id
-    with open_blob(account_url, drafts.container, f"{key}.json", client_id=client_id, credential=credential) as blob:
-        upload_once(blob, content, "application/json")
+    put_once(drafts, key, ".json", json.dumps(draft.model_dump()).encode(), credential)
 
 
-def read_draft(key: str, drafts: DraftSettings, credential: BlobCredential | None = None) -> KeptDraft | None:
+def read_draft(key: str, drafts: Folder, credential: BlobCredential | None = None) -> KeptDraft | None:
     """Return the draft of this key, or None if none is kept.
 
     Raises:
@@ -59,7 +48,7 @@ def read_draft(key: str, drafts: DraftSettings, credential: BlobCredential | Non
     return None if content is None else KeptDraft.model_validate_json(content)
 
 
-def forget_drafts(instance_id: str, drafts: DraftSettings, credential: BlobCredential | None = None) -> None:
+def forget_drafts(instance_id: str, drafts: Folder, credential: BlobCredential | None = None) -> None:
     """Remove all drafts of a run. Safe to run twice.
 
     Raises:
@@ -69,20 +58,18 @@ def forget_drafts(instance_id: str, drafts: DraftSettings, credential: BlobCrede
     prefix = f"{stem_of(instance_id)}-"
     # The id of another run may begin with that of this one; what follows it is then no id of a request.
     names = re.compile(rf"{re.escape(prefix)}{_REQUEST_ID}\.json")
-    if drafts.blob_account_url is None:
-        for path in drafts.directory.glob(f"{prefix}*.json"):
+    if isinstance(drafts, Path):
+        for path in drafts.glob(f"{prefix}*.json"):
             if names.fullmatch(path.name):
                 path.unlink(missing_ok=True)
         return
-    account_url, client_id = drafts.blob_account_url, drafts.managed_identity_client_id
-    with open_container(account_url, drafts.container, client_id=client_id, credential=credential) as container:
+    with open_container(drafts.account_url, drafts.container, credential) as container:
         delete_blobs(container, prefix, names)
 
 
-def _read(key: str, drafts: DraftSettings, credential: BlobCredential | None) -> bytes | None:
-    if drafts.blob_account_url is None:
-        path = keyed_path(drafts.directory, key, ".json")
+def _read(key: str, drafts: Folder, credential: BlobCredential | None) -> bytes | None:
+    if isinstance(drafts, Path):
+        path = keyed_path(drafts, key, ".json")
         return path.read_bytes() if path.exists() else None
-    account_url, client_id = drafts.blob_account_url, drafts.managed_identity_client_id
-    with open_blob(account_url, drafts.container, f"{key}.json", client_id=client_id, credential=credential) as blob:
+    with open_blob(drafts.account_url, drafts.container, f"{key}.json", credential) as blob:
         return download(blob)

@@ -14,26 +14,21 @@ if TYPE_CHECKING:
 BlobCredential: TypeAlias = TokenCredential | AzureNamedKeyCredential
 
 
-def open_blob(
-    account_url: str, container: str, name: str, *, client_id: str | None, credential: BlobCredential | None = None
-) -> "BlobClient":
+def open_blob(account_url: str, container: str, name: str, credential: BlobCredential | None = None) -> "BlobClient":
     """Return the client of one blob; use it with `with`.
 
-    Without a `credential`, Blob Storage is reached with the Entra identity of the app, the one with this `client_id` if
-    there are several.
+    Without a `credential`, Blob Storage is reached with the Entra identity of the app, that of AZURE_CLIENT_ID.
     """
     from azure.storage.blob import BlobClient
 
-    return BlobClient(account_url, container, name, credential=credential or _identity(client_id))
+    return BlobClient(account_url, container, name, credential=credential or _identity())
 
 
-def open_container(
-    account_url: str, container: str, *, client_id: str | None, credential: BlobCredential | None = None
-) -> "ContainerClient":
+def open_container(account_url: str, container: str, credential: BlobCredential | None = None) -> "ContainerClient":
     """Return the client of one container; use it as that of `open_blob`."""
     from azure.storage.blob import ContainerClient
 
-    return ContainerClient(account_url, container, credential=credential or _identity(client_id))
+    return ContainerClient(account_url, container, credential=credential or _identity())
 
 
 def delete_blobs(container: "ContainerClient", prefix: str, names: re.Pattern[str]) -> None:
@@ -80,7 +75,7 @@ def download(blob: "BlobClient") -> bytes | None:
     return content
 
 
-def _identity(client_id: str | None) -> TokenCredential:
+def _identity() -> TokenCredential:
     from azure.identity import DefaultAzureCredential
 
-    return DefaultAzureCredential(managed_identity_client_id=client_id)
+    return DefaultAzureCredential()

@@ -20,7 +20,7 @@ from settings import Settings
 
 settings = Settings.from_environ(os.environ)
 chat = create_chat_client(settings.model)
-revisions = {"max_revisions": settings.review.max_revisions}
+revisions = {"max_revisions": settings.MAX_REVISIONS}
 app = AgentFunctionApp(
     settings,
     agents=[
@@ -32,7 +32,7 @@ app = AgentFunctionApp(
     orchestrations=[
         Orchestration(text_refinement, TextRefinementInput),
         Orchestration(parallel_answers, ParallelAnswersInput),
-        Orchestration(email_triage, EmailTriageInput, {"spam_threshold": settings.triage.spam_threshold}),
+        Orchestration(email_triage, EmailTriageInput, {"spam_threshold": settings.SPAM_CONFIDENCE_THRESHOLD}),
         Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(settings.review)),
     ],
 )
@@ -40,4 +40,4 @@ app.add_activity(handle_spam_email, outbox_dir=settings.outbox_dir)
 app.add_activity(send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
 app.add_activity(escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 app.add_activity(publish_content, publishing=settings.publishing)
-public_sample_routes.register(app.router, app.orchestrations, trusts_app_service=settings.trusts_app_service)
+public_sample_routes.register(app.router, app.orchestrations, trusts_app_service=settings.APP_SERVICE_AUTHENTICATION)

@@ -2,14 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 
 import pytest
+from pydantic import SecretStr
 
 from durable_agents import SettingsError
-from durable_agents.settings.model import AzureOpenAISettings
-from durable_agents.settings.outbox import BlobFolder
-from durable_agents.settings.sessions import RedisStreamSettings, TableIndexSettings
+from durable_agents.settings.groups import AzureOpenAISettings, BlobFolder
+from durable_agents.streams.store_factory import signs_in_with_identity
 from infra.tests.bicep_file import INFRA, BicepFile
 from infra.write_local_settings import MODEL_OUTPUTS
 from settings import Settings
@@ -30,30 +29,10 @@ VALUES = {
     "deploymentName": "chat",
     "storage.outputs.tableUrl": "https://st.table.core.windows.net/",
     "storage.outputs.blobUrl": "https://st.blob.core.windows.net/",
-    "containers.published": VARIABLES["containers"].properties["published"],
-    "containers.drafts": VARIABLES["containers"].properties["drafts"],
     "linkKeys.outputs.keyReference": "k" * 72,
     "linkKeys.outputs.previousKeyReference": "p" * 72,
     "redis!.outputs.url": "rediss://redis.swedencentral.redis.azure.net:10000",
 }
-
-
-class ReadNames(Mapping[str, str]):
-    """Environment variables that remember which were asked for."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self._values = values
-        self.names: set[str] = set()
-
-    def __getitem__(self, name: str) -> str:
-        self.names.add(name)
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
 
 
 def deployed_environment() -> dict[str, str]:
@@ -68,13 +47,14 @@ def settings_of_host_json() -> set[str]:
 
 def test_the_app_starts_with_what_it_is_told() -> None:
     settings = Settings.from_environ(deployed_environment())
-    client_id = VALUES["identity.outputs.clientId"]
-    assert settings.model == AzureOpenAISettings("https://ai.openai.azure.com/", "chat", None, None, client_id)
-    assert settings.sessions.index == TableIndexSettings("https://st.table.core.windows.net/", "sessions", client_id)
-    assert isinstance(settings.stream_store, RedisStreamSettings) and settings.stream_store.uses_identity
-    assert settings.drafts.blob_account_url == settings.publishing.blob_account_url == VALUES["storage.outputs.blobUrl"]
+    account = VALUES["storage.outputs.blobUrl"]
+    assert settings.model == AzureOpenAISettings("https://ai.openai.azure.com/", "chat")
+    assert settings.session_index == "https://st.table.core.windows.net/"
+    assert isinstance(settings.stream_store, SecretStr)
+    assert signs_in_with_identity(settings.stream_store.get_secret_value())
+    assert (settings.drafts, settings.publishing) == (BlobFolder(account, "drafts"), BlobFolder(account, "published"))
     assert settings.approval_links.key != settings.approval_links.previous_key
-    assert settings.outbox_dir == BlobFolder(VALUES["storage.outputs.blobUrl"], "outbox", client_id)
+    assert settings.outbox_dir == BlobFolder(account, "outbox")
 
 
 def test_all_that_is_required_in_azure_is_set() -> None:
@@ -86,26 +66,24 @@ def test_all_that_is_required_in_azure_is_set() -> None:
 
 
 def test_nothing_is_set_that_nobody_reads() -> None:
-    environ = ReadNames(deployed_environment())
-    Settings.from_environ(environ)
-    assert set(SETTINGS) - environ.names == settings_of_host_json()
+    # The name of the app's identity is read by azure-identity itself.
+    assert set(SETTINGS) - set(Settings.model_fields) == settings_of_host_json() | {"AZURE_CLIENT_ID"}
+    assert SETTINGS["AZURE_CLIENT_ID"] == "identity.outputs.clientId"
 
 
 def test_what_is_set_beside_is_read_too() -> None:
     parameters = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
     extra: dict[str, str] = parameters["extraSettings"]["value"]
-    environ = ReadNames(deployed_environment() | extra)
-    Settings.from_environ(environ)
-    assert set(extra) <= environ.names | set(HOST_SETTINGS)
+    Settings.from_environ(deployed_environment() | extra)
+    assert set(extra) <= set(Settings.model_fields) | set(HOST_SETTINGS)
 
 
 def test_the_containers_that_the_app_writes_to_are_created() -> None:
     settings = Settings.from_environ(deployed_environment())
     created = MAIN.declared("module")["storage"].properties["params.containers"].strip("[]").split(", ")
     names = {VARIABLES["containers"].properties[one.removeprefix("containers.")] for one in created}
-    assert isinstance(settings.outbox_dir, BlobFolder)
-    written = {settings.publishing.container, settings.drafts.container, settings.outbox_dir.container}
-    assert names == written | {"app-package"}
+    folders = (settings.publishing, settings.drafts, settings.outbox_dir)
+    assert names == {folder.container for folder in folders if isinstance(folder, BlobFolder)} | {"app-package"}
     assert MAIN.declared("module")["functionApp"].properties["params.packageContainer"] == "containers.package"
 
 

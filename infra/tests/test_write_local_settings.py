@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from devhost.app_settings import load_local_settings
-from durable_agents.settings.model import AzureOpenAISettings
+from durable_agents.settings.groups import AzureOpenAISettings
 from infra.write_local_settings import MODEL_OUTPUTS, PROJECT, main
 from settings import Settings
 

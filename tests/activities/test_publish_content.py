@@ -4,13 +4,13 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 
 from activities.publish_content import Article, publish_content
-from durable_agents.settings.review import PublishingSettings
+from durable_agents.settings.groups import BlobFolder
 
 ARTICLE = Article(key="run-1-r1", title="Tea", content="Tea is wärm.")
 
 
 def test_an_article_is_one_file_however_often_it_is_published(tmp_path: Path) -> None:
-    publishing = PublishingSettings(blob_account_url=None, container="published", directory=tmp_path)
+    publishing = tmp_path
     first = publish_content(ARTICLE, publishing=publishing)
     second = publish_content(ARTICLE, publishing=publishing)
     assert first == second
@@ -22,7 +22,7 @@ def test_an_article_is_one_file_however_often_it_is_published(tmp_path: Path) ->
 def test_an_article_is_one_blob_and_is_never_overwritten(
     tmp_path: Path, account_url: str, credential: AzureNamedKeyCredential
 ) -> None:
-    publishing = PublishingSettings(blob_account_url=account_url, container="published", directory=tmp_path)
+    publishing = BlobFolder(account_url, "published")
     changed = ARTICLE.model_copy(update={"content": "Something else."})
     with ContainerClient(account_url, "published", credential=credential) as container:
         container.create_container()

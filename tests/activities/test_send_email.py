@@ -9,7 +9,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from activities.send_email import OutgoingEmail, send_email
-from durable_agents.settings.mail import MailSettings
+from settings import MailSettings
 
 MESSAGE = OutgoingEmail(
     key="run-1-reply",

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from activities.send_email import OutgoingEmail, send_email
 from durable_agents.characters.mail_headers import read_mailbox
-from durable_agents.settings.mail import MailSettings
+from settings import MailSettings
 
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "In-Reply-To", "References"]
 HEADERS += ["MIME-Version", "Content-Type", "Content-Transfer-Encoding"]

@@ -12,7 +12,7 @@ from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.orchestration.registry import Orchestration
-from durable_agents.settings.model import OfflineSettings
+from durable_agents.settings.groups import OfflineSettings
 from durable_agents.testing import Replay, replay
 
 

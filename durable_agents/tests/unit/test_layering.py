@@ -18,7 +18,7 @@ ORDER = [
     {"sessions"},
     {"storage", "chat_clients", "http"},
     {"settings", "binding", "payloads", "polling", "seal"},
-    {"characters", "ids"},
+    {"characters", "ids", "limits"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 

@@ -13,7 +13,7 @@ from agent_framework.exceptions import ChatClientException
 from agents.spam_detector import SpamVerdict, create_spam_detector
 from agents.writer import INSTRUCTIONS, create_writer
 from durable_agents.chat_clients.factory import create_chat_client
-from durable_agents.settings.model import OpenAISettings
+from durable_agents.settings.groups import OpenAISettings
 from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 
 

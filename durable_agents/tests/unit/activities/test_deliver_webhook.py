@@ -10,7 +10,7 @@ from durable_agents.activities.deliver_webhook import (
     is_allowed_url,
     sign,
 )
-from durable_agents.settings.runs import CompletionWebhookSettings
+from durable_agents.settings.groups import CompletionWebhookSettings
 from durable_agents.tests.support.endless_answer import EndlessAnswer
 from durable_agents.tests.support.webhook_receiver import WebhookReceiver
 

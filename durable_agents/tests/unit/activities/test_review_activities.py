@@ -12,8 +12,9 @@ import pytest
 from activities.escalate_for_review import Escalation, escalate_for_review
 from durable_agents.activities.notify_reviewer import ReviewRequest, notify_reviewer
 from durable_agents.activities.review_channel import ReviewReceipt, ReviewWebhookError
+from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
-from durable_agents.settings.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
+from durable_agents.settings.groups import ApprovalLinkSettings, Folder, ReviewSettings
 from durable_agents.storage.drafts import KeptDraft, draft_key, read_draft
 from durable_agents.tests.support.endless_answer import EndlessAnswer
 
@@ -47,12 +48,12 @@ def notify(tmp_path: Path, review: ReviewSettings, request: ReviewRequest = REQU
     )
 
 
-def drafts_in(folder: Path) -> DraftSettings:
-    return DraftSettings(blob_account_url=None, container="drafts", directory=folder / "drafts")
+def drafts_in(folder: Path) -> Folder:
+    return folder / "drafts"
 
 
 def signer_in(folder: Path) -> LinkSigner:
-    return LinkSigner(ApprovalLinkSettings("https://app.example.com", folder / "key", KEY))
+    return LinkSigner(ApprovalLinkSettings(folder / "key", KEY), Links(public_url="https://app.example.com"))
 
 
 class Receiver(ThreadingHTTPServer):

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from durable_agents.http.links import Links
 from durable_agents.http.review_links import ForgedLinkError, LinkClaims, LinkSigner
-from durable_agents.settings.review import ApprovalLinkSettings
+from durable_agents.settings.groups import ApprovalLinkSettings
 
 KEY, NEW_KEY = "k" * 32, "n" * 32
+LINKS = Links("v1", public_url="https://app.example.com/")
 CLAIMS = LinkClaims(
     instance_id="run-1",
     request_id="r1",
@@ -23,14 +25,14 @@ CLAIMS = LinkClaims(
 
 
 def signer(key: str | None = KEY, previous_key: str | None = None, key_file: Path = Path("unused")) -> LinkSigner:
-    return LinkSigner(ApprovalLinkSettings("https://app.example.com", key_file, key, previous_key))
+    return LinkSigner(ApprovalLinkSettings(key_file, key, previous_key), LINKS)
 
 
 def test_a_link_says_what_it_is_about() -> None:
     url = signer().url(CLAIMS)
     # What follows the "#" is sent to no server.
     page, _, token = url.partition("#")
-    assert page == "https://app.example.com/api/review"
+    assert page == "https://app.example.com/v1/review"
     assert signer().read(token) == CLAIMS
     assert signer().sign(CLAIMS) == token
 

@@ -6,6 +6,7 @@ from agent_framework import AgentResponse, Content, Message, UsageDetails
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.compaction import SUMMARY_HEADING, compact, summarize_with
 from durable_agents.sessions.conversation import (
     add_turn,
@@ -19,7 +20,6 @@ from durable_agents.sessions.conversation import (
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.responses import find_reply
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
 
 USAGE = UsageDetails(input_token_count=10, output_token_count=5, total_token_count=15)
@@ -151,8 +151,8 @@ async def test_a_short_session_is_left_alone() -> None:
 async def test_a_failed_summary_does_not_cost_the_turn() -> None:
     client = ScriptedChatClient([RuntimeError("no")], ["Fine."])
     agent = agent_with(client)
-    settings = AgentSettings(compaction_bytes=1_000)
-    turns = Turns(name="Test", agent=agent, settings=settings, summarize=summarize_with(agent))
+    settings = TurnLimits(compaction_bytes=1_000)
+    turns = Turns(name="Test", agent=agent, limits=settings, summarize=summarize_with(agent))
     state = conversation(8)
     assert (await turns.take(state, "s1", RunRequest("Next", "next"))).text == "Fine."
     assert len(state.data.conversation_history) == 18
@@ -162,8 +162,8 @@ async def test_turn_200_costs_less_than_twice_turn_1() -> None:
     agent = agent_with(ScriptedChatClient())
     agent.client = OfflineChatClient()
     agent.default_options["instructions"] = "Follow the rules of the house. " * 100
-    settings = AgentSettings(compaction_bytes=4_000, keep_turns=2)
-    turns = Turns(name="Test", agent=agent, settings=settings, summarize=summarize_with(agent))
+    settings = TurnLimits(compaction_bytes=4_000, keep_turns=2)
+    turns = Turns(name="Test", agent=agent, limits=settings, summarize=summarize_with(agent))
     state = DurableAgentState()
     costs: list[int] = []
     for number in range(1, 201):

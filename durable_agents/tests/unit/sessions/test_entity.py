@@ -10,6 +10,7 @@ import pytest
 from agent_framework_durabletask import DurableAgentState, RunRequest
 from azure.durable_functions.entity import Entity
 
+from durable_agents.limits import TurnLimits
 from durable_agents.seal import Seal
 from durable_agents.sessions.conversation import load_state
 from durable_agents.sessions.correlation import RunIds
@@ -19,7 +20,6 @@ from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
 from durable_agents.sessions.responses import find_reply
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.runs.unreachable_hub import unreachable_hub
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
 
@@ -30,7 +30,7 @@ class EntityUnderTest:
     """One session; what it stores is loaded again for every batch."""
 
     def __init__(self, client: ScriptedChatClient, index: SessionIndex | None = None) -> None:
-        turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
+        turns = Turns(name="Test", agent=agent_with(client), limits=TurnLimits())
         operation, hub = create_agent_entity(turns, SessionLifetime("Test", index=index)), unreachable_hub()
         self._handle = Entity.create(lambda context: operation(context, hub))
         self.exists = False

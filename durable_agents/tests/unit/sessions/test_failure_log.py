@@ -11,8 +11,8 @@ from agent_framework.exceptions import ChatClientException
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.chat_clients.whole_answer import InvalidAnswerError
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.sessions.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 
 # The frames of this library are not those of the tool's author: the tool is in a file of its own.
@@ -41,7 +41,7 @@ def look_up(tmp_path: Path) -> FunctionTool:
 async def log_of(caplog: pytest.LogCaptureFixture, client: ScriptedChatClient, *tools: FunctionTool) -> list[str]:
     """Have the agent take a turn, and return what the log has of it, as it is written."""
     agent = agent_with(client, *tools)
-    turns = Turns(name="Desk", agent=agent, settings=AgentSettings(retry_attempts=2, retry_seconds=5))
+    turns = Turns(name="Desk", agent=agent, limits=TurnLimits(retry_attempts=2, retry_seconds=5))
     with caplog.at_level(logging.INFO, logger="durable_agents"):
         await turns.take(DurableAgentState(), "s1", RunRequest("Hello", "r1"))
     written = logging.Formatter("%(levelname)s %(message)s")
@@ -89,7 +89,7 @@ def test_a_cancelled_tool_has_not_failed(caplog: pytest.LogCaptureFixture) -> No
     async def cancel() -> None:
         agent = agent_with(ScriptedChatClient([call("look_up")]), wait)
         turn = asyncio.create_task(
-            Turns(name="Desk", agent=agent, settings=AgentSettings()).take(
+            Turns(name="Desk", agent=agent, limits=TurnLimits()).take(
                 DurableAgentState(), "s1", RunRequest("Hello", "r1")
             )
         )

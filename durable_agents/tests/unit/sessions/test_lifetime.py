@@ -10,12 +10,12 @@ import pytest
 from agent_framework_durabletask import RunRequest
 from azure.durable_functions.entity import Entity
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.entity import create_agent_entity
 from durable_agents.sessions.index import SessionIndex
 from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.runs.unreachable_hub import unreachable_hub
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
 
@@ -31,7 +31,7 @@ class Sessions:
     """The sessions of one agent, each kept as its entity's state."""
 
     def __init__(self, client: ScriptedChatClient, ttl: timedelta | None, index: SessionIndex) -> None:
-        turns = Turns(name="Test", agent=agent_with(client), settings=AgentSettings())
+        turns = Turns(name="Test", agent=agent_with(client), limits=TurnLimits())
         operation, hub = create_agent_entity(turns, SessionLifetime("Test", ttl, index)), unreachable_hub()
         self._handle = Entity.create(lambda context: operation(context, hub))
         self.states: dict[str, str | None] = {}

@@ -13,7 +13,7 @@ from durable_agents.sessions.mcp import McpServer, McpTools
 from durable_agents.sessions.mcp_connection import connect_to_server
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.tool_retries import ToolRetry, call_with_retries
-from durable_agents.settings.agents import McpServerSettings
+from durable_agents.settings.groups import McpServerSettings
 from durable_agents.tests.support.endless_answer import EndlessAnswer
 from durable_agents.tests.support.mcp_server_process import McpServerProcess
 

@@ -9,6 +9,7 @@ import pytest
 from agent_framework import AgentResponse, Content, FunctionInvocationContext, FunctionTool, tool
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.conversation import find_failure, session_usage, stored_bytes
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
@@ -23,7 +24,6 @@ from durable_agents.sessions.tool_requests import (
     requests_of_run,
 )
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.sessions.scripted_agent import USAGE, ScriptedChatClient, agent_with, call
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -44,7 +44,7 @@ class Session:
         self.turns = Turns(
             name="Test",
             agent=agent,
-            settings=AgentSettings(**settings),
+            limits=TurnLimits(**settings),
             free_tools=find_free_tools(agent),
             now=lambda: self.now,
         )

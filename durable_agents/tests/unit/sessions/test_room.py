@@ -12,13 +12,13 @@ from azure.durable_functions.models.utils.df_serialization import df_dumps
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.conversation import failed_response, find_failure, stored_bytes
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.pending import allow_approvals, decide, find_free_tools, read_pending
 from durable_agents.sessions.room import DECISION_BYTES, STATE_LIMIT_BYTES, USABLE_BYTES, add_failed_turn
 from durable_agents.sessions.tool_requests import DecisionMessage, ToolDecision, ToolRequest, record_requests
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with, call
 
 UNITS = ["x", "é", "語", "\N{PILE OF POO}", '"', "\\", "\x01", "\u2028", "\ud83d", "a\u0301", "</script>"]
@@ -56,8 +56,8 @@ async def take(state: DurableAgentState, run: str, message: str, *steps: Any, to
     """Let the session have one more turn, and return the code of its failure."""
     agent = agent_with(ScriptedChatClient(*steps), *tools)
     allow_approvals(agent)
-    budgets = AgentSettings(retry_attempts=1, tool_result_bytes=MOST_MESSAGE_BYTES)
-    turns = Turns(name="Test", agent=agent, settings=budgets, free_tools=find_free_tools(agent))
+    budgets = TurnLimits(retry_attempts=1, tool_result_bytes=MOST_MESSAGE_BYTES)
+    turns = Turns(name="Test", agent=agent, limits=budgets, free_tools=find_free_tools(agent))
     error = find_failure(await turns.take(state, "s1", RunRequest(message=message, correlation_id=run)))
     return None if error is None else error.error_code
 

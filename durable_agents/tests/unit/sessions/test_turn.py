@@ -8,16 +8,16 @@ from agent_framework import AgentResponse, AgentResponseUpdate, Content, Functio
 from agent_framework_durabletask import AgentCallbackContext, AgentEntity, DurableAgentState, RunRequest
 from pydantic import BaseModel
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.conversation import find_failure, session_usage, stored_bytes
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.room import STATE_LIMIT_BYTES, USABLE_BYTES
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.tests.unit.sessions.scripted_agent import Busy, ScriptedChatClient, agent_with, call
 
-SETTINGS = AgentSettings(retry_seconds=30, stall_seconds=5)
+LIMITS = TurnLimits(retry_seconds=30, stall_seconds=5)
 
 
 class Listener:
@@ -49,7 +49,7 @@ def failure_of(response: AgentResponse) -> Failure:
 
 
 def turns_of(client: ScriptedChatClient, *tools: Any, **fields: Any) -> Turns:
-    return Turns(**{"name": "Test", "agent": agent_with(client, *tools), "settings": SETTINGS, **fields})
+    return Turns(**{"name": "Test", "agent": agent_with(client, *tools), "limits": LIMITS, **fields})
 
 
 def reloaded(state: DurableAgentState) -> DurableAgentState:
@@ -149,7 +149,7 @@ async def test_the_attempts_and_their_time_are_limited() -> None:
     response = await turns_of(client).take(DurableAgentState(), "s1", request())
     assert (failure_of(response).code, len(client.seen)) == ("provider_unavailable", 3)
     client = ScriptedChatClient([ConnectionError()])
-    await turns_of(client, settings=AgentSettings(retry_seconds=0)).take(DurableAgentState(), "s1", request())
+    await turns_of(client, limits=TurnLimits(retry_seconds=0)).take(DurableAgentState(), "s1", request())
     assert len(client.seen) == 1
 
 
@@ -186,16 +186,16 @@ async def test_a_silent_model_times_out_and_a_slow_tool_does_not() -> None:
         await asyncio.sleep(0.3)
         return "gold"
 
-    settings = AgentSettings(stall_seconds=0.1, retry_attempts=1)
+    settings = TurnLimits(stall_seconds=0.1, retry_attempts=1)
     client = ScriptedChatClient([call("dig")], ["Found."])
-    assert (await turns_of(client, dig, settings=settings).take(DurableAgentState(), "s1", request())).text == "Found."
+    assert (await turns_of(client, dig, limits=settings).take(DurableAgentState(), "s1", request())).text == "Found."
 
     class Silent(ScriptedChatClient):
         async def _stream(self, step: Any) -> Any:
             await asyncio.sleep(5)
             yield None
 
-    response = await turns_of(Silent(["x"]), settings=settings).take(DurableAgentState(), "s1", request())
+    response = await turns_of(Silent(["x"]), limits=settings).take(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_timeout"
 
 
@@ -243,8 +243,8 @@ async def test_a_large_tool_result_is_trimmed_for_the_model_and_the_session() ->
 
     client = ScriptedChatClient([call("read")], ["Read."])
     state = DurableAgentState()
-    settings = AgentSettings(tool_result_bytes=1_000)
-    await turns_of(client, read, settings=settings).take(state, "s1", request())
+    settings = TurnLimits(tool_result_bytes=1_000)
+    await turns_of(client, read, limits=settings).take(state, "s1", request())
     (result,) = [c for m in client.seen[-1] for c in m.contents if c.type == "function_result"]
     assert "[4000 of 5000 bytes left out." in str(result.result)
     assert stored_bytes(state) < 3_000

@@ -3,7 +3,7 @@ from pathlib import Path
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 
-from durable_agents.settings.outbox import BlobFolder
+from durable_agents.settings.groups import BlobFolder
 from durable_agents.storage.outbox_files import put_once
 
 

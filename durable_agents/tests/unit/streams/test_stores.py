@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from durable_agents.settings.sessions import RedisStreamSettings, SqliteStreamSettings
 from durable_agents.streams.redis_store import RedisStreamStore
 from durable_agents.streams.sqlite_store import SqliteStreamStore
 from durable_agents.streams.store import (
@@ -27,7 +27,7 @@ from durable_agents.streams.store import (
     StreamStore,
     StreamTakenError,
 )
-from durable_agents.streams.store_factory import create_stream_store
+from durable_agents.streams.store_factory import create_stream_store, signs_in_with_identity
 from durable_agents.tests.support.redis_server import PASSWORD, RedisServer
 
 STREAM = StreamId("Writer", "s1", "a" * 40)
@@ -234,22 +234,34 @@ async def test_redis_is_found_again_after_it_was_away(redis: RedisServer) -> Non
 
 async def test_the_password_is_shown_nowhere(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    settings = RedisStreamSettings(redis.url.replace(PASSWORD, "wrong-" + PASSWORD))
-    store = create_stream_store(settings)
+    place = SecretStr(redis.url.replace(PASSWORD, "wrong-" + PASSWORD))
+    store = create_stream_store(place, 60)
     assert isinstance(store, RedisStreamStore)
     with pytest.raises(Exception, match="invalid username-password pair") as caught:
         await store.begin(STREAM)
-    for shown in (repr(settings), repr(store), repr(caught.value), caplog.text):
+    for shown in (repr(place), repr(store), repr(caught.value), caplog.text):
         assert PASSWORD not in shown
     await store.close()
 
 
 def test_the_settings_choose_the_store(tmp_path: Path) -> None:
-    assert create_stream_store(None) is None
-    assert isinstance(create_stream_store(SqliteStreamSettings(tmp_path / "state")), SqliteStreamStore)
+    assert create_stream_store(None, 60) is None
+    assert isinstance(create_stream_store(tmp_path / "state", 60), SqliteStreamStore)
     assert not (tmp_path / "state").exists()
-    managed = create_stream_store(RedisStreamSettings("rediss://r.redis.azure.net:10000"))
+    managed = create_stream_store(SecretStr("rediss://r.redis.azure.net:10000"), 60)
     assert isinstance(managed, RedisStreamStore)
+
+
+@pytest.mark.parametrize(
+    ("url", "with_identity"),
+    [
+        ("rediss://r.redis.azure.net:10000", True),
+        ("rediss://:key@r.redis.azure.net:10000", False),
+        ("redis://localhost:6379", False),
+    ],
+)
+def test_an_encrypted_redis_without_a_password_is_signed_in_to_with_an_identity(url: str, with_identity: bool) -> None:
+    assert signs_in_with_identity(url) is with_identity
 
 
 @pytest.mark.parametrize(

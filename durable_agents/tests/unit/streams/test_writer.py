@@ -10,10 +10,10 @@ import pytest
 from agent_framework import AgentResponse, AgentResponseUpdate, Content, Message, tool
 from agent_framework_durabletask import AgentCallbackContext, DurableAgentState, RunRequest
 
+from durable_agents.limits import TurnLimits
 from durable_agents.sessions.conversation import find_failure
 from durable_agents.sessions.shown import RestartableCallback
 from durable_agents.sessions.turn import Turns
-from durable_agents.settings.agents import AgentSettings
 from durable_agents.streams.sqlite_store import SqliteStreamStore
 from durable_agents.streams.store import Cursor, StoredEvent, StreamEvent, StreamId
 from durable_agents.streams.writer import StreamCallback
@@ -33,8 +33,8 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStreamStore]:
 async def take(
     store: SqliteStreamStore, client: ScriptedChatClient, *tools: Any, state: DurableAgentState | None = None
 ) -> AgentResponse:
-    agent, settings = agent_with(client, *tools), AgentSettings(retry_seconds=30, stall_seconds=5)
-    turns = Turns(name="Test", agent=agent, settings=settings, callback=StreamCallback(store))
+    agent, settings = agent_with(client, *tools), TurnLimits(retry_seconds=30, stall_seconds=5)
+    turns = Turns(name="Test", agent=agent, limits=settings, callback=StreamCallback(store))
     return await turns.take(state or DurableAgentState(), "s1", RunRequest(message="Hello", correlation_id="r1"))
 
 

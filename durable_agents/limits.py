@@ -1,0 +1,42 @@
+"""What an app may say about its turns, streams and sweeps in its own code; the defaults suit nearly every app."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TurnLimits:
+    """What one turn of an agent may do, and how much of a session is kept.
+
+    Attributes:
+        retry_attempts: How often a model call is tried in all when the provider fails for a passing reason.
+        retry_seconds: The time after which no further attempt begins.
+        stall_seconds: How long the model may be silent before the attempt counts as timed out.
+        compaction_bytes: The stored size above which the older turns of a session are replaced by a summary.
+        keep_turns: How many recent turns stay as they are when that happens.
+        tool_result_bytes: What one tool result may have; the rest is left out with a note.
+        approval_hours: How long a turn waits for a human who has to approve a tool call.
+    """
+
+    retry_attempts: int = 3
+    retry_seconds: float = 30.0
+    stall_seconds: float = 120.0
+    compaction_bytes: int = 50_000
+    keep_turns: int = 6
+    tool_result_bytes: int = 16_384
+    approval_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How long a stream is kept after its last event, and how long a response of it waits for its first one."""
+
+    expiry_seconds: float = 3_600.0
+    wait_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSchedules:
+    """When sessions and runs whose time is over are removed: cron expressions with seconds."""
+
+    sessions: str = "0 */5 * * * *"
+    runs: str = "0 */15 * * * *"
