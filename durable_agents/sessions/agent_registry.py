@@ -1,6 +1,6 @@
 """The agents of the app, found by name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ OUTPUT_MODELS = "output_models"
 
 
 @dataclass(frozen=True, slots=True)
-class AgentDescription:
+class HostedAgent:
     """What callers may know of an agent.
 
     Attributes:
@@ -47,14 +47,18 @@ class AgentRegistry:
     """
 
     def __init__(self, agents: Mapping[str, SupportsAgentRun]) -> None:
-        self._by_name = {name.casefold(): _describe(check_agent_name(name), agent) for name, agent in agents.items()}
+        self._by_name = {name.casefold(): _host(check_agent_name(name), agent) for name, agent in agents.items()}
+
+    def __iter__(self) -> Iterator[HostedAgent]:
+        """Go through the agents in the order of registration."""
+        return iter(self._by_name.values())
 
     @property
     def names(self) -> list[str]:
         """The names, in the order of registration."""
-        return [agent.name for agent in self._by_name.values()]
+        return [agent.name for agent in self]
 
-    def find(self, name: str) -> AgentDescription:
+    def find(self, name: str) -> HostedAgent:
         """Return the agent of this name.
 
         Raises:
@@ -66,18 +70,14 @@ class AgentRegistry:
             raise ProblemError(404, "unknown-agent", detail, known=self.names)
         return found
 
-    def describe(self) -> list[AgentDescription]:
-        """Return what callers may know of each agent."""
-        return list(self._by_name.values())
 
-
-def _describe(name: str, agent: SupportsAgentRun) -> AgentDescription:
+def _host(name: str, agent: SupportsAgentRun) -> HostedAgent:
     properties: dict[str, Any] = getattr(agent, "additional_properties", {})
     options: dict[str, Any] = getattr(agent, "default_options", {})
     declared = options.get("response_format")
     default = [declared] if isinstance(declared, type) and issubclass(declared, BaseModel) else []
     models: list[type[BaseModel]] = [*default, *properties.get(OUTPUT_MODELS, ())]
-    return AgentDescription(
+    return HostedAgent(
         name=name,
         description=agent.description,
         output_models={model.__name__: model for model in models},

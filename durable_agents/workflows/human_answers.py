@@ -81,7 +81,7 @@ async def respond(
     if request_id in run.answers:
         return True
 
-    async def look() -> bool | None:
+    async def probe() -> bool | None:
         now = await find_workflow_run(client, workflow, instance_id)
         _check(workflow, now, request_id, body)
         return True if request_id in now.answers else None
@@ -90,10 +90,10 @@ async def respond(
         await client.raise_event(instance_id, request_id, answer)
     except Exception:
         # The run may have ended since; the SDK tells that by the text of its exception only.
-        if await look() is None:
+        if await probe() is None:
             raise
         return True
-    return await poll(look, _EFFECT_SECONDS) is not None
+    return await poll(probe, _EFFECT_SECONDS) is not None
 
 
 def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
