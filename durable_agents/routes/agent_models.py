@@ -9,61 +9,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, create_model
 
 from durable_agents.routes.agent_requests import AgentRunBody
-from durable_agents.sessions.agent_registry import HostedAgent
-from durable_agents.sessions.budget import RunBudget
+from durable_agents.sessions.agent_registry import AgentSummary, HostedAgent
 from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest
-
-
-class OutputModel(BaseModel):
-    """A model that an agent can be asked to answer with; the default is the one of a run that asks for none."""
-
-    name: str
-    default: bool
-    json_schema: dict[str, Any] = Field(serialization_alias="schema")
-
-
-class McpServerSummary(BaseModel):
-    """A server whose tools an agent has; no allowed tools mean all of them."""
-
-    name: str
-    url: str
-    allowed_tools: list[str] | None
-
-
-class AgentSummary(BaseModel):
-    """An agent: what it does, what it can be asked for, what a run of it may use, where to reach it."""
-
-    name: str
-    description: str | None
-    tools: list[str]
-    mcp_servers: list[McpServerSummary]
-    output_models: list[OutputModel]
-    budget: RunBudget
-    links: dict[str, str]
-
-    @classmethod
-    def of(cls, agent: HostedAgent, run_url: str) -> Self:
-        """Return the summary of an agent that is run at this URL."""
-        return cls(
-            name=agent.name,
-            description=agent.description,
-            tools=list(agent.tools),
-            mcp_servers=[
-                McpServerSummary(
-                    name=server.name,
-                    url=server.address,
-                    allowed_tools=None if server.allowed_tools is None else sorted(server.allowed_tools),
-                )
-                for server in agent.mcp_servers
-            ],
-            output_models=[
-                OutputModel(name=name, default=name == agent.default_output, json_schema=model.model_json_schema())
-                for name, model in agent.output_models.items()
-            ],
-            # Every limit is shown, set or not.
-            budget=RunBudget(**dict(agent.budget)),
-            links={"run": run_url},
-        )
 
 
 class AgentList(BaseModel):

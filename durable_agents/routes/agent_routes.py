@@ -15,14 +15,13 @@ from durable_agents.http.requests import accepted, json_response
 from durable_agents.http.routing import Router
 from durable_agents.routes.agent_models import (
     AgentAccepted,
+    AgentAnswer,
     AgentFailure,
     AgentList,
-    AgentAnswer,
-    AgentSummary,
     AgentWaiting,
     DecidedToolCall,
-    run_body_of,
     answer_of,
+    run_body_of,
 )
 from durable_agents.routes.agent_requests import RUN_PARAMETERS, AgentRunRequest, read_agent_request
 from durable_agents.routes.agent_runs import AgentRun, find_agent_run
@@ -69,7 +68,8 @@ class AgentRoutes:
 
     async def list_agents(self, req: func.HttpRequest) -> func.HttpResponse:
         """List the agents with what they do, what they can be asked for, and where to reach them."""
-        agents = [AgentSummary.of(agent, self._links.to(req, "agents", agent.name, "run")) for agent in self._agents]
+        links = {agent.name: {"run": self._links.to(req, "agents", agent.name, "run")} for agent in self._agents}
+        agents = [agent.summary.model_copy(update={"links": links[agent.name]}) for agent in self._agents]
         return json_response(AgentList(agents=agents))
 
     async def run_agent(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:

@@ -8,7 +8,7 @@ import azure.functions as func
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.ids import is_session_id
-from durable_agents.routes.agent_models import AgentFailure, AgentAnswer, DecidedToolCall
+from durable_agents.routes.agent_models import AgentAnswer, AgentFailure, DecidedToolCall
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import LONGEST_RUN, RunIds, has_same_body
 from durable_agents.sessions.failures import Failure

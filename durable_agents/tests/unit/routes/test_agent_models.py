@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
+from agent_framework import Agent
 from pydantic import BaseModel
 
+from durable_agents.chat_clients.offline import OfflineChatClient
 from durable_agents.http.requests import json_response
-from durable_agents.routes.agent_models import AgentSummary, DecidedToolCall
+from durable_agents.routes.agent_models import DecidedToolCall
 from durable_agents.routes.agent_runs import AgentRun
-from durable_agents.sessions.agent_registry import HostedAgent
-from durable_agents.sessions.budget import RunBudget
+from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.responses import StoredResponse
 from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest
@@ -30,8 +31,13 @@ def sent(answer: BaseModel) -> dict[str, Any]:
     return content
 
 
-def run(**agent: Any) -> AgentRun:
-    return AgentRun(HostedAgent("Judge", None, **agent), "s1", "c1", NOW)
+def hosted(**options: Any) -> HostedAgent:
+    agent = Agent(OfflineChatClient(), "Help.", name="Judge", **options)
+    return AgentRegistry({"Judge": agent}).find("judge")
+
+
+def run(**options: Any) -> AgentRun:
+    return AgentRun(hosted(**options), "s1", "c1", NOW)
 
 
 def stored(text: str, failure: Failure | None = None, *requests: ToolRequest) -> StoredResponse:
@@ -39,8 +45,7 @@ def stored(text: str, failure: Failure | None = None, *requests: ToolRequest) ->
 
 
 def test_every_limit_of_a_budget_is_shown() -> None:
-    agent = HostedAgent("Writer", None, budget=RunBudget(max_tokens=5))
-    budget = sent(AgentSummary.of(agent, "http://localhost/run"))["budget"]
+    budget = sent(hosted(additional_properties={"budget": {"max_tokens": 5}}).summary)["budget"]
     assert budget == {"max_tokens": 5, "max_tool_calls": None, "max_seconds": None}
 
 
@@ -56,7 +61,7 @@ def test_a_tool_call_is_shown_with_its_decision_or_that_there_is_none() -> None:
 
 
 def test_a_value_is_shown_whole_and_only_where_there_is_an_output_model() -> None:
-    judged = run(output_models={"Verdict": Verdict}, default_output="Verdict").ended_with(stored('{"good": true}'))
+    judged = run(default_options={"response_format": Verdict}).ended_with(stored('{"good": true}'))
     assert sent(judged)["value"] == {"good": True, "note": None}
     names = {"session_id": "s1", "correlation_id": "c1"}
     assert sent(run().ended_with(stored("Hi."))) == {
