@@ -73,7 +73,7 @@ class AgentRoutes:
         return json_response(AgentList(agents=agents))
 
     async def run_agent(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        """Hand a message to an agent and answer with its reply, or with where the reply can be picked up."""
+        """Hand a message to an agent and answer with its response, or with where that can be picked up."""
         agent = self._agents.find(req.route_params["agent"])
         request = read_agent_request(req)
         message = self._to_run_request(request, agent)
@@ -93,7 +93,7 @@ class AgentRoutes:
     async def get_agent_response(
         self, req: func.HttpRequest, client: df.DurableOrchestrationClient
     ) -> func.HttpResponse:
-        """Answer with the reply of an earlier run of an agent, or that it is still at work."""
+        """Answer with the response of an earlier run of an agent, or that it is still at work."""
         run = find_agent_run(req, self._agents, self._run_ids)
         response = await read_response(client, run.agent.name, run.session_id, run.correlation_id)
         return self._respond(req, run, response)

@@ -34,7 +34,7 @@ class ToolCall(BaseModel):
 
 
 class Turn(BaseModel):
-    """One message to the agent and its reply, if that is there yet."""
+    """One message to the agent and its response, if that is there yet."""
 
     correlation_id: str | None
     message: str

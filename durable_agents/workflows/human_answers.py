@@ -1,7 +1,7 @@
 """The one check that every answer to a request of a workflow goes through, and the truth about what came of it.
 
 What was asked and answered is read from the history of the run. Its custom status shows only what is open, and its
-events include some that answer no request, such as the replies of agents.
+events include some that answer no request, such as the responses of agents.
 """
 
 import json

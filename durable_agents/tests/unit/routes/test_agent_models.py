@@ -15,6 +15,7 @@ from durable_agents.routes.agent_runs import AgentRun
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.responses import StoredResponse
+from durable_agents.sessions.session_models import ToolCall
 from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest
 
 NOW = datetime(2026, 1, 1, 9, tzinfo=UTC)
@@ -58,6 +59,18 @@ def test_a_tool_call_is_shown_with_its_decision_or_that_there_is_none() -> None:
     at = "2026-01-01T09:00:00Z"
     assert shown[0] == {"request_id": "r1", "tool": "pay", "arguments": {}, "expires_at": at, "decision": None}
     assert shown[1]["decision"] == {"approved": True, "feedback": None, "reviewer": None, "decided_at": at}
+
+
+def test_arguments_are_shown_as_the_model_wrote_them_however_strange() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(300):
+        deep = {"more": deep}
+    arguments = {"half \ud800": "\udfff", "deep": deep}
+    asked = ToolRequest(request_id="r1", correlation_id="c1", tool="pay", arguments=arguments, expires_at=NOW)
+    answer = run().ended_with(stored("Hi.", None, asked))
+    assert sent(answer)["approvals"][0]["arguments"] == arguments
+    call = ToolCall(name="pay", arguments=arguments, result=deep)
+    assert (sent(call)["arguments"], sent(call)["result"]) == (arguments, deep)
 
 
 def test_a_value_is_shown_whole_and_only_where_there_is_an_output_model() -> None:
