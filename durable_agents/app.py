@@ -27,21 +27,15 @@ from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
-from durable_agents.routes import (
-    agent_routes,
-    approval_routes,
-    event_routes,
-    health_route,
-    mcp_tools,
-    openapi_route,
-    review_routes,
-    run_control_routes,
-    run_routes,
-    session_routes,
-    stream_routes,
-    workflow_routes,
-)
+from durable_agents.routes import approval_routes, event_routes, review_routes, run_control_routes, run_routes
+from durable_agents.routes.agent_routes import AgentRoutes
 from durable_agents.routes.health_checks import Dependencies
+from durable_agents.routes.health_route import HealthRoute
+from durable_agents.routes.mcp_tools import AgentTool
+from durable_agents.routes.openapi_route import OpenApiRoute
+from durable_agents.routes.session_routes import SessionRoutes
+from durable_agents.routes.stream_routes import StreamRoutes
+from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.purge import RunRemoval
 from durable_agents.runs.retention import sweep_runs
 from durable_agents.runs.tool_approvals import ToolApprovals
@@ -52,7 +46,7 @@ from durable_agents.sessions.compaction import summarize_with
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.entity import create_agent_entity
 from durable_agents.sessions.entity_function import register_entity
-from durable_agents.sessions.idle_timeout import sweep_sessions
+from durable_agents.sessions.idle_timeout import IdleSessions
 from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
 from durable_agents.sessions.mcp import McpTools
@@ -174,10 +168,11 @@ class AgentFunctionApp(FrameworkApp):
         by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
         run_ids, trusts = RunIds(seal), settings.APP_SERVICE_AUTHENTICATION
         removal = RunRemoval(by_entity, settings.drafts)
-        agent_routes.register(router, agents, run_ids, settings.AGENT_WAIT_SECONDS)
-        session_routes.register(router, agents, self._index)
-        stream_routes.register(router, agents, self._streams, run_ids, self._streaming.wait_seconds)
-        mcp_tools.register(self, agents, mcp_agents, run_ids, settings.AGENT_WAIT_SECONDS)
+        AgentRoutes(agents, self.links, run_ids, settings.AGENT_WAIT_SECONDS).register(router)
+        SessionRoutes(agents, self.links, self._index).register(router)
+        StreamRoutes(agents, self._streams, run_ids, self._streaming.wait_seconds).register(router)
+        for name in mcp_agents:
+            AgentTool(agents.find(name), run_ids, settings.AGENT_WAIT_SECONDS).register(self)
         run_routes.register(router, orchestrations, by_entity, settings.completion_webhooks, seal)
         run_control_routes.register(router, orchestrations, removal)
         event_routes.register(router, orchestrations, trusts_app_service=trusts)
@@ -185,10 +180,10 @@ class AgentFunctionApp(FrameworkApp):
         links = review_routes.Links(orchestrations, self._signer, settings.drafts, trusts)
         review_routes.register(router, links)
         dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
-        health_route.register(router, agents, settings.model.provider, dependencies)
-        workflow_routes.register(router, WorkflowRegistry(self.workflows.values(), orchestrations))
-        openapi_route.register(router, agents)
-        self._add_timer(sweeps.sessions, sweep_sessions, agents=all_agents, index=self._index)
+        HealthRoute(agents, settings.model.provider, dependencies).register(router)
+        WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
+        OpenApiRoute(router, agents, self.links).register()
+        self._add_timer(sweeps.sessions, IdleSessions(all_agents, self._index).sweep_sessions)
         kept = {"orchestrations": orchestrations, "retention": settings.RUN_RETENTION_DAYS, "removal": removal}
         self._add_timer(sweeps.runs, sweep_runs, **kept)
 

@@ -11,19 +11,23 @@ _GROWTH = 1.5
 
 
 async def poll(
-    look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float, longest_interval_seconds: float = 1.0
+    probe: Callable[[], Awaitable[ResultT | None]],
+    timeout_seconds: float,
+    longest_interval_seconds: float = 1.0,
+    pause: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> ResultT | None:
-    """Return what `look` returns once that is not None, or None when the time is over; it looks at least once.
+    """Return what `probe` returns once that is not None, or None when the time is over; it is called at least once.
 
-    The first looks follow each other within milliseconds, later ones after up to the longest interval.
+    The first calls follow each other within milliseconds, later ones after up to the longest interval. `pause` lets
+    that many seconds pass between two of them; one that knows of news may return before.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_seconds
     interval = _FIRST_INTERVAL_SECONDS
     while True:
-        found = await look()
+        found = await probe()
         remaining = deadline - loop.time()
         if found is not None or remaining <= 0:
             return found
-        await asyncio.sleep(min(interval, remaining))
+        await pause(min(interval, remaining))
         interval = min(interval * _GROWTH, longest_interval_seconds)

@@ -37,7 +37,7 @@ class Contract:
     """What one HTTP function takes and answers, apart from what follows from its route.
 
     Attributes:
-        answers: What it answers when all is well, or as a result, by status; nothing for an answer without a body.
+        responses: What it answers when all is well, or as a result, by status; nothing for an answer without a body.
         bodies: What the request may hold, in the alternative; nothing if no body is read.
         body_required: Whether the body must be sent.
         parameters: Its query parameters and headers.
@@ -45,7 +45,7 @@ class Contract:
             reads a body, 400 if it has parameters, 404 if its path has any, 500 and 503.
     """
 
-    answers: Mapping[int, tuple[Content, ...]]
+    responses: Mapping[int, tuple[Content, ...]]
     bodies: tuple[Content, ...] = ()
     body_required: bool = True
     parameters: tuple[Parameter, ...] = ()

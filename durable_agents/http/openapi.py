@@ -70,7 +70,7 @@ def build_document(routes: Iterable[HttpRoute], path_values: Mapping[str, Sequen
 
 
 class _Generator(GenerateJsonSchema):
-    """Says that a request body may not have unknown fields, as `hosting.requests.read_model` has it."""
+    """Says that a request body may not have unknown fields, as `durable_agents.http.requests.read_model` has it."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
         json_schema = super().model_schema(schema)
@@ -85,11 +85,12 @@ class _Schemas:
     def __init__(self, contracts: Iterable[Contract]) -> None:
         used: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
         for contract in contracts:
-            used |= {(model, "validation"): None for model in _models(contract.bodies)}
-            for contents in contract.answers.values():
-                used |= {(model, "serialization"): None for model in _models(contents)}
+            used |= {(body, "validation"): None for body in contract.bodies if isinstance(body, type)}
+            told = [content for contents in contract.responses.values() for content in contents]
+            used |= {(content, "serialization"): None for content in told if isinstance(content, type)}
         self._references, schema = models_json_schema(list(used), ref_template=_REFERENCE, schema_generator=_Generator)
         self.definitions: dict[str, Any] = schema.get("$defs", {})
+        self.problem = {_PROBLEM_TYPE: {"schema": self._references[Problem, "serialization"]}}
 
     def content(self, contents: Sequence[Content], mode: JsonSchemaMode) -> dict[str, Any]:
         """Return the media types of a body, with their schemas."""
@@ -101,17 +102,6 @@ class _Schemas:
             if isinstance(content, str):
                 media[content] = {"schema": {"type": "string"}}
         return media
-
-    @property
-    def problem(self) -> dict[str, Any]:
-        """The content of every problem."""
-        return {_PROBLEM_TYPE: {"schema": self._references[Problem, "serialization"]}}
-
-
-def _models(contents: Iterable[Content]) -> Iterator[type[BaseModel]]:
-    for content in contents:
-        if not isinstance(content, str):
-            yield content
 
 
 def _expand(route: HttpRoute) -> Iterator[tuple[HttpRoute, str, str, Contract]]:
@@ -174,14 +164,14 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 
 
 def _responses(contract: Contract, schemas: _Schemas, *, has_path_parameters: bool) -> dict[str, Any]:
-    answers = {status: schemas.content(contents, "serialization") for status, contents in contract.answers.items()}
+    told = {status: schemas.content(contents, "serialization") for status, contents in contract.responses.items()}
     problems = {500, 503, *contract.problems}
     problems |= {400, 413} if contract.bodies else set()
     problems |= {400} if contract.parameters else set()
     problems |= {404} if has_path_parameters else set()
     responses: dict[str, Any] = {}
-    for status in sorted(answers.keys() | problems):
-        content = {**answers.get(status, {}), **(schemas.problem if status in problems else {})}
+    for status in sorted(told.keys() | problems):
+        content = {**told.get(status, {}), **(schemas.problem if status in problems else {})}
         response: dict[str, Any] = {"description": HTTPStatus(status).phrase}
         if content:
             response["content"] = content

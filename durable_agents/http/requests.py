@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from durable_agents.http.problems import ProblemError, invalid_body
 from durable_agents.ids import is_idempotency_key
@@ -112,10 +113,10 @@ def json_response(
     body: BaseModel | Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:
     """Return a JSON answer: a model under the names callers know, without the members that were left unset."""
-    content = body.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(body, BaseModel) else body
-    return func.HttpResponse(
-        json.dumps(content), status_code=status, headers=dict(headers or {}), mimetype="application/json"
-    )
+    content = body.model_dump(by_alias=True, exclude_unset=True) if isinstance(body, BaseModel) else body
+    # Not by pydantic's own writer: it refuses names with half a character, and JSON of more than 255 levels.
+    text = json.dumps(content, default=to_jsonable_python)
+    return func.HttpResponse(text, status_code=status, headers=dict(headers or {}), mimetype="application/json")
 
 
 def accepted(

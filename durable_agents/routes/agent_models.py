@@ -1,59 +1,22 @@
-"""The JSON that the routes of agents take and answer with, as models for the OpenAPI document.
+"""The JSON that the routes of agents take and answer with. A member with a default may be left out."""
 
-A member with a default may be left out.
-"""
-
+from collections.abc import Iterable
 from datetime import datetime
 from functools import reduce
 from operator import or_
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, create_model
 
 from durable_agents.routes.agent_requests import AgentRunBody
-from durable_agents.sessions.agent_registry import AgentDescription
-from durable_agents.sessions.budget import RunBudget
-from durable_agents.sessions.tool_requests import ToolDecision
-
-
-class OutputModel(BaseModel):
-    """A model that an agent can be asked to answer with; the default is the one of a run that asks for none."""
-
-    name: str
-    default: bool
-    json_schema: dict[str, Any] = Field(serialization_alias="schema")
-
-
-class McpServerSummary(BaseModel):
-    """A server whose tools an agent has; no allowed tools mean all of them."""
-
-    name: str
-    url: str
-    allowed_tools: list[str] | None
-
-
-class AgentSummary(BaseModel):
-    """An agent: what it does, what it can be asked for, what a run of it may use, where to reach it."""
-
-    name: str
-    description: str | None
-    tools: list[str]
-    mcp_servers: list[McpServerSummary]
-    output_models: list[OutputModel]
-    budget: RunBudget
-    links: dict[str, str]
+from durable_agents.sessions.agent_registry import AgentSummary, HostedAgent
+from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest
 
 
 class AgentList(BaseModel):
     """The agents of the app."""
 
     agents: list[AgentSummary]
-
-
-class _AgentRunNames(BaseModel):
-    session_id: str
-    correlation_id: str
-    message: str = Field(default="", description="What the agent was told; the pick-up of an answer has none.")
 
 
 class DecidedToolCall(BaseModel):
@@ -65,8 +28,21 @@ class DecidedToolCall(BaseModel):
     expires_at: datetime
     decision: ToolDecision | None
 
+    @classmethod
+    def list_of(cls, requests: Iterable[ToolRequest]) -> list[Self]:
+        """Return what callers see of what humans were asked."""
+        return [cls.model_validate(request.model_dump()) for request in requests]
 
-class AgentAnswer(_AgentRunNames):
+
+class AgentRunNames(BaseModel):
+    """What names a run of an agent."""
+
+    session_id: str
+    correlation_id: str
+    message: str = Field(default="", description="What the agent was told; the pick-up of an answer has none.")
+
+
+class AgentAnswer(AgentRunNames):
     """What an agent answered. `value` is the answer in the form of its output model, if it has one."""
 
     status: Literal["success"]
@@ -77,7 +53,7 @@ class AgentAnswer(_AgentRunNames):
     approvals: list[DecidedToolCall] = []
 
 
-class AgentFailure(_AgentRunNames):
+class AgentFailure(AgentRunNames):
     """Why an agent did not answer. `used` is there if the run exceeded its budget."""
 
     status: Literal["failed"]
@@ -86,11 +62,11 @@ class AgentFailure(_AgentRunNames):
     error_code: str
     retryable: bool
     usage: dict[str, int]
-    used: dict[str, float] = {}
+    used: dict[str, int | float] = {}
     approvals: list[DecidedToolCall] = []
 
 
-class AgentAccepted(_AgentRunNames):
+class AgentAccepted(AgentRunNames):
     """The agent is at work; `links` say where its answer will be."""
 
     status: Literal["accepted", "running"]
@@ -98,7 +74,7 @@ class AgentAccepted(_AgentRunNames):
     links: dict[str, str]
 
 
-class AgentWaiting(_AgentRunNames):
+class AgentWaiting(AgentRunNames):
     """The agent waits for humans to decide on tool calls. They are asked on their own channel, not by this caller."""
 
     status: Literal["waiting_for_approval"]
@@ -107,16 +83,17 @@ class AgentWaiting(_AgentRunNames):
     links: dict[str, str]
 
 
-def run_body_of(agent: AgentDescription) -> type[BaseModel]:
+def run_body_of(agent: HostedAgent) -> type[BaseModel]:
     """Return the body of a request to run this agent: only its own output models can be asked for."""
     known: Any = Literal[tuple(agent.output_models)] | None if agent.output_models else None
     name, doc = f"{agent.name}RunBody", f"A message to {agent.name}."
     return create_model(name, __base__=AgentRunBody, __doc__=doc, response_format=(known, None))
 
 
-def answer_of(agent: AgentDescription) -> type[BaseModel]:
+def answer_of(agent: HostedAgent) -> type[BaseModel]:
     """Return what this agent answers: `value` has the form of one of its output models."""
     if not agent.output_models:
         return AgentAnswer
     value: Any = reduce(or_, agent.output_models.values())
-    return create_model(f"{agent.name}Answer", __base__=AgentAnswer, __doc__=AgentAnswer.__doc__, value=(value, None))
+    doc = AgentAnswer.__doc__
+    return create_model(f"{agent.name}Answer", __base__=AgentAnswer, __doc__=doc, value=(value, None))

@@ -3,40 +3,30 @@
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 import azure.functions as func
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AliasChoices, AliasGenerator, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
 from durable_agents.http.contracts import IDEMPOTENCY, Parameter
-from durable_agents.http.problems import ProblemError, invalid_fields
+from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import read_idempotency_key, read_json_object, read_model, read_text
+from durable_agents.http.waiting import Flag, read_wait, wait_parameters
 from durable_agents.ids import is_session_id
 from durable_agents.sessions.budget import RunBudget
 
-WAIT_HEADER = "x-ms-wait-for-response"
-_WORDS = {"true": True, "1": True, "yes": True, "y": True, "on": True}
-_WORDS |= {"false": False, "0": False, "no": False, "n": False, "off": False}
-
-
-def _read_flag(value: object) -> object:
-    return _WORDS.get(value.strip().lower(), value) if isinstance(value, str) else value
-
-
-Flag = Annotated[
-    bool, Field(strict=True), BeforeValidator(_read_flag), WithJsonSchema({"enum": [True, False, *_WORDS]})
-]
-"""True or false, in JSON or as a word."""
-
-
 RUN_PARAMETERS = (
     Parameter("session_id", str, "The session, in the place of the field of the body."),
-    Parameter("wait_for_response", Flag, "Whether to wait for the answer, in the place of the field of the body."),
-    Parameter(WAIT_HEADER, Flag, "The same as `wait_for_response`, before it.", "header"),
+    *wait_parameters("wait_for_response", "Whether to wait for the answer, in the place of the field of the body."),
     IDEMPOTENCY,
 )
+_SESSION_PARAMETERS = ("session_id", "sessionId", "thread_id")
+
+
+def _in_either_spelling(field: str) -> AliasChoices:
+    return AliasChoices(field, to_camel(field))
 
 
 class AgentRunBody(BaseModel):
@@ -45,7 +35,9 @@ class AgentRunBody(BaseModel):
     Each field may also be written in camelCase.
     """
 
-    model_config = ConfigDict(str_strip_whitespace=True)
+    model_config = ConfigDict(
+        str_strip_whitespace=True, alias_generator=AliasGenerator(validation_alias=_in_either_spelling)
+    )
 
     message: str = Field(min_length=1)
     session_id: str | None = None
@@ -62,21 +54,15 @@ class AgentRunRequest:
     """A checked request to run an agent.
 
     Attributes:
-        message: What the user says; not empty.
+        body: What was sent; a text is the message. The output model it asks for is not yet known to exist.
         session_id: The session to continue or to begin; safe in a URL as it is.
-        enable_tool_calls: Whether the agent may use its tools.
-        response_format: The name of the output model that is asked for, not yet known to exist; or None.
-        budget: What the run may use at most.
         idempotency_key: What makes a repeat of this request the same run, or None.
         wait: Whether the caller wants to wait for the answer.
         plain_text: Whether the answer goes back as plain text: the body was no JSON, and no JSON was asked for.
     """
 
-    message: str
+    body: AgentRunBody
     session_id: str
-    enable_tool_calls: bool
-    response_format: str | None
-    budget: RunBudget
     idempotency_key: str | None
     wait: bool
     plain_text: bool
@@ -84,7 +70,8 @@ class AgentRunRequest:
     @property
     def content(self) -> str:
         """What the run depends on, as text: two requests with the same content ask for the same."""
-        return json.dumps([self.message, self.enable_tool_calls, self.response_format, self.budget.model_dump()])
+        body = self.body
+        return json.dumps([body.message, body.enable_tool_calls, body.response_format, body.budget.model_dump()])
 
 
 def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
@@ -102,60 +89,16 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     """
     is_json = _is_json(req)
     key = read_idempotency_key(req)
-    body = read_model(_rename(read_json_object(req)) if is_json else {"message": read_text(req)}, AgentRunBody)
+    body = read_model(read_json_object(req) if is_json else {"message": read_text(req)}, AgentRunBody)
+    session_id = _read_session_id(body, req) or _new_session_id(key)
+    wish = read_wait(req, "wait_for_response", "waitForResponse")
     return AgentRunRequest(
-        message=body.message,
-        session_id=_choose_session_id(body, req.params, key),
-        enable_tool_calls=body.enable_tool_calls,
-        response_format=body.response_format,
-        budget=body.budget,
+        body=body,
+        session_id=check_session_id(session_id),
         idempotency_key=key,
-        wait=_choose_wait(body, req),
+        wait=body.wait_for_response if wish is None else wish,
         plain_text=not is_json and "application/json" not in _accepted_types(req),
     )
-
-
-def _is_json(req: func.HttpRequest) -> bool:
-    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
-        return True
-    return not media_type.startswith("text/") and req.get_body().lstrip().startswith(b"{")
-
-
-def _rename(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body in snake_case: the .NET spelling of each field is accepted too, but not both at once."""
-    spellings = {_camel_case(name): name for name in AgentRunBody.model_fields}
-    renamed: dict[str, Any] = {}
-    for name, value in body.items():
-        field = spellings.get(name, name)
-        if field in renamed:
-            raise invalid_fields([{"field": name, "message": f"{field!r} is given twice, in two spellings"}])
-        renamed[field] = value
-    return renamed
-
-
-def _camel_case(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
-
-
-def _accepted_types(req: func.HttpRequest) -> set[str]:
-    return {part.partition(";")[0].strip().lower() for part in req.headers.get("accept", "").split(",")}
-
-
-def _choose_session_id(body: AgentRunBody, params: Mapping[str, str], idempotency_key: str | None) -> str:
-    given = {
-        "session_id in the body": body.session_id,
-        "thread_id in the body": body.thread_id,
-        "session_id in the query": params.get("session_id"),
-        "sessionId in the query": params.get("sessionId"),
-        "thread_id in the query": params.get("thread_id"),
-    }
-    stated = {place: value for place, value in given.items() if value}
-    if len(set(stated.values())) > 1:
-        places = ", ".join(f"{place}: {value!r}" for place, value in stated.items())
-        raise ProblemError(400, "conflicting-session-ids", f"Different session ids were given ({places}). Give one.")
-    return check_session_id(next(iter(stated.values()), None) or _new_session_id(idempotency_key))
 
 
 def check_session_id(session_id: str) -> str:
@@ -170,24 +113,28 @@ def check_session_id(session_id: str) -> str:
     return session_id
 
 
+def _is_json(req: func.HttpRequest) -> bool:
+    media_type = req.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type == "application/json" or media_type.endswith("+json"):
+        return True
+    return not media_type.startswith("text/") and req.get_body().lstrip().startswith(b"{")
+
+
+def _accepted_types(req: func.HttpRequest) -> set[str]:
+    return {part.partition(";")[0].strip().lower() for part in req.headers.get("accept", "").split(",")}
+
+
+def _read_session_id(body: AgentRunBody, req: func.HttpRequest) -> str | None:
+    places = [body.session_id, body.thread_id, *(req.params.get(name) for name in _SESSION_PARAMETERS)]
+    # Each once, in the order of the places.
+    stated = list(dict.fromkeys(session_id for session_id in places if session_id))
+    if len(stated) > 1:
+        listing = ", ".join(map(repr, stated))
+        raise ProblemError(400, "conflicting-session-ids", f"Different session ids were given: {listing}. Give one.")
+    return stated[0] if stated else None
+
+
 def _new_session_id(idempotency_key: str | None) -> str:
     if idempotency_key is None:
         return uuid.uuid4().hex
     return hashlib.sha256(f"session\n{idempotency_key}".encode()).hexdigest()[:32]
-
-
-def _choose_wait(body: AgentRunBody, req: func.HttpRequest) -> bool:
-    places = {
-        f"header {WAIT_HEADER}": req.headers.get(WAIT_HEADER),
-        "query wait_for_response": req.params.get("wait_for_response"),
-        "query waitForResponse": req.params.get("waitForResponse"),
-    }
-    wishes = [wish for place, text in places.items() if (wish := _read_wish(place, text)) is not None]
-    return wishes[0] if wishes else body.wait_for_response
-
-
-def _read_wish(place: str, text: str | None) -> bool | None:
-    wish = None if text is None else _read_flag(text)
-    if wish is not None and not isinstance(wish, bool):
-        raise invalid_fields([{"field": place, "message": f"{text!r} is not true or false"}])
-    return wish

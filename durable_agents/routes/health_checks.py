@@ -29,7 +29,7 @@ class Check(BaseModel):
 
     status: Literal["ok", "failed"]
     milliseconds: int
-    error: str | None = None
+    error: str | None
 
 
 class Checks(BaseModel):
@@ -87,7 +87,7 @@ async def _check(answer: Awaitable[object], error: str | None = None) -> Check:
     except Exception as ex:
         log_failure(logging.WARNING, "The health check", ex)
         return Check(status="failed", milliseconds=_since(began), error=error or describe_failure(ex).message)
-    return Check(status="ok", milliseconds=_since(began))
+    return Check(status="ok", milliseconds=_since(began), error=None)
 
 
 def _since(began: float) -> int:

@@ -10,7 +10,7 @@ from durable_agents.http.contracts import Contract, Parameter
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response
-from durable_agents.http.routing import Router, register_route
+from durable_agents.http.routing import Router
 from durable_agents.routes.health_checks import Checks, Dependencies
 from durable_agents.sessions.agent_registry import AgentRegistry
 
@@ -37,34 +37,26 @@ class Health(BaseModel):
     checks: Checks | None = None
 
 
-def register(router: Router, agents: AgentRegistry, model_provider: str, dependencies: Dependencies) -> None:
-    """Register the health route; probes call it without a key."""
-    fixed = {"agents": agents, "model_provider": model_provider, "dependencies": dependencies}
-    contract, anonymous = Contract({200: (Health,)}, parameters=(_DEEP,)), func.AuthLevel.ANONYMOUS
-    register_route(router, "GET", "health", check_health, contract=contract, auth_level=anonymous, **fixed)
+class HealthRoute:
+    """The health route; probes call it without a key."""
 
+    def __init__(self, agents: AgentRegistry, model_provider: str, dependencies: Dependencies) -> None:
+        self._agents = agents
+        self._model_provider = model_provider
+        self._dependencies = dependencies
 
-async def check_health(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    agents: AgentRegistry,
-    model_provider: str,
-    dependencies: Dependencies,
-) -> func.HttpResponse:
-    """Answer 200 whenever the worker runs; with `deep=1`, only if the task hub and the model answer too."""
-    checks = None
-    if read_whole_number(req, "deep", default=0, least=0, most=1):
-        checks = await dependencies.check(client)
-        if checks.failed:
-            detail = f"No answer from: {', '.join(checks.failed)}. The log of the app has the errors."
-            raise ProblemError(503, "unhealthy", detail, checks=checks.model_dump())
-    names = agents.names
-    health = Health(
-        status="healthy",
-        model_provider=model_provider,
-        agents=[AgentName(name=name) for name in names],
-        agent_count=len(names),
-        checks=checks,
-    )
-    return json_response(health.model_dump(exclude={"checks"} if checks is None else None))
+    def register(self, router: Router) -> None:
+        """Register the route."""
+        contract = Contract({200: (Health,)}, parameters=(_DEEP,))
+        router.add("GET", "health", self.check_health, contract=contract, auth_level=func.AuthLevel.ANONYMOUS)
+
+    async def check_health(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Answer 200 whenever the worker runs; with `deep=1`, only if the task hub and the model answer too."""
+        agents = [AgentName(name=name) for name in self._agents.names]
+        health = Health(status="healthy", model_provider=self._model_provider, agents=agents, agent_count=len(agents))
+        if read_whole_number(req, "deep", default=0, least=0, most=1):
+            health.checks = checks = await self._dependencies.check(client)
+            if checks.failed:
+                detail = f"No answer from: {', '.join(checks.failed)}. The log of the app has the errors."
+                raise ProblemError(503, "unhealthy", detail, checks=checks.model_dump())
+        return json_response(health)

@@ -8,41 +8,34 @@ import json
 import math
 import re
 import uuid
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import cast
 
 import azure.durable_functions as df
 from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import RunRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from durable_agents.binding import bind
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import MAX_BODY_BYTES, read_model
 from durable_agents.routes.agent_requests import check_session_id
-from durable_agents.sessions.agent_registry import AgentDescription, AgentRegistry
+from durable_agents.routes.agent_runs import AgentRun
+from durable_agents.sessions.agent_registry import HostedAgent
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.failures import Failure
-from durable_agents.sessions.responses import wait_for_reply
+from durable_agents.sessions.responses import wait_for_response
 from durable_agents.sessions.signal import send_message
 
+_TEXT = {"propertyType": "string", "isArray": False}
 _PROPERTIES = [
+    {**_TEXT, "propertyName": "query", "description": "What to say to the agent.", "isRequired": True},
     {
-        "propertyName": "query",
-        "propertyType": "string",
-        "description": "What to say to the agent.",
-        "isRequired": True,
-        "isArray": False,
-    },
-    {
+        **_TEXT,
         "propertyName": "sessionId",
-        "propertyType": "string",
         "description": "The conversation to go on with: 1 to 128 letters, digits, '_', '.' and '-'. Leave it out to "
         "begin a new one.",
         "isRequired": False,
-        "isArray": False,
     },
 ]
 
@@ -53,57 +46,56 @@ class ToolArguments(BaseModel):
     model_config = ConfigDict(str_strip_whitespace=True)
 
     query: str = Field(min_length=1)
-    sessionId: str | None = None  # noqa: N815  # the name on the wire
-    threadId: str | None = None  # noqa: N815
+    session_id: str | None = Field(default=None, validation_alias=AliasChoices("sessionId", "threadId"))
 
 
-def register(
-    app: AgentFunctionApp, agents: AgentRegistry, names: Iterable[str], ids: RunIds, wait_seconds: float
-) -> None:
-    """Register an MCP tool for each of these agents; `wait_seconds` is how long a caller waits for the answer.
+class AgentTool:
+    """An agent as an MCP tool; `wait_seconds` is how long a caller waits for the answer."""
 
-    Raises:
-        ProblemError: There is no agent of one of the names.
-    """
-    for name in names:
-        agent = agents.find(name)
-        function = bind(call_agent, agent=agent, ids=ids, wait_seconds=wait_seconds)
-        function = app.durable_client_input(client_name="client")(function)
+    def __init__(self, agent: HostedAgent, run_ids: RunIds, wait_seconds: float) -> None:
+        self._agent = agent
+        self._run_ids = run_ids
+        self._wait_seconds = wait_seconds
+
+    def register(self, app: AgentFunctionApp) -> None:
+        """Register the tool under the name of the agent."""
+        agent = self._agent
+        function = app.durable_client_input(client_name="client")(self.call_agent)
         # AgentFunctionApp declares only a part of the signatures it inherits.
         trigger = cast(df.DFApp, app).mcp_tool_trigger(
             arg_name="context",
             tool_name=agent.name,
-            description=agent.description or f"Talk to the agent {agent.name}.",
+            description=agent.summary.description or f"Talk to the agent {agent.name}.",
             tool_properties=json.dumps(_PROPERTIES),
             use_result_schema=True,
         )
         app.function_name(f"mcptool-{re.sub(r'[^0-9a-zA-Z_]', '_', agent.name).strip('_')}")(trigger(function))
 
+    async def call_agent(self, context: str, client: df.DurableOrchestrationClient) -> str:
+        """Hand the query to the agent and return the tool result with its answer, or with why there is none.
 
-async def call_agent(
-    context: str, client: df.DurableOrchestrationClient, *, agent: AgentDescription, ids: RunIds, wait_seconds: float
-) -> str:
-    """Hand the query to the agent and return the tool result with its answer, or with why there is none.
-
-    A result is an error only if there will be no answer. `_meta` has the session id, with which a caller goes on.
-    """
-    try:
-        arguments = _read_arguments(context)
-        session_id = check_session_id(arguments.sessionId or arguments.threadId or uuid.uuid4().hex)
-    except ProblemError as problem:
-        return _result(f"Nothing was done. {problem.detail}", {}, is_error=True)
-    now = datetime.now(UTC)
-    correlation_id = ids.new(agent.name, session_id, now)
-    request = RunRequest(arguments.query, correlation_id, request_response_format="text", created_at=now)
-    await send_message(client, agent.name, session_id, request, RunBudget())
-    reply = await wait_for_reply(client, agent.name, session_id, correlation_id, wait_seconds)
-    run = {"session_id": session_id, "correlation_id": correlation_id}
-    if reply is None:
-        return _result(_still_working(agent.name, session_id, correlation_id), {**run, "status": "running"})
-    if reply.failure is not None:
-        text = f"Agent {agent.name!r} failed ({reply.failure.code}). {reply.failure.message} {_advice(reply.failure)}"
-        return _result(text, {**run, "status": "failed", "error_code": reply.failure.code}, is_error=True)
-    return _result(reply.text, {**run, "status": "success"})
+        A result is an error only if there will be no answer. `_meta` has the session id, with which a caller goes on.
+        """
+        name, now = self._agent.name, datetime.now(UTC)
+        try:
+            arguments = _read_arguments(context)
+            session_id = check_session_id(arguments.session_id or uuid.uuid4().hex)
+        except ProblemError as problem:
+            return _result(f"Nothing was done. {problem.detail}", {}, is_error=True)
+        run = AgentRun(self._agent, session_id, self._run_ids.new(name, session_id, now), now)
+        request = RunRequest(arguments.query, run.correlation_id, request_response_format="text", created_at=now)
+        await send_message(client, name, session_id, request, RunBudget())
+        response = await wait_for_response(client, name, session_id, run.correlation_id, self._wait_seconds)
+        if response is None or response.is_at_work:
+            return _result(_come_back(run, "is still working on this"), {**run.names, "status": "running"})
+        if response.pending is not None:
+            text = _come_back(run, "waits for a human to decide on a tool call")
+            return _result(text, {**run.names, "status": "waiting_for_approval"})
+        failure = response.failure
+        if failure is not None:
+            text = f"Agent {name!r} failed ({failure.code}). {failure.message} {_advice(failure)}"
+            return _result(text, {**run.names, "status": "failed", "error_code": failure.code}, is_error=True)
+        return _result(response.text, {**run.names, "status": "success"})
 
 
 def _read_arguments(context: str) -> ToolArguments:
@@ -125,12 +117,11 @@ def _read_arguments(context: str) -> ToolArguments:
     return read_model(arguments, ToolArguments)
 
 
-def _still_working(agent: str, session_id: str, correlation_id: str) -> str:
-    route = f"agents/{agent}/sessions/{session_id}/responses/{correlation_id}"
+def _come_back(run: AgentRun, state: str) -> str:
     return (
-        f"Agent {agent!r} is still working on this; it goes on, so do not send the query again. "
-        f"Pick the answer up at the app's HTTP route GET {route}, "
-        f"or call this tool with sessionId {session_id!r} later and ask what the answer was."
+        f"Agent {run.agent.name!r} {state}; it goes on, so do not send the query again. "
+        f"Pick the answer up at the app's HTTP route GET {'/'.join(run.path)}, "
+        f"or call this tool with sessionId {run.session_id!r} later and ask what the answer was."
     )
 
 

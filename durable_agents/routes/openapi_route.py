@@ -1,16 +1,16 @@
 """`GET /openapi.json`: the contract of this API."""
 
-import functools
-import json
-from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict
 
 from durable_agents.http.contracts import Contract
+from durable_agents.http.links import Links
 from durable_agents.http.openapi import build_document
-from durable_agents.http.routing import Router, register_route
+from durable_agents.http.requests import json_response
+from durable_agents.http.routing import Router
 from durable_agents.sessions.agent_registry import AgentRegistry
 
 
@@ -25,26 +25,27 @@ class OpenApiDocument(BaseModel):
     paths: dict[str, Any]
 
 
-def register(router: Router, agents: AgentRegistry) -> None:
-    """Register the route of the document; register it last, for it describes the routes that there are.
+class OpenApiRoute:
+    """The route of the document, which describes all routes of the router.
 
     It needs a key as the others do: it names the agents, and what they can be asked for.
     """
-    contract = Contract({200: (OpenApiDocument,)})
 
-    @functools.cache
-    def document() -> dict[str, Any]:
+    def __init__(self, router: Router, agents: AgentRegistry, links: Links) -> None:
+        self._router = router
+        self._agents = agents
+        self._links = links
+
+    def register(self) -> None:
+        """Register the route."""
+        contract = Contract({200: (OpenApiDocument,)})
+        self._router.add("GET", "openapi.json", self.get_openapi_document, contract=contract)
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
         # Built with the first request, which keeps a cold start short.
-        return build_document(router.routes, {"agent": agents.names})
+        return build_document(self._router.routes, {"agent": self._agents.names})
 
-    @functools.lru_cache(maxsize=8)
-    def text(server: str) -> str:
-        return json.dumps({**document(), "servers": [{"url": server}]})
-
-    register_route(router, "GET", "openapi.json", get_openapi_document, contract=contract, text=text)
-
-
-async def get_openapi_document(req: func.HttpRequest, *, text: Callable[[str], str]) -> func.HttpResponse:
-    """Return this document, with the URL it was asked for as its server."""
-    server = str(req.url).partition("?")[0].rpartition("/")[0]
-    return func.HttpResponse(text(server), mimetype="application/json")
+    async def get_openapi_document(self, req: func.HttpRequest) -> func.HttpResponse:
+        """Return this document, with the URL under which the caller reaches the app as its server."""
+        return json_response(OpenApiDocument(servers=[{"url": self._links.to(req)}], **self._document))

@@ -5,9 +5,7 @@ and the client comes back for more with the id of the last one, as every `EventS
 """
 
 import json
-from collections.abc import Mapping
-from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -15,12 +13,13 @@ from pydantic import Field
 
 from durable_agents.http.contracts import Contract, Parameter
 from durable_agents.http.problems import ProblemError
-from durable_agents.http.routing import Router, register_route
+from durable_agents.http.requests import json_response
+from durable_agents.http.routing import Router
 from durable_agents.ids import STREAM_CURSOR
-from durable_agents.routes.agent_answers import AgentRun, describe_answer, find_agent_run
+from durable_agents.routes.agent_runs import AgentRun, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.correlation import RunIds
-from durable_agents.sessions.responses import Reply, read_reply
+from durable_agents.sessions.responses import StoredResponse, read_response
 from durable_agents.streams.reader import Page, StreamReader
 from durable_agents.streams.store import Cursor, StreamId, StreamStore
 
@@ -37,48 +36,43 @@ _CONTRACT = Contract(
 )
 # How soon an EventSource comes back: each page costs this, and a page without events was waited for.
 _RETRY_MILLISECONDS = 100
+_NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-def register(
-    router: Router, agents: AgentRegistry, store: StreamStore | None, ids: RunIds, wait_seconds: float
-) -> None:
-    """Register the route; `wait_seconds` is how long a response waits for its first event."""
-    template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
-    dependencies: dict[str, Any] = {"agents": agents, "ids": ids, "store": store, "wait_seconds": wait_seconds}
-    register_route(router, "GET", template, stream_agent_response, contract=_CONTRACT, **dependencies)
+class StreamRoutes:
+    """The route of streams; `wait_seconds` is how long a response waits for its first event."""
 
+    def __init__(self, agents: AgentRegistry, store: StreamStore | None, run_ids: RunIds, wait_seconds: float) -> None:
+        self._agents = agents
+        self._store = store
+        self._run_ids = run_ids
+        self._wait_seconds = wait_seconds
 
-async def stream_agent_response(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    agents: AgentRegistry,
-    ids: RunIds,
-    store: StreamStore | None,
-    wait_seconds: float,
-) -> func.HttpResponse:
-    """Answer with the next events of a run: `start`, `text`, `tool_call`, and at the end `done` or `failed`."""
-    run = find_agent_run(req, agents, ids)
-    last_event_id = req.headers.get("last-event-id") or req.params.get("last_event_id")
-    if last_event_id == _ENDED:
-        # No content ends an EventSource.
-        return func.HttpResponse(status_code=204, headers={"Cache-Control": "no-store"})
-    after = _read_cursor(last_event_id)
-    name = (run.agent.name, run.session_id, run.correlation_id)
-    reader = StreamReader(store, StreamId(*name), partial(_read_outcome, client, *name))
-    page = await reader.next_page(after, wait_seconds)
-    run.check_reply(page.reply)
-    return func.HttpResponse(
-        _write_page(run, page), headers={"Cache-Control": "no-store"}, mimetype="text/event-stream"
-    )
+    def register(self, router: Router) -> None:
+        """Register the route."""
+        template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
+        router.add("GET", template, self.stream_agent_response, contract=_CONTRACT)
 
+    async def stream_agent_response(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Answer with the next events of a run: `start`, `text`, `tool_call`, and at the end `done` or `failed`."""
+        run = find_agent_run(req, self._agents, self._run_ids)
+        last_event_id = req.headers.get("last-event-id") or req.params.get("last_event_id")
+        if last_event_id == _ENDED:
+            # No content ends an EventSource.
+            return func.HttpResponse(status_code=204, headers=_NOT_KEPT)
+        after = _read_cursor(last_event_id)
+        name = (run.agent.name, run.session_id, run.correlation_id)
 
-async def _read_outcome(
-    client: df.DurableOrchestrationClient, agent: str, session_id: str, correlation_id: str
-) -> Reply | None:
-    """Return the reply of a run that has ended; one that waits for a human goes on later."""
-    reply = await read_reply(client, agent, session_id, correlation_id)
-    return None if reply is None or reply.pending is not None else reply
+        async def read_ended() -> StoredResponse | None:
+            response = await read_response(client, *name)
+            # One that waits for a human goes on later.
+            return None if response is None or response.pending is not None else response
+
+        page = await StreamReader(self._store, StreamId(*name), read_ended).next_page(after, self._wait_seconds)
+        run.check(page.response)
+        return func.HttpResponse(_write_page(run, page), headers=_NOT_KEPT, mimetype="text/event-stream")
 
 
 def _read_cursor(text: str | None) -> Cursor | None:
@@ -98,15 +92,16 @@ def _read_cursor(text: str | None) -> Cursor | None:
 
 def _write_page(run: AgentRun, page: Page) -> str:
     lines = [f"retry: {_RETRY_MILLISECONDS}\n\n"]
-    lines += [_write_event(event.kind, event.data, None if at is None else str(at)) for at, event in page.events]
-    if page.reply is not None:
-        names = {"session_id": run.session_id, "correlation_id": run.correlation_id}
-        outcome = "done" if page.reply.failure is None else "failed"
-        lines.append(_write_event(outcome, describe_answer(names, page.reply, run.agent), _ENDED))
+    for cursor, event in page.events:
+        lines.append(_write_event(event.kind, json.dumps(dict(event.data)), None if cursor is None else str(cursor)))
+    if page.response is not None:
+        # The same JSON as the pick-up of the answer.
+        outcome = json_response(run.ended_with(page.response)).get_body().decode()
+        lines.append(_write_event("done" if page.response.failure is None else "failed", outcome, _ENDED))
     return "".join(lines)
 
 
-def _write_event(kind: str, data: Mapping[str, Any], event_id: str | None) -> str:
-    """Return one event of the stream; JSON in ASCII has no line breaks."""
+def _write_event(kind: str, data: str, event_id: str | None) -> str:
+    """Return one event of the stream; `data` is JSON in ASCII, which has no line breaks."""
     identified = "" if event_id is None else f"id: {event_id}\n"
-    return f"{identified}event: {kind}\ndata: {json.dumps(dict(data))}\n\n"
+    return f"{identified}event: {kind}\ndata: {data}\n\n"

@@ -1,11 +1,11 @@
 """The agents of the app, found by name."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from agent_framework import SupportsAgentRun
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.ids import check_agent_name
@@ -16,27 +16,49 @@ OUTPUT_MODELS = "output_models"
 """The name in an agent's `additional_properties` under which it declares the models it may be asked to answer with."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentDescription:
-    """What callers may know of an agent.
+class OutputModel(BaseModel):
+    """A model that an agent can be asked to answer with; the default is the one of a run that asks for none."""
 
-    Attributes:
-        name: As it is registered.
-        description: What it is for.
-        output_models: The models a run may ask for as `response_format`, by name.
-        default_output: The name of the one that a run gets which asks for none, or None for prose.
-        tools: The names of its own tools.
-        mcp_servers: The servers whose tools it has besides; what these are is known when a run connects.
-        budget: What each of its runs may use at most.
-    """
+    name: str
+    default: bool
+    json_schema: dict[str, Any] = Field(serialization_alias="schema")
+
+
+class McpServerSummary(BaseModel):
+    """A server whose tools an agent has; no allowed tools mean all of them."""
+
+    name: str
+    url: str
+    allowed_tools: list[str] | None
+
+
+class AgentSummary(BaseModel):
+    """An agent: what it does, what it can be asked for, what a run of it may use, where to reach it."""
 
     name: str
     description: str | None
-    output_models: Mapping[str, type[BaseModel]] = field(default_factory=dict)
-    default_output: str | None = None
-    tools: tuple[str, ...] = ()
-    mcp_servers: tuple[McpServer, ...] = ()
-    budget: RunBudget = field(default_factory=RunBudget)
+    tools: list[str]
+    mcp_servers: list[McpServerSummary]
+    output_models: list[OutputModel]
+    budget: RunBudget
+    links: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class HostedAgent:
+    """An agent that callers can talk to.
+
+    Attributes:
+        name: As it is registered.
+        summary: What callers may know of it; the links depend on who asks.
+        output_models: The models a run may ask for as `response_format`, by name.
+        default_output: The name of the one that a run gets which asks for none, or None for prose.
+    """
+
+    name: str
+    summary: AgentSummary
+    output_models: Mapping[str, type[BaseModel]]
+    default_output: str | None
 
 
 class AgentRegistry:
@@ -47,14 +69,18 @@ class AgentRegistry:
     """
 
     def __init__(self, agents: Mapping[str, SupportsAgentRun]) -> None:
-        self._by_name = {name.casefold(): _describe(check_agent_name(name), agent) for name, agent in agents.items()}
+        self._by_name = {name.casefold(): _host(check_agent_name(name), agent) for name, agent in agents.items()}
+
+    def __iter__(self) -> Iterator[HostedAgent]:
+        """Go through the agents in the order of registration."""
+        return iter(self._by_name.values())
 
     @property
     def names(self) -> list[str]:
         """The names, in the order of registration."""
-        return [agent.name for agent in self._by_name.values()]
+        return [agent.name for agent in self]
 
-    def find(self, name: str) -> AgentDescription:
+    def find(self, name: str) -> HostedAgent:
         """Return the agent of this name.
 
         Raises:
@@ -66,23 +92,30 @@ class AgentRegistry:
             raise ProblemError(404, "unknown-agent", detail, known=self.names)
         return found
 
-    def describe(self) -> list[AgentDescription]:
-        """Return what callers may know of each agent."""
-        return list(self._by_name.values())
 
-
-def _describe(name: str, agent: SupportsAgentRun) -> AgentDescription:
+def _host(name: str, agent: SupportsAgentRun) -> HostedAgent:
     properties: dict[str, Any] = getattr(agent, "additional_properties", {})
     options: dict[str, Any] = getattr(agent, "default_options", {})
     declared = options.get("response_format")
     default = [declared] if isinstance(declared, type) and issubclass(declared, BaseModel) else []
     models: list[type[BaseModel]] = [*default, *properties.get(OUTPUT_MODELS, ())]
-    return AgentDescription(
+    by_name, default_name = {model.__name__: model for model in models}, default[0].__name__ if default else None
+    summary = AgentSummary(
         name=name,
         description=agent.description,
-        output_models={model.__name__: model for model in models},
-        default_output=default[0].__name__ if default else None,
-        tools=tuple(tool.name for tool in options.get("tools") or ()),
-        mcp_servers=McpTools.of_agent(agent).servers,
-        budget=RunBudget.of_agent(agent),
+        tools=[tool.name for tool in options.get("tools") or ()],
+        mcp_servers=[_summarize(server) for server in McpTools.of_agent(agent).servers],
+        output_models=[
+            OutputModel(name=name, default=name == default_name, json_schema=model.model_json_schema())
+            for name, model in by_name.items()
+        ],
+        # Every limit is shown, set or not.
+        budget=RunBudget(**dict(RunBudget.of_agent(agent))),
+        links={},
     )
+    return HostedAgent(name, summary, by_name, default_name)
+
+
+def _summarize(server: McpServer) -> McpServerSummary:
+    allowed = None if server.allowed_tools is None else sorted(server.allowed_tools)
+    return McpServerSummary(name=server.name, url=server.address, allowed_tools=allowed)

@@ -1,4 +1,4 @@
-"""Find the answer of one agent run in the state of its session, and wait for it."""
+"""Find the response of one agent run in the state of its session, and wait for it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
-from agent_framework_durabletask import AgentSessionId, DurableAgentStateResponse, DurableStateFields
+from agent_framework_durabletask import DurableAgentStateResponse, DurableStateFields
 
 from durable_agents.polling import poll
 from durable_agents.sessions.conversation import SUMMARY_AUTHOR, compacted_entries, find_failure, was_compacted
@@ -14,12 +14,13 @@ from durable_agents.sessions.correlation import run_key
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.forgotten import find_forgotten
 from durable_agents.sessions.pending import APPROVAL_EXPIRED, PendingTurn, find_pending
+from durable_agents.sessions.signal import entity_of
 from durable_agents.sessions.tool_requests import ToolRequest, requests_of_run
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """The outcome of one agent run.
+class StoredResponse:
+    """The outcome of one agent run, as its session has it.
 
     Attributes:
         correlation_id: The id under which the run is stored.
@@ -47,40 +48,39 @@ class Reply:
         return self.pending is not None and self.pending.is_decided
 
 
-async def wait_for_reply(
+async def wait_for_response(
     client: df.DurableOrchestrationClient, agent: str, session_id: str, correlation_id: str, timeout_seconds: float
-) -> Reply | None:
+) -> StoredResponse | None:
     """Wait until the run has ended or waits for a human, or for the time that is given; the run goes on either way.
 
-    Returns None, or a reply that is at work, when the time is over.
+    Returns None, or a response that is at work, when the time is over.
     """
-    reply: Reply | None = None
+    response: StoredResponse | None = None
 
-    async def look() -> Reply | None:
-        nonlocal reply
-        reply = await read_reply(client, agent, session_id, correlation_id)
-        return None if reply is None or reply.is_at_work else reply
+    async def probe() -> StoredResponse | None:
+        nonlocal response
+        response = await read_response(client, agent, session_id, correlation_id)
+        return None if response is None or response.is_at_work else response
 
-    await poll(look, timeout_seconds)
-    return reply
+    await poll(probe, timeout_seconds)
+    return response
 
 
-async def read_reply(
+async def read_response(
     client: df.DurableOrchestrationClient, agent: str, session_id: str, correlation_id: str
-) -> Reply | None:
+) -> StoredResponse | None:
     """Return the outcome of the run, or None while nothing of it is stored."""
-    return find_reply(await read_session(client, agent, session_id), correlation_id)
+    return find_response(await read_session(client, agent, session_id), correlation_id)
 
 
 async def read_session(client: df.DurableOrchestrationClient, agent: str, session_id: str) -> Mapping[str, Any]:
     """Return the stored state of a session, `{}` if there is none."""
-    session = AgentSessionId(agent, session_id)
-    answer = await client.read_entity_state(df.EntityId(session.entity_name, session.key))
-    state = answer.entity_state if answer.entity_exists else None
+    stored = await client.read_entity_state(entity_of(agent, session_id))
+    state = stored.entity_state if stored.entity_exists else None
     return state if isinstance(state, Mapping) else {}
 
 
-def find_reply(state: Mapping[str, Any], correlation_id: str, now: datetime | None = None) -> Reply | None:
+def find_response(state: Mapping[str, Any], correlation_id: str, now: datetime | None = None) -> StoredResponse | None:
     """Return the outcome of the run in the stored state of its session, or None if it is not there.
 
     Only the one entry is decoded: the state is read at every look, and a conversation may be long. The answer of a
@@ -91,7 +91,7 @@ def find_reply(state: Mapping[str, Any], correlation_id: str, now: datetime | No
     key = run_key(correlation_id)
     pending = find_pending(state)
     if pending is not None and run_key(pending.correlation_id) == key:
-        return _pending_reply(state, pending, now or datetime.now(UTC))
+        return _pending_response(state, pending, now or datetime.now(UTC))
     entries = state.get(DurableStateFields.DATA, {}).get(DurableStateFields.CONVERSATION_HISTORY, [])
     output_model = None
     summaries = 0
@@ -100,20 +100,22 @@ def find_reply(state: Mapping[str, Any], correlation_id: str, now: datetime | No
         if run_key(entry[DurableStateFields.CORRELATION_ID] or "") != key:
             continue
         if entry[DurableStateFields.TYPE_DISCRIMINATOR] == "response":
-            reply = _decode(entry, compacted_entries(state) + index + 1 - summaries, output_model)
-            return replace(reply, tool_requests=requests_of_run(state, correlation_id))
+            response = _decode(entry, compacted_entries(state) + index + 1 - summaries, output_model)
+            return replace(response, tool_requests=requests_of_run(state, correlation_id))
         output_model = (entry.get(DurableStateFields.RESPONSE_SCHEMA) or {}).get("qualname")
     if was_compacted(state, correlation_id):
         message = "The answer is no longer kept: a summary has replaced the older turns of the session."
-        return Reply(correlation_id, "", compacted_entries(state), {}, None, Failure("answer_compacted", message))
+        return StoredResponse(
+            correlation_id, "", compacted_entries(state), {}, None, Failure("answer_compacted", message)
+        )
     forgotten = find_forgotten(state, correlation_id)
-    return None if forgotten is None else Reply(correlation_id, "", 0, {}, None, forgotten)
+    return None if forgotten is None else StoredResponse(correlation_id, "", 0, {}, None, forgotten)
 
 
-def _pending_reply(state: Mapping[str, Any], pending: PendingTurn, now: datetime) -> Reply:
+def _pending_response(state: Mapping[str, Any], pending: PendingTurn, now: datetime) -> StoredResponse:
     earlier = requests_of_run(state, pending.correlation_id)
     expired = pending.is_expired(now)
-    return Reply(
+    return StoredResponse(
         correlation_id=pending.correlation_id,
         text="",
         message_count=0,
@@ -125,11 +127,11 @@ def _pending_reply(state: Mapping[str, Any], pending: PendingTurn, now: datetime
     )
 
 
-def _decode(entry: dict[str, Any], message_count: int, output_model: str | None) -> Reply:
+def _decode(entry: dict[str, Any], message_count: int, output_model: str | None) -> StoredResponse:
     stored = DurableAgentStateResponse.from_dict(entry)
     response = DurableAgentStateResponse.to_run_response(stored)
     failure = find_failure(response)
-    return Reply(
+    return StoredResponse(
         correlation_id=stored.correlation_id or "",
         text=response.text,
         message_count=message_count,

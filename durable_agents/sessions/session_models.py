@@ -1,20 +1,20 @@
-"""The JSON that the routes of sessions answer with, as models for the OpenAPI document.
+"""The JSON that the routes of sessions answer with. A member with a default may be left out."""
 
-A member with a default may be left out.
-"""
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from datetime import datetime
-from typing import Any, Literal
+from pydantic import AfterValidator, BaseModel
 
-from pydantic import BaseModel
+Moment = Annotated[datetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
+"""An aware time, shown in UTC."""
 
 
 class SessionSummary(BaseModel):
     """A session in the list of an agent's sessions."""
 
     session_id: str
-    used_at: datetime
-    expires_at: datetime | None
+    used_at: Moment
+    expires_at: Moment | None
     links: dict[str, str]
 
 
@@ -34,12 +34,12 @@ class ToolCall(BaseModel):
 
 
 class Turn(BaseModel):
-    """One message to the agent and its reply, if that is there yet."""
+    """One message to the agent and its response, if that is there yet."""
 
     correlation_id: str | None
     message: str
-    started_at: datetime | None
-    ended_at: datetime | None
+    started_at: Moment | None
+    ended_at: Moment | None
     usage: dict[str, int]
     response: str | None
     tool_calls: list[ToolCall]
@@ -49,12 +49,16 @@ class Turn(BaseModel):
 
 
 class Session(BaseModel):
-    """A conversation, turn by turn. `summary` stands for the turns before the first one that is shown."""
+    """A conversation, turn by turn.
+
+    `summary` stands for the turns before the first one that is shown; null if there are none. `usage` counts those too,
+    but not a turn that still waits for a human.
+    """
 
     agent: str
     session_id: str
-    used_at: datetime | None
-    expires_at: datetime | None
+    used_at: Moment | None
+    expires_at: Moment | None
     usage: dict[str, int]
     summary: str | None
     turns: list[Turn]

@@ -1,7 +1,7 @@
 """Read a session and show it to callers: its conversation turn by turn, its times, what it has cost."""
 
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -26,6 +26,7 @@ from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.lifetime import read_lifetime
 from durable_agents.sessions.pending import PendingTurn, find_pending
 from durable_agents.sessions.responses import read_session
+from durable_agents.sessions.session_models import Session, ToolCall, Turn
 
 StoredSession = Mapping[str, Any]
 """The state of a session's entity, as it is stored."""
@@ -45,28 +46,21 @@ def has_turns(session: StoredSession) -> bool:
     return bool(load_state(session).data.conversation_history) or find_pending(session) is not None
 
 
-def describe_session(session: StoredSession, session_id: str) -> dict[str, Any]:
-    """Return what a caller sees of a session, as plain JSON; times are ISO 8601 in UTC.
-
-    `summary` stands for the turns before the first of `turns`; null if there are none. `usage` counts those too, but
-    not a turn that still waits for a human.
-    """
+def view_session(session: StoredSession, agent: str, session_id: str, links: dict[str, str]) -> Session:
+    """Return what a caller sees of a session."""
     history = load_state(session).data.conversation_history
-    entry = read_lifetime(extension_data(session), session_id)
-    summary = next((message.text for one in history if is_summary(one) for message in one.messages), None)
-    return {
-        "session_id": session_id,
-        "used_at": None if entry is None else utc_text(entry.used_at),
-        "expires_at": None if entry is None else utc_text(entry.expires_at),
-        "usage": session_usage(session),
-        "summary": summary,
-        "turns": [*map(_describe_turn, _turns(history)), *_describe_pending(find_pending(session))],
-    }
-
-
-def utc_text(moment: datetime | None) -> str | None:
-    """Return an aware datetime in ISO 8601 with a `Z`."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    entry, pending = read_lifetime(extension_data(session), session_id), find_pending(session)
+    turns = [_view_turn(turn) for turn in _turns(history)]
+    return Session(
+        agent=agent,
+        session_id=session_id,
+        used_at=None if entry is None else entry.used_at,
+        expires_at=None if entry is None else entry.expires_at,
+        usage=session_usage(session),
+        summary=next((message.text for one in history if is_summary(one) for message in one.messages), None),
+        turns=turns if pending is None else [*turns, _view_pending(pending)],
+        links=links,
+    )
 
 
 def _turns(history: list[DurableAgentStateEntry]) -> Iterator[list[DurableAgentStateEntry]]:
@@ -75,54 +69,53 @@ def _turns(history: list[DurableAgentStateEntry]) -> Iterator[list[DurableAgentS
         yield list(turn)
 
 
-def _describe_turn(turn: list[DurableAgentStateEntry]) -> dict[str, Any]:
-    requests = [entry for entry in turn if isinstance(entry, DurableAgentStateRequest)]
-    responses = [entry for entry in turn if isinstance(entry, DurableAgentStateResponse)]
-    usages = [entry.usage.to_usage_details() for entry in responses if entry.usage is not None]
-    described: dict[str, Any] = {
-        "correlation_id": turn[0].correlation_id,
-        "message": "\n".join(message.text for entry in requests for message in entry.messages),
-        "started_at": utc_text(next((entry.created_at for entry in requests), None)),
-        "ended_at": utc_text(next((entry.created_at for entry in responses), None)),
-        "usage": add_usage(usages),
-        "response": None,
-        "tool_calls": [],
-        "status": "unknown",
-    }
+def _view_turn(entries: list[DurableAgentStateEntry]) -> Turn:
+    requests = [entry for entry in entries if isinstance(entry, DurableAgentStateRequest)]
+    responses = [entry for entry in entries if isinstance(entry, DurableAgentStateResponse)]
+    turn = Turn(
+        correlation_id=entries[0].correlation_id,
+        message="\n".join(message.text for entry in requests for message in entry.messages),
+        started_at=next((entry.created_at for entry in requests), None),
+        ended_at=next((entry.created_at for entry in responses), None),
+        usage=add_usage(entry.usage.to_usage_details() for entry in responses if entry.usage is not None),
+        response=None,
+        tool_calls=[],
+        status="unknown",
+    )
     for entry in responses:
-        described |= _describe_response(DurableAgentStateResponse.to_run_response(entry))
-    return described
+        _add_response(turn, DurableAgentStateResponse.to_run_response(entry))
+    return turn
 
 
-def _describe_pending(pending: PendingTurn | None) -> Iterator[dict[str, Any]]:
-    """Yield the turn that waits, as far as it has come."""
-    if pending is not None:
-        request = RunRequest.from_dict(pending.request)
-        yield {
-            "correlation_id": pending.correlation_id,
-            "message": request.message,
-            "started_at": utc_text(request.created_at),
-            "ended_at": None,
-            "usage": add_usage([pending.spent.usage]),
-            "response": None,
-            "tool_calls": [],
-            "status": "waiting_for_approval",
-        }
+def _view_pending(pending: PendingTurn) -> Turn:
+    """Return the turn that waits, as far as it has come."""
+    request = RunRequest.from_dict(pending.request)
+    return Turn(
+        correlation_id=pending.correlation_id,
+        message=request.message,
+        started_at=request.created_at,
+        ended_at=None,
+        usage=add_usage([pending.spent.usage]),
+        response=None,
+        tool_calls=[],
+        status="waiting_for_approval",
+    )
 
 
-def _describe_response(response: AgentResponse) -> dict[str, Any]:
+def _add_response(turn: Turn, response: AgentResponse) -> None:
     content = find_failure(response)
-    if content is not None:
+    if content is None:
+        turn.status, turn.response, turn.tool_calls = "success", response.text, _tool_calls(response)
+    else:
         failure = Failure.from_content(content)
-        return {"status": "failed", "error_code": failure.code, "error": failure.message}
-    return {"status": "success", "response": response.text, "tool_calls": _tool_calls(response)}
+        turn.status, turn.error_code, turn.error = "failed", failure.code, failure.message
 
 
-def _tool_calls(response: AgentResponse) -> list[dict[str, Any]]:
+def _tool_calls(response: AgentResponse) -> list[ToolCall]:
     contents = [content for message in response.messages for content in message.contents]
     results = {content.call_id: content.result for content in contents if content.type == "function_result"}
     return [
-        {"name": content.name, "arguments": content.parse_arguments(), "result": results.get(content.call_id)}
+        ToolCall(name=content.name or "", arguments=content.parse_arguments(), result=results.get(content.call_id))
         for content in contents
         if content.type == "function_call"
     ]

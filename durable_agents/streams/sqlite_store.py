@@ -60,10 +60,10 @@ class SqliteStreamStore:
     async def read(self, stream: StreamId, after: Cursor | None, wait_seconds: float) -> list[StoredEvent]:
         """See `StreamStore.read`. The file tells nobody when it changes: it is looked at, ever more rarely."""
 
-        async def look() -> list[StoredEvent] | None:
+        async def probe() -> list[StoredEvent] | None:
             return await self._file.read(lambda database: self._read(database, stream.key, after)) or None
 
-        return await poll(look, wait_seconds, _LONGEST_INTERVAL_SECONDS) or []
+        return await poll(probe, wait_seconds, _LONGEST_INTERVAL_SECONDS) or []
 
     async def remove(self, streams: Sequence[StreamId]) -> None:
         """See `StreamStore.remove`."""

@@ -1,7 +1,7 @@
 """The one check that every answer to a request of a workflow goes through, and the truth about what came of it.
 
 What was asked and answered is read from the history of the run. Its custom status shows only what is open, and its
-events include some that answer no request, such as the replies of agents.
+events include some that answer no request, such as the responses of agents.
 """
 
 import json
@@ -81,7 +81,7 @@ async def respond(
     if request_id in run.answers:
         return True
 
-    async def look() -> bool | None:
+    async def probe() -> bool | None:
         now = await find_workflow_run(client, workflow, instance_id)
         _check(workflow, now, request_id, body)
         return True if request_id in now.answers else None
@@ -90,10 +90,10 @@ async def respond(
         await client.raise_event(instance_id, request_id, answer)
     except Exception:
         # The run may have ended since; the SDK tells that by the text of its exception only.
-        if await look() is None:
+        if await probe() is None:
             raise
         return True
-    return await poll(look, _EFFECT_SECONDS) is not None
+    return await poll(probe, _EFFECT_SECONDS) is not None
 
 
 def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The JSON that the routes of workflows take and answer with, as models for the OpenAPI document.
+"""The JSON that the routes of workflows answer with.
 
 Their members are those of the routes that the framework would generate, so they are in camelCase.
 """

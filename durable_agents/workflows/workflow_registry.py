@@ -35,7 +35,7 @@ class WorkflowRegistry:
     """
 
     def __init__(self, workflows: Iterable[Workflow], orchestrations: OrchestrationRegistry) -> None:
-        self._by_name = {workflow.name.casefold(): _describe(workflow, orchestrations) for workflow in workflows}
+        self._by_name = {workflow.name.casefold(): _host(workflow, orchestrations) for workflow in workflows}
 
     def __iter__(self) -> Iterator[HostedWorkflow]:
         return iter(self._by_name.values())
@@ -54,7 +54,7 @@ class WorkflowRegistry:
         return found
 
 
-def _describe(workflow: Workflow, orchestrations: OrchestrationRegistry) -> HostedWorkflow:
+def _host(workflow: Workflow, orchestrations: OrchestrationRegistry) -> HostedWorkflow:
     orchestration = orchestrations.find(workflow_orchestrator_name(workflow.name))
     if orchestration is None:
         raise ValueError(

@@ -13,6 +13,7 @@ from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.http.problems import ProblemError
 from durable_agents.settings.hosting import HostingSettings
 from workflows.comment_moderation import create_comment_moderation
 
@@ -78,3 +79,8 @@ def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
     agent = Agent(OfflineChatClient(), "Help.", name="Test", additional_properties={"budget": {"max_money": 1}})
     with pytest.raises(ValidationError):
         AgentFunctionApp(SETTINGS, agents=[agent])
+
+
+def test_an_agent_that_is_not_registered_cannot_be_an_mcp_tool() -> None:
+    with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
+        AgentFunctionApp(SETTINGS, agents=[create_writer(OfflineChatClient())], mcp_tools=["Poet"])

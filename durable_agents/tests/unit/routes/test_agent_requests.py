@@ -22,7 +22,7 @@ def request(
 
 def test_a_json_request() -> None:
     read = read_agent_request(request({"message": " Hello ", "session_id": "s1", "enable_tool_calls": False}))
-    assert (read.message, read.session_id, read.enable_tool_calls) == ("Hello", "s1", False)
+    assert (read.body.message, read.session_id, read.body.enable_tool_calls) == ("Hello", "s1", False)
     assert (read.wait, read.plain_text) == (True, False)
 
 
@@ -45,13 +45,13 @@ def test_plain_text_is_answered_in_plain_text_unless_json_is_asked_for() -> None
 )
 def test_json_is_read_as_such_unless_it_is_said_to_be_text(headers: dict[str, str]) -> None:
     read = read_agent_request(request({"message": "Hello", "wait_for_response": False}, headers))
-    assert (read.message, read.wait, read.plain_text) == ("Hello", False, False)
+    assert (read.body.message, read.wait, read.plain_text) == ("Hello", False, False)
     with pytest.raises(ProblemError) as refused:
         read_agent_request(request(b' {"message": ', headers))
     assert refused.value.status == 400
-    assert read_agent_request(request(b"Hello {you}", headers)).message == "Hello {you}"
+    assert read_agent_request(request(b"Hello {you}", headers)).body.message == "Hello {you}"
     as_text = read_agent_request(request(b'{"message": "Hello"}', {"Content-Type": "text/plain"}))
-    assert (as_text.message, as_text.plain_text) == ('{"message": "Hello"}', True)
+    assert (as_text.body.message, as_text.plain_text) == ('{"message": "Hello"}', True)
 
 
 def test_without_a_session_id_a_new_session_begins() -> None:
@@ -59,17 +59,17 @@ def test_without_a_session_id_a_new_session_begins() -> None:
     assert len(sessions) == 2
 
 
-@pytest.mark.parametrize("name", ["session_id", "thread_id"])
+@pytest.mark.parametrize("name", ["session_id", "sessionId", "thread_id"])
 def test_the_session_id_may_stand_in_the_query(name: str) -> None:
     assert read_agent_request(request({"message": "Hello"}, params={name: "s1"})).session_id == "s1"
 
 
 def test_the_header_decides_before_the_query_before_the_body() -> None:
-    body = {"message": "Hello", "wait_for_response": "no"}
+    body = {"message": "Hello", "wait_for_response": "false"}
     assert not read_agent_request(request(body)).wait
-    assert read_agent_request(request(body, params={"wait_for_response": "on"})).wait
+    assert read_agent_request(request(body, params={"wait_for_response": "True"})).wait
     with_header = {**JSON, "x-ms-wait-for-response": "0"}
-    assert not read_agent_request(request(body, with_header, {"wait_for_response": "on"})).wait
+    assert not read_agent_request(request(body, with_header, {"wait_for_response": "True"})).wait
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ def test_the_header_decides_before_the_query_before_the_body() -> None:
         ({"message": "x", "role": "system"}, ["role"]),
         ({"message": "x", "colour": "red", "options": {}}, ["colour", "options"]),
         ({"message": "x", "wait_for_response": "perhaps"}, ["wait_for_response"]),
+        ({"message": "x", "waitForResponse": "yes", "enable_tool_calls": 1}, ["enable_tool_calls", "waitForResponse"]),
         ({"message": "x", "session_id": "a", "sessionId": "a"}, ["sessionId"]),
         ({"message": "x", "role": "system", "session_id": 7}, ["session_id", "role"]),
         ({"message": "x", "response_format": {"type": "object"}}, ["response_format"]),
@@ -133,16 +134,20 @@ def test_two_session_ids_conflict() -> None:
     assert problem.value.kind == "conflicting-session-ids"
 
 
-def test_a_wait_header_that_is_no_flag_is_refused() -> None:
-    with pytest.raises(ProblemError, match="x-ms-wait-for-response"):
-        read_agent_request(request({"message": "x"}, {**JSON, "x-ms-wait-for-response": "perhaps"}))
+@pytest.mark.parametrize("word", ["perhaps", "yes", ""])
+def test_a_wish_to_wait_that_is_neither_true_nor_false_is_refused(word: str) -> None:
+    with pytest.raises(ProblemError, match="x-ms-wait-for-response") as header:
+        read_agent_request(request({"message": "x"}, {**JSON, "x-ms-wait-for-response": word}))
+    with pytest.raises(ProblemError, match="waitForResponse") as query:
+        read_agent_request(request({"message": "x"}, params={"waitForResponse": word}))
+    assert [refused.value.status for refused in (header, query)] == [400, 400]
 
 
 def test_a_budget_and_an_output_model_may_be_asked_for() -> None:
     body = {"message": "Hello", "responseFormat": "Draft", "budget": {"max_tokens": 9, "max_tool_calls": 0}}
     read = read_agent_request(request(body))
-    assert read.response_format == "Draft"
-    assert read.budget == RunBudget(max_tokens=9, max_tool_calls=0)
+    assert read.body.response_format == "Draft"
+    assert read.body.budget == RunBudget(max_tokens=9, max_tool_calls=0)
 
 
 def test_under_a_key_a_repeat_has_the_same_session_and_content() -> None:

@@ -18,7 +18,7 @@ from durable_agents.sessions.conversation import (
     was_compacted,
 )
 from durable_agents.sessions.failures import Failure
-from durable_agents.sessions.responses import find_reply
+from durable_agents.sessions.responses import find_response
 from durable_agents.sessions.turn import Turns
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
 
@@ -84,7 +84,7 @@ async def test_a_summary_is_summarised_again() -> None:
     await shorten(state, summary, threshold=2_000)
     assert summary.records[1].startswith(f"user: {SUMMARY_HEADING}\nFirst.\nuser: Question 4")
     assert len([entry for entry in state.data.conversation_history if is_summary(entry)]) == 1
-    reply = find_reply(state.to_dict(), "r8")
+    reply = find_response(state.to_dict(), "r8")
     assert reply is not None
     assert reply.message_count == 16
 
@@ -95,7 +95,7 @@ async def test_what_is_removed_still_counts_and_is_known_to_be_gone() -> None:
     stored = state.to_dict()
     assert session_usage(stored)["total_token_count"] == 5 * 15 + 7
     assert [was_compacted(stored, f"r{n}") for n in range(1, 6)] == [True, True, True, False, False]
-    gone, kept = find_reply(stored, "r1"), find_reply(stored, "r4")
+    gone, kept = find_response(stored, "r1"), find_response(stored, "r4")
     assert gone is not None and gone.failure is not None and gone.failure.code == "answer_compacted"
     assert kept is not None and (kept.text, kept.message_count) == ("Answer 4", 8)
 

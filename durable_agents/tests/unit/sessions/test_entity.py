@@ -18,7 +18,7 @@ from durable_agents.sessions.entity import create_agent_entity
 from durable_agents.sessions.index import SessionIndex
 from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
-from durable_agents.sessions.responses import find_reply
+from durable_agents.sessions.responses import find_response
 from durable_agents.sessions.turn import Turns
 from durable_agents.tests.unit.runs.unreachable_hub import unreachable_hub
 from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
@@ -52,7 +52,7 @@ class EntityUnderTest:
 
     def failure_of(self, correlation_id: str) -> str | None:
         """Return with which code the run has failed, None if nothing is known of it or it has not failed."""
-        reply = find_reply(json.loads(self.state or "{}"), correlation_id)
+        reply = find_response(json.loads(self.state or "{}"), correlation_id)
         return None if reply is None or reply.failure is None else reply.failure.code
 
     @property

@@ -14,7 +14,7 @@ from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.conversation import find_failure, session_usage, stored_bytes
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, give_up, read_pending
-from durable_agents.sessions.responses import find_reply
+from durable_agents.sessions.responses import find_response
 from durable_agents.sessions.room import STATE_LIMIT_BYTES
 from durable_agents.sessions.tool_requests import (
     ToolDecision,
@@ -145,7 +145,7 @@ async def test_the_turn_waits_and_goes_on_with_exactly_what_was_shown() -> None:
         ("tool", "paid 5"),
     ]
     assert session.requests == []
-    reply = find_reply(json.loads(session.stored), "r1")
+    reply = find_response(json.loads(session.stored), "r1")
     assert reply is not None
     assert (reply.text, reply.usage) == ("Let me see. Done.", {name: 2 * count for name, count in USAGE.items()})  # type: ignore[operator]
     (decided,) = reply.tool_requests
@@ -279,7 +279,7 @@ async def test_a_decision_that_its_run_has_counted_counts_although_it_comes_afte
     session = Session([pay(5)], ["Done."], approval_hours=2)
     await session.say("Pay 5")
     session.now += timedelta(hours=2, seconds=30)
-    shown = find_reply(json.loads(session.stored), "r1", session.now)
+    shown = find_response(json.loads(session.stored), "r1", session.now)
     assert shown is not None
     assert (shown.failure, shown.pending is None) == (None, False)
     assert session.decide(0, True)
@@ -298,9 +298,9 @@ async def test_a_turn_nobody_decides_on_expires(is_told: bool) -> None:
     else:
         # Nobody is there to tell it: its run was ended.
         session.now += timedelta(minutes=1)
-    shown = find_reply(json.loads(session.stored), "r1", session.now)
+    shown = find_response(json.loads(session.stored), "r1", session.now)
     assert (await session.say("Hello?", "r2")).text == "Hello."
-    stored = find_reply(json.loads(session.stored), "r1", session.now)
+    stored = find_response(json.loads(session.stored), "r1", session.now)
     for reply in (shown, stored):
         assert reply is not None
         assert reply.failure is not None

@@ -7,7 +7,7 @@ from agent_framework_durabletask import (
     RunRequest,
 )
 
-from durable_agents.sessions.responses import find_reply, read_session
+from durable_agents.sessions.responses import find_response, read_session
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 
 
@@ -24,7 +24,7 @@ def state_with(response: AgentResponse) -> dict[str, object]:
 def test_an_answer_with_its_usage() -> None:
     usage = UsageDetails(input_token_count=3, output_token_count=4, total_token_count=7)
     state = state_with(AgentResponse(messages=[Message("assistant", ["Hi."])], usage_details=usage))
-    reply = find_reply(state, "c1")
+    reply = find_response(state, "c1")
     assert reply is not None
     assert (reply.text, reply.message_count, reply.failure) == ("Hi.", 2, None)
     assert reply.usage == {"input_token_count": 3, "output_token_count": 4, "total_token_count": 7}
@@ -32,7 +32,7 @@ def test_an_answer_with_its_usage() -> None:
 
 def test_a_failure_is_a_failure() -> None:
     error = Content.from_error(message="no such model", error_code="NotFoundError")
-    reply = find_reply(state_with(AgentResponse(messages=[Message("assistant", [error])])), "c1")
+    reply = find_response(state_with(AgentResponse(messages=[Message("assistant", [error])])), "c1")
     assert reply is not None
     assert reply.failure is not None
     assert (reply.text, reply.failure.code) == ("", "NotFoundError")
@@ -41,8 +41,8 @@ def test_a_failure_is_a_failure() -> None:
 
 def test_a_request_without_an_answer_is_no_reply() -> None:
     state = state_with(AgentResponse(messages=[Message("assistant", ["Hi."])]))
-    assert find_reply(state, "c2") is None
-    assert find_reply({}, "c1") is None
+    assert find_response(state, "c2") is None
+    assert find_response({}, "c1") is None
 
 
 @pytest.mark.parametrize("state", ["", None], ids=["empty text", "no body"])

@@ -11,7 +11,7 @@ from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.sessions.conversation import add_turn, failed_response
 from durable_agents.sessions.failures import Failure
-from durable_agents.sessions.responses import Reply, find_reply
+from durable_agents.sessions.responses import StoredResponse, find_response
 from durable_agents.streams.reader import Page, StreamReader
 from durable_agents.streams.sqlite_store import SqliteStreamStore
 from durable_agents.streams.store import END, Cursor, StoredEvent, StreamEvent, StreamId
@@ -31,9 +31,9 @@ class Session:
         response = answer if failure is None else failed_response(failure)
         add_turn(self._state, RunRequest(message="Hello", correlation_id="r1"), response)
 
-    async def read_reply(self) -> Reply | None:
+    async def read_response(self) -> StoredResponse | None:
         self.looks += 1
-        return find_reply(self._state.to_dict(), "r1")
+        return find_response(self._state.to_dict(), "r1")
 
 
 class Client:
@@ -70,22 +70,22 @@ def text(words: str) -> StreamEvent:
 
 
 async def next_page(store: SqliteStreamStore | None, session: Session, client: Client, wait_seconds: float = 0) -> Page:
-    return client.take(await StreamReader(store, STREAM, session.read_reply).next_page(client.cursor, wait_seconds))
+    return client.take(await StreamReader(store, STREAM, session.read_response).next_page(client.cursor, wait_seconds))
 
 
 async def test_an_end_without_a_reply_is_no_end(store: SqliteStreamStore, session: Session) -> None:
     client = Client()
     await store.append(STREAM, await store.begin(STREAM), [text("Lost."), END])
-    assert (await next_page(store, session, client)).reply is None
+    assert (await next_page(store, session, client)).response is None
     assert client.text == "Lost."
     assert (await next_page(store, session, client)).events == []
     last = await store.append(STREAM, await store.begin(STREAM), [text("Ke")])
-    assert (await next_page(store, session, client)).reply is None
+    assert (await next_page(store, session, client)).response is None
     assert (client.text, client.starts) == ("Ke", 2)
     await store.append(STREAM, last, [text("pt."), END])
     session.commit("Kept.")
     page = await next_page(store, session, client)
-    assert page.reply is not None
+    assert page.response is not None
     assert (client.text, client.starts) == ("Kept.", 2)
 
 
@@ -96,16 +96,16 @@ async def test_a_restart_behind_an_end_is_read_before_the_reply_is_told(
     await store.append(STREAM, await store.begin(STREAM), [text("Lost."), END])
     client = Client()
 
-    async def read_reply() -> Reply | None:
+    async def read_response() -> StoredResponse | None:
         if session.looks == 2:
             await store.append(STREAM, await store.begin(STREAM), [text("Kept."), END])
             session.commit("Kept.")
-        return await session.read_reply()
+        return await session.read_response()
 
-    page = client.take(await StreamReader(store, STREAM, read_reply).next_page(None, 0))
-    while page.reply is None:
-        page = client.take(await StreamReader(store, STREAM, read_reply).next_page(client.cursor, 0))
-    assert (page.reply.text, client.text, client.starts) == ("Kept.", "Kept.", 2)
+    page = client.take(await StreamReader(store, STREAM, read_response).next_page(None, 0))
+    while page.response is None:
+        page = client.take(await StreamReader(store, STREAM, read_response).next_page(client.cursor, 0))
+    assert (page.response.text, client.text, client.starts) == ("Kept.", "Kept.", 2)
 
 
 async def test_events_are_not_held_back_for_the_outcome(store: SqliteStreamStore, session: Session) -> None:
@@ -122,7 +122,7 @@ async def test_an_expired_stream_is_the_whole_answer(store: SqliteStreamStore, s
     session.commit("Tea.")
     began = time.monotonic()
     page = await next_page(store, session, client, 30)
-    assert page.reply is not None
+    assert page.response is not None
     assert client.text == "Tea."
     assert time.monotonic() - began < 5
 
@@ -131,9 +131,9 @@ async def test_a_stream_that_broke_off_ends_with_the_whole_answer(store: SqliteS
     client = Client()
     await store.append(STREAM, await store.begin(STREAM), [text("Te")])
     session.commit("Tea.")
-    assert (await next_page(store, session, client)).reply is None
+    assert (await next_page(store, session, client)).response is None
     assert client.text == "Te"
-    assert (await next_page(store, session, client)).reply is not None
+    assert (await next_page(store, session, client)).response is not None
     assert client.text == "Tea."
 
 
@@ -143,7 +143,7 @@ async def test_a_stream_whose_beginning_was_dropped_is_not_shown(store: SqliteSt
     assert (await next_page(store, session, client)).events == []
     await store.append(STREAM, Cursor(5, 8), [text(" and the end"), END])
     session.commit("The beginning, the middle and the end")
-    assert (await next_page(store, session, client)).reply is not None
+    assert (await next_page(store, session, client)).response is not None
     assert client.text == "The beginning, the middle and the end"
 
 
@@ -155,7 +155,7 @@ async def test_without_a_store_the_answer_comes_when_it_is_there(session: Sessio
     looks = session.looks
     assert looks <= 12
     session.commit("Tea.")
-    assert (await asyncio.wait_for(waiting, 3)).reply is not None
+    assert (await asyncio.wait_for(waiting, 3)).response is not None
     assert client.text == "Tea."
 
 
@@ -164,7 +164,7 @@ async def test_a_store_that_cannot_be_read_costs_no_answer(tmp_path: Path, sessi
     store = SqliteStreamStore(tmp_path / "a file" / "streams.db", 60)
     session.commit("Tea.")
     client = Client()
-    assert (await next_page(store, session, client)).reply is not None
+    assert (await next_page(store, session, client)).response is not None
     assert client.text == "Tea."
 
 
@@ -173,8 +173,8 @@ async def test_a_failure_is_told_and_takes_nothing_back(store: SqliteStreamStore
     await store.append(STREAM, await store.begin(STREAM), [text("Te"), END])
     session.commit("", Failure("provider_unavailable", "Broken."))
     page = await next_page(store, session, client)
-    assert page.reply is not None
-    assert page.reply.failure is not None
+    assert page.response is not None
+    assert page.response.failure is not None
     assert client.text == "Te"
 
 
@@ -193,5 +193,5 @@ async def test_every_place_to_drop_out_leads_to_the_same_text(store: SqliteStrea
         client = Client()
         seen = [stored for stored in events[:dropped_after] if stored.event.kind != "end"]
         client.take(Page([(stored.cursor, stored.event) for stored in seen]))
-        assert (await next_page(store, session, client)).reply is not None
+        assert (await next_page(store, session, client)).response is not None
         assert (client.text, client.starts) == ("Tea.", 2)
