@@ -4,15 +4,15 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from durable_agents.activities.keyed import Keyed
 from durable_agents.settings.review import PublishingSettings
 from durable_agents.storage.once_blobs import BlobCredential, open_blob, upload_once
 from durable_agents.storage.once_files import write_once
 
 
-class Article(BaseModel):
+class Article(Keyed):
     """An approved article. `key` is its idempotency key and names the published file."""
 
-    key: str
     title: str
     content: str
 
