@@ -9,9 +9,9 @@ from activities.issue_refund import issue_refund
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import editor, email_assistant, librarian, researcher, shop_assistant, spam_detector, writer
-from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, create_run_tools
-from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
-from orchestrations.email_triage import EmailTriageInput, email_triage
+from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, create_run_tools, review_policy
+from orchestrations.content_approval import content_approval
+from orchestrations.email_triage import email_triage
 from settings import Settings
 from workflows.comment_moderation import create_comment_moderation
 from workflows.email_routing import create_email_routing
@@ -24,9 +24,9 @@ send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 refund = partial(issue_refund, folder=outbox / "refunds")
 
-triage = Orchestration(email_triage, EmailTriageInput, {"spam_threshold": threshold})
+triage = Orchestration(email_triage, defaults={"spam_threshold": threshold})
 revisions = {"max_revisions": settings.MAX_REVISIONS}
-approval = Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(review))
+approval = Orchestration(content_approval, defaults=revisions, fixed=review_policy(review))
 
 app = AgentFunctionApp(
     settings,

@@ -1,8 +1,10 @@
 """Tell reviewers that nobody decided on a draft in time."""
 
 from datetime import datetime
+from typing import Self
 
 from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
+from durable_agents.orchestration.review import Review
 from durable_agents.settings.groups import Folder, ReviewSettings
 
 
@@ -14,6 +16,23 @@ class Escalation(ReviewMessage):
     title: str
     content: str
     expired_at: datetime
+
+    @classmethod
+    def of(cls, instance_id: str, review: Review, title: str, content: str) -> Self:
+        """Return the escalation of a review that has expired.
+
+        Raises:
+            ValueError: It has not expired.
+        """
+        if review.expired_at is None:
+            raise ValueError(f"The review {review.request_id!r} has not expired.")
+        return cls(
+            instance_id=instance_id,
+            request_id=review.request_id,
+            title=title,
+            content=content,
+            expired_at=review.expired_at,
+        )
 
 
 def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:

@@ -2,16 +2,16 @@
 
 from pydantic import BaseModel
 
+from durable_agents.activities.keyed import Keyed
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.outbox_files import put_once
 
 QUARANTINE_FOLDER = "quarantine"
 
 
-class SpamReport(BaseModel):
+class SpamReport(Keyed):
     """A spam e-mail and why it is held to be one. `key` is the idempotency key; `confidence` is between 0 and 1."""
 
-    key: str
     sender: str
     subject: str
     body: str

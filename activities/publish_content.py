@@ -5,15 +5,15 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from durable_agents.activities.keyed import Keyed
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.outbox_files import put_once
 
 
-class Article(BaseModel):
+class Article(Keyed):
     """An approved article. `key` is its idempotency key and names the published file."""
 
-    key: str
     title: str
     content: str
 

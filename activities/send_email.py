@@ -5,10 +5,11 @@ import hashlib
 import smtplib
 import ssl
 from email.utils import formatdate
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
+from durable_agents.activities.keyed import Keyed
 from durable_agents.characters.mail_headers import (
     HeaderLine,
     Mailbox,
@@ -25,14 +26,36 @@ from settings import MailSettings
 _TIMEOUT_SECONDS = 30
 
 
-class OutgoingEmail(BaseModel):
+class Email(BaseModel):
+    """An e-mail that came in; encoded words in `sender` and `subject` are decoded.
+
+    `message_id` is its Message-ID header, so that the reply joins the thread. `headers` are others of its headers: with
+    `Auto-Submitted` and `Precedence` among them, what a machine has sent is told from what a human has.
+    """
+
+    sender: MailboxText
+    subject: HeaderLine = Field(default="", max_length=1_000)
+    body: str = Field(default="", max_length=100_000)
+    message_id: MessageId | None = None
+    headers: dict[str, Annotated[str, Field(max_length=4_000)]] = Field(default_factory=dict, max_length=100)
+
+    def as_text(self) -> str:
+        """Return what an agent reads of it."""
+        return f"From: {self.sender}\nSubject: {self.subject}\n\n{self.body}"
+
+
+class OutgoingEmail(Keyed):
     """One plain-text e-mail, to one recipient. `key` is its idempotency key: one key, one e-mail."""
 
-    key: str
     recipient: MailboxText
     subject: HeaderLine
     body: str
     in_reply_to: MessageId | None = None
+
+    @classmethod
+    def replying_to(cls, email: Email, subject: str, body: str) -> Self:
+        """Return the reply to an e-mail, in its thread."""
+        return cls(recipient=email.sender, subject=subject, body=body, in_reply_to=email.message_id)
 
 
 class EmailReceipt(BaseModel):

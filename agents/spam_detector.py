@@ -33,6 +33,11 @@ class SpamVerdict(BaseModel):
     confidence: Annotated[float, Field(ge=0, le=1)]
     reason: str
 
+    def explain(self, threshold: float) -> str:
+        """Return the verdict as people read it."""
+        judged = "spam" if self.is_spam else "not spam"
+        return f"Judged {judged} with confidence {self.confidence:g} (threshold {threshold:g}): {self.reason}"
+
 
 def create_spam_detector(chat_client: SupportsChatGetResponse[Any]) -> Agent[Any]:
     """Create the agent. It answers with a `SpamVerdict` unless a run asks for another response format."""

@@ -3,21 +3,42 @@
 These are its public names; `durable_agents.testing` has what tests of an app need. All else is private.
 """
 
+from durable_agents.activities.keyed import Keyed
+from durable_agents.activities.review_channel import ReviewReceipt
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
+from durable_agents.orchestration.approval_requests import RecordedDecision
+from durable_agents.orchestration.ask import AgentError, AnswerError
+from durable_agents.orchestration.context import OrchestrationContext, Retry, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
+from durable_agents.orchestration.steps import First, Step, Steps
 from durable_agents.runs.run_tools import create_run_tools
 from durable_agents.settings.hosting import HostingSettings, SettingsError
 
 __all__ = [
+    "AgentError",
     "AgentFunctionApp",
+    "AnswerError",
+    "First",
     "HostingSettings",
+    "Keyed",
     "Orchestration",
+    "OrchestrationContext",
+    "RecordedDecision",
+    "Retry",
+    "Review",
+    "ReviewPolicy",
+    "ReviewReceipt",
     "SettingsError",
+    "Step",
+    "StepTimeoutError",
+    "Steps",
     "StreamLimits",
     "SweepSchedules",
     "TurnLimits",
     "create_chat_client",
     "create_run_tools",
+    "review_policy",
 ]

@@ -25,6 +25,7 @@ from durable_agents.http.routing import Router
 from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
 from durable_agents.routes import approval_routes, event_routes, review_routes, run_control_routes, run_routes
@@ -38,6 +39,7 @@ from durable_agents.routes.stream_routes import StreamRoutes
 from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.purge import RunRemoval
 from durable_agents.runs.retention import sweep_runs
+from durable_agents.runs.status import INTERNAL_FIELDS
 from durable_agents.runs.tool_approvals import ToolApprovals
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry
@@ -157,7 +159,10 @@ class AgentFunctionApp(FrameworkApp):
 
     def _add_orchestration(self, orchestration: Orchestration) -> None:
         """Register the generator under its own name, with `get_agent` filled in; at its end it reports to a webhook."""
-        function = reporting_end(orchestration.function)
+        function = orchestration.function
+        if is_story(function):
+            function = play(function, INTERNAL_FIELDS)
+        function = reporting_end(function)
         with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
         self.orchestration_trigger(context_name="context")(with_agents)
 

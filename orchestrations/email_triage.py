@@ -1,33 +1,16 @@
 """Triage one e-mail: quarantine it if it is spam, else answer it."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
-import azure.durable_functions as df
 from pydantic import BaseModel, Field
 
 from activities.handle_spam_email import QuarantineReceipt, SpamReport, handle_spam_email
-from activities.send_email import EmailReceipt, OutgoingEmail, send_email
+from activities.send_email import Email, EmailReceipt, OutgoingEmail, send_email
 from agents import email_assistant, spam_detector
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
-from durable_agents.characters.mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
-from durable_agents.orchestration.ask import GetAgent, Steps, ask
-from durable_agents.orchestration.effects import effect_key
-from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
-
-
-class Email(BaseModel):
-    """An e-mail that came in; encoded words in `sender` and `subject` are decoded.
-
-    `message_id` is its Message-ID header, so that the reply joins the thread. `headers` are others of its headers: with
-    `Auto-Submitted` and `Precedence` among them, what a machine has sent is told from what a human has.
-    """
-
-    sender: MailboxText
-    subject: HeaderLine = Field(default="", max_length=1_000)
-    body: str = Field(default="", max_length=100_000)
-    message_id: MessageId | None = None
-    headers: dict[str, Annotated[str, Field(max_length=4_000)]] = Field(default_factory=dict, max_length=100)
+from durable_agents import OrchestrationContext, Steps
+from durable_agents.characters.mail_headers import find_machine_mark
 
 
 class EmailTriageInput(BaseModel):
@@ -38,10 +21,7 @@ class EmailTriageInput(BaseModel):
 
 
 class EmailTriageOutput(BaseModel):
-    """How the e-mail ended, why, and the proof. `reply` is set when it was answered.
-
-    `ignored` is what is no spam and yet gets no reply, for a machine has sent it.
-    """
+    """How the e-mail ended, why, and the proof: `ignored` is no spam, but sent by a machine, which gets no reply."""
 
     outcome: Literal["quarantined", "replied", "ignored"]
     reason: str
@@ -50,65 +30,23 @@ class EmailTriageOutput(BaseModel):
     receipt: QuarantineReceipt | EmailReceipt | None = None
 
 
-def email_triage(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
+def email_triage(context: OrchestrationContext, request: EmailTriageInput) -> Steps[EmailTriageOutput]:
     """Classify the e-mail, then quarantine it or send a drafted reply, but none to a machine: it might answer for ever.
 
     Raises:
         AgentError: A model call failed.
         AnswerError: An agent's answer does not have the form it was asked for.
     """
-    request = EmailTriageInput.model_validate(context.get_input())
     email = request.email
-
-    verdict = yield from ask(get_agent(context, spam_detector.NAME), _as_text(email), SpamVerdict)
+    verdict = yield from context.ask(spam_detector.NAME, email.as_text(), SpamVerdict)
+    reason = verdict.explain(request.spam_threshold)
     if verdict.is_spam and verdict.confidence > request.spam_threshold:
-        report = SpamReport(
-            key=effect_key(context, "spam"),
-            **email.model_dump(),
-            confidence=verdict.confidence,
-            reason=verdict.reason,
-        )
-        filed = yield context.call_activity_with_retry(
-            handle_spam_email.__name__, SIDE_EFFECT_RETRY, report.model_dump(mode="json")
-        )
-        receipt = QuarantineReceipt.model_validate(filed)
-        return _output("quarantined", _explain(verdict, request.spam_threshold), verdict, receipt)
-
+        report = SpamReport(**email.model_dump(), confidence=verdict.confidence, reason=verdict.reason)
+        filed = yield from context.call(handle_spam_email, report)
+        return EmailTriageOutput(outcome="quarantined", reason=reason, verdict=verdict, receipt=filed)
     if mark := find_machine_mark(email.headers):
-        reason = f"{_explain(verdict, request.spam_threshold)}\nNot answered: a machine sent it ({mark})."
-        return _output("ignored", reason, verdict)
-
-    reply = yield from ask(get_agent(context, email_assistant.NAME), _as_text(email), EmailReply)
-    answer = OutgoingEmail(
-        key=effect_key(context, "reply"),
-        recipient=email.sender,
-        subject=reply.subject,
-        body=reply.body,
-        in_reply_to=email.message_id,
-    )
-    sent = yield context.call_activity_with_retry(
-        send_email.__name__, SIDE_EFFECT_RETRY, answer.model_dump(mode="json")
-    )
-    return _output(
-        "replied", _explain(verdict, request.spam_threshold), verdict, EmailReceipt.model_validate(sent), reply
-    )
-
-
-def _as_text(email: Email) -> str:
-    return f"From: {email.sender}\nSubject: {email.subject}\n\n{email.body}"
-
-
-def _explain(verdict: SpamVerdict, threshold: float) -> str:
-    judged = "spam" if verdict.is_spam else "not spam"
-    return f"Judged {judged} with confidence {verdict.confidence:g} (threshold {threshold:g}): {verdict.reason}"
-
-
-def _output(
-    outcome: Literal["quarantined", "replied", "ignored"],
-    reason: str,
-    verdict: SpamVerdict,
-    receipt: QuarantineReceipt | EmailReceipt | None = None,
-    reply: EmailReply | None = None,
-) -> dict[str, Any]:
-    output = EmailTriageOutput(outcome=outcome, reason=reason, verdict=verdict, reply=reply, receipt=receipt)
-    return output.model_dump(mode="json")
+        reason = f"{reason}\nNot answered: a machine sent it ({mark})."
+        return EmailTriageOutput(outcome="ignored", reason=reason, verdict=verdict)
+    reply = yield from context.ask(email_assistant.NAME, email.as_text(), EmailReply)
+    sent = yield from context.call(send_email, OutgoingEmail.replying_to(email, reply.subject, reply.body))
+    return EmailTriageOutput(outcome="replied", reason=reason, verdict=verdict, reply=reply, receipt=sent)

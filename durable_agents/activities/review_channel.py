@@ -7,6 +7,7 @@ from typing import Literal
 import httpx
 from pydantic import BaseModel
 
+from durable_agents.activities.keyed import Keyed
 from durable_agents.settings.groups import Folder, ReviewSettings
 from durable_agents.storage.outbox_files import put_once
 
@@ -14,10 +15,8 @@ REVIEWS_FOLDER = "reviews"
 _TIMEOUT_SECONDS = 30
 
 
-class ReviewMessage(BaseModel):
+class ReviewMessage(Keyed):
     """A message to reviewers. `key` is its idempotency key: receivers drop a key they have seen."""
-
-    key: str
 
 
 class ReviewReceipt(BaseModel):

@@ -3,11 +3,10 @@
 The durable agent of the framework reports a failed model call as an answer that has an `error` content and no text.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias, TypeVar
 
-import azure.durable_functions as df
-from agent_framework import AgentResponse, AgentSession
+from agent_framework import AgentResponse
 from agent_framework_durabletask import DurableAIAgent
 from pydantic import BaseModel
 
@@ -15,13 +14,9 @@ from durable_agents.sessions.conversation import find_failure
 from durable_agents.sessions.failures import Failure
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
-ResultT = TypeVar("ResultT")
 
 GetAgent: TypeAlias = Callable[..., DurableAIAgent[Any]]
 """`AgentFunctionApp.get_agent`: (context, agent name) -> the durable agent, to be called from that orchestration."""
-
-Steps: TypeAlias = Generator[Any, Any, ResultT]
-"""What an orchestration, or a part of one, is: it yields durable tasks, is sent their results, and returns a result."""
 
 
 class AgentError(Exception):
@@ -45,63 +40,35 @@ class AnswerError(Exception):
     """An agent answered, but not in the form it was asked for."""
 
 
-def ask(
-    agent: DurableAIAgent[Any], message: str, answer_model: type[AnswerT], session: AgentSession | None = None
-) -> Steps[AnswerT]:
-    """Have the agent answer in the form of `answer_model`; use with `yield from`.
-
-    Without a `session` the agent answers in a new one, and remembers nothing of other calls.
+def read_answer(agent: str, task: Any, answer_model: type[AnswerT]) -> AnswerT:
+    """Return the answer in a task of an agent that has ended well, in the form it was asked for.
 
     Raises:
         AgentError: The model call failed.
-        AnswerError: The answer does not fit the model.
     """
-    task = agent.run(message, session=session, options={"response_format": answer_model})
-    try:
-        yield task
-    except (TypeError, ValueError):
-        _raise_why(agent, task, answer_model)
-    return _read_answer(agent, task, answer_model)
-
-
-def ask_together(
-    context: df.DurableOrchestrationContext,
-    agents: Sequence[DurableAIAgent[Any]],
-    message: str,
-    answer_model: type[AnswerT],
-) -> Steps[list[AnswerT]]:
-    """Have several agents answer the same message at the same time, each in a new session; use with `yield from`.
-
-    The answers come in the order of the agents. When one fails, the others' answers are not waited for.
-
-    Raises:
-        AgentError: A model call failed.
-        AnswerError: An answer does not fit the model.
-    """
-    tasks = [agent.run(message, options={"response_format": answer_model}) for agent in agents]
-    try:
-        yield context.task_all(tasks)
-    except (TypeError, ValueError):
-        for agent, task in zip(agents, tasks, strict=True):
-            if isinstance(task.result, Exception):
-                _raise_why(agent, task, answer_model)
-        raise
-    return [_read_answer(agent, task, answer_model) for agent, task in zip(agents, tasks, strict=True)]
-
-
-def _read_answer(agent: DurableAIAgent[Any], task: Any, answer_model: type[AnswerT]) -> AnswerT:
-    raise_if_failed(agent.name, task.result)
+    raise_if_failed(agent, task.result)
     return answer_model.model_validate(task.result.value)
 
 
-def _raise_why(agent: DurableAIAgent[Any], task: Any, answer_model: type[BaseModel]) -> NoReturn:
-    """Raise what the exception in the task means.
+def read_text(agent: str, task: Any) -> str:
+    """Return the answer in a task of an agent that has ended well, as text.
+
+    Raises:
+        AgentError: The model call failed.
+    """
+    raise_if_failed(agent, task.result)
+    text: str = task.result.text
+    return text
+
+
+def raise_why(agent: str, task: Any, answer_model: type[Any]) -> NoReturn:
+    """Raise what the exception in the task of an agent means.
 
     The package reads an answer before anybody can look for the error content in it, and trips over its absence.
     """
     (entity_call,) = task.children
-    raise_if_failed(agent.name, entity_call.result)
-    raise AnswerError(f"Agent {agent.name!r} did not answer with a {answer_model.__name__}.") from task.result
+    raise_if_failed(agent, entity_call.result)
+    raise AnswerError(f"Agent {agent!r} did not answer with a {answer_model.__name__}.") from task.result
 
 
 def raise_if_failed(agent: str, answer: AgentResponse | dict[str, Any]) -> None:

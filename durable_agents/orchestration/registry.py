@@ -6,14 +6,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from durable_agents.orchestration.story import input_model_of
+
 
 @dataclass(frozen=True, slots=True)
 class Orchestration:
     """One orchestration that can be started over HTTP.
 
     Attributes:
-        function: The generator function. It takes the durable context and `get_agent`.
-        input_model: What its input must look like.
+        function: The generator function. It takes an `OrchestrationContext` and its input; or, as the SDK has it, the
+            durable context, and `get_agent` by keyword.
+        input_model: What its input must look like; an orchestration with an `OrchestrationContext` says it itself.
         defaults: Values for fields the caller leaves out, from the settings of the deployment. They are put into the
             input when a run starts, so that a new deployment does not change a run in flight.
         fixed: Values that only the deployment sets. Neither a caller nor a model can say otherwise.
@@ -22,11 +25,15 @@ class Orchestration:
     """
 
     function: Callable[..., Any]
-    input_model: type[BaseModel]
+    input_model: type[BaseModel] = None  # type: ignore[assignment]  # never None once made
     defaults: Mapping[str, Any] = field(default_factory=dict)
     fixed: Mapping[str, Any] = field(default_factory=dict)
     has_any_id: bool = False
     is_internal: bool = False
+
+    def __post_init__(self) -> None:
+        if self.input_model is None:
+            object.__setattr__(self, "input_model", input_model_of(self.function))
 
     @property
     def name(self) -> str:

@@ -9,10 +9,10 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from durable_agents.activities.review_channel import ReviewReceipt
 from durable_agents.orchestration.approval_requests import RecordedDecision, ReviewerName
-from durable_agents.orchestration.ask import GetAgent, Steps
-from durable_agents.orchestration.asking import ask_reviewers
-from durable_agents.orchestration.audit_log import DecisionTrail
-from durable_agents.orchestration.waiting import open_request
+from durable_agents.orchestration.ask import GetAgent
+from durable_agents.orchestration.review import ReviewPolicy, review
+from durable_agents.orchestration.run_status import RunStatus
+from durable_agents.orchestration.steps import Steps
 from durable_agents.sessions.tool_requests import DecisionMessage, UndecidedMessage
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
@@ -47,23 +47,16 @@ def tool_reviewers(review: ReviewSettings) -> dict[str, Any]:
 def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
     """Put a tool call to its reviewers, whole, and pass what they decide to the session that waits for it."""
     call = ToolApprovalInput.model_validate(context.get_input())
-    trail = DecisionTrail(context)
+    status = RunStatus(context)
     title = f"{call.agent} wants to call {call.tool}"
     content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
-    request = open_request(
-        context,
-        title=title,
-        content=content,
-        attempt=1,
-        expires_at=call.expires_at,
-        reviewers=call.reviewers,
-        required_approvals=call.required_approvals,
-    )
-    decision, receipt = yield from ask_reviewers(context, title, content, request, trail)
-    _tell(context, call, decision)
-    output = ToolApprovalOutput(outcome="expired", decisions=trail.decisions, notification=receipt)
-    if decision is not None:
-        output.outcome = "approved" if decision.approved else "rejected"
+    policy = ReviewPolicy(reviewers=call.reviewers, required_approvals=call.required_approvals)
+    outcome = yield from review(context, status, title, content, policy, until=call.expires_at)
+    _tell(context, call, outcome.decision)
+    output = ToolApprovalOutput(outcome="expired", decisions=outcome.decisions)
+    output.notification = next(iter(outcome.notifications), None)
+    if outcome.decision is not None:
+        output.outcome = "approved" if outcome.is_approved else "rejected"
     return output.model_dump(mode="json")
 
 

@@ -19,7 +19,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-_INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
+INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -93,7 +93,7 @@ def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
         "runtime_status": state_of(status),
         "stage": None if is_over(status) else custom_status.get("stage"),
         "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
-        "input": {name: value for name, value in read_input(status).items() if name not in _INTERNAL_FIELDS},
+        "input": {name: value for name, value in read_input(status).items() if name not in INTERNAL_FIELDS},
         "output": status.output if completed else None,
         "error": first_line(status.output) if is_over(status) and not completed else None,
         "created_at": utc_text(status.created_time),

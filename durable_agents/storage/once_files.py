@@ -33,5 +33,11 @@ def keyed_path(folder: Path, key: str, suffix: str) -> Path:
 
 
 def stem_of(key: str) -> str:
-    """Return the key itself where it is a safe file name, else its digest: a key must never choose another folder."""
+    """Return the key itself where it is a safe file name, else its digest: a key must never choose another folder.
+
+    Raises:
+        ValueError: There is no key, so that nothing could tell what was done before.
+    """
+    if not key:
+        raise ValueError("An activity that acts once for a key got none. Call it with context.call, or give it a key.")
     return key if _PLAIN_STEM.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()

@@ -48,8 +48,16 @@ class Replay:
         payload: dict[str, Any] = json.loads(self._find(name)[1]["input"])
         return payload
 
-    def complete(self, name: str, result: dict[str, Any]) -> None:
-        """Let the open activity of this name return `result`."""
+    def inputs(self, name: str) -> list[Any]:
+        """Return the inputs of all open activities of this name, in the order in which they began."""
+        return [json.loads(self.open[number]["input"]) for number in self._all(name)]
+
+    def action(self, name: str) -> dict[str, Any]:
+        """Return the first open activity or child of this name, as the orchestration has asked for it."""
+        return self._find(name)[1]
+
+    def complete(self, name: str, result: object) -> None:
+        """Let the first open activity or child of this name return `result`."""
         number, _ = self._close(name)
         self._turn({"EventType": 5, "TaskScheduledId": number, "Result": json.dumps(result)})
 
@@ -89,11 +97,20 @@ class Replay:
         """Raise an external event, as JSON text like the SDK or as an object like the webhook."""
         self._turn({"EventType": 15, "Name": name, "Input": json.dumps(json.dumps(payload) if as_text else payload)})
 
-    def fire_timer(self) -> None:
-        """Let the one open timer fire, at its time."""
-        ((number, action),) = self.timers().items()
-        del self.open[number]
-        self.now = datetime.fromisoformat(action["fireAt"].replace("Z", "+00:00"))
+    def fire_timer(self, *, early: timedelta = timedelta()) -> None:
+        """Let the one open timer fire: at its time, or `early`, as some task hubs do."""
+        (number,) = self.timers()
+        self._fire(number, early)
+
+    def settle(self) -> None:
+        """Let the timers fire that are due by now."""
+        while due := [number for number, action in self.timers().items() if _time(action["fireAt"]) <= self.now]:
+            self._fire(due[0], timedelta())
+
+    def _fire(self, number: int, early: timedelta) -> None:
+        action = self.open.pop(number)
+        # A turn is a millisecond after the one before; it is the timer's time that the orchestration sees.
+        self.now = max(self.now, _time(action["fireAt"]) - early)
         self._turn({"EventType": 11, "TimerId": number, "FireAt": action["fireAt"]})
 
     def timers(self) -> dict[int, dict[str, Any]]:
@@ -113,7 +130,14 @@ class Replay:
         return number
 
     def _find(self, name: str) -> tuple[int, dict[str, Any]]:
-        (found,) = [(n, leaf) for n, leaf in self.open.items() if leaf.get("functionName") == name]
+        number = self._all(name)[0]
+        return number, self.open[number]
+
+    def _all(self, name: str) -> list[int]:
+        found = [number for number, leaf in self.open.items() if leaf.get("functionName") == name]
+        assert found, (
+            f"Nothing of the name {name!r} is open, but {[leaf.get('functionName') for leaf in self.open.values()]}."
+        )
         return found
 
     def _close(self, name: str) -> tuple[int, dict[str, Any]]:
@@ -147,7 +171,12 @@ class Replay:
         try:
             self.state = json.loads(self.handle(json.dumps(request)))
         except Exception as failure:
-            self.state = json.loads(str(failure).rpartition(FAILURE_LABEL)[2])
+            _, label, state = str(failure).rpartition(FAILURE_LABEL)
+            if not label:
+                # The SDK itself could not go on; the host fails the run with these words.
+                self.state = {**self.state, "error": state}
+                return
+            self.state = json.loads(state)
         self._schedule([leaf for action in self.state["actions"][0] for leaf in _flatten(action)])
         self.history.append(self._event({"EventType": 13}))
 
@@ -198,6 +227,10 @@ def replay(
 
 def _names_of(workflows: Sequence[Workflow]) -> set[str]:
     return {workflow_orchestrator_name(workflow.name) for workflow in workflows}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _flatten(action: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,12 +10,12 @@ from activities.handle_spam_email import handle_spam_email
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import email_assistant, researcher, spam_detector, writer
-from durable_agents import AgentFunctionApp, Orchestration, create_chat_client
+from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, review_policy
 from examples.public_samples import public_sample_routes
-from examples.public_samples.parallel_answers import ParallelAnswersInput, parallel_answers
-from examples.public_samples.text_refinement import TextRefinementInput, text_refinement
-from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
-from orchestrations.email_triage import EmailTriageInput, email_triage
+from examples.public_samples.parallel_answers import parallel_answers
+from examples.public_samples.text_refinement import text_refinement
+from orchestrations.content_approval import content_approval
+from orchestrations.email_triage import email_triage
 from settings import Settings
 
 settings = Settings.from_environ(os.environ)
@@ -30,10 +30,10 @@ app = AgentFunctionApp(
         researcher.create_researcher(chat),
     ],
     orchestrations=[
-        Orchestration(text_refinement, TextRefinementInput),
-        Orchestration(parallel_answers, ParallelAnswersInput),
-        Orchestration(email_triage, EmailTriageInput, {"spam_threshold": settings.SPAM_CONFIDENCE_THRESHOLD}),
-        Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(settings.review)),
+        Orchestration(text_refinement),
+        Orchestration(parallel_answers),
+        Orchestration(email_triage, defaults={"spam_threshold": settings.SPAM_CONFIDENCE_THRESHOLD}),
+        Orchestration(content_approval, defaults=revisions, fixed=review_policy(settings.review)),
     ],
 )
 app.add_activity(handle_spam_email, outbox_dir=settings.outbox_dir)

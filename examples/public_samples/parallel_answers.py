@@ -1,12 +1,9 @@
 """Two agents, asked the same at the same time."""
 
-from typing import Any
-
-import azure.durable_functions as df
 from pydantic import BaseModel, Field
 
 from agents import researcher, writer
-from durable_agents.orchestration.ask import GetAgent, Steps, ask_together
+from durable_agents import OrchestrationContext, Steps
 
 
 class ParallelAnswersInput(BaseModel):
@@ -28,14 +25,13 @@ class ParallelAnswersOutput(BaseModel):
     researcher: str
 
 
-def parallel_answers(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
+def parallel_answers(context: OrchestrationContext, request: ParallelAnswersInput) -> Steps[ParallelAnswersOutput]:
     """Ask Writer and Researcher at the same time, each in a session of its own, and return both answers.
 
     Raises:
         AgentError: A model call failed.
         AnswerError: An answer does not have the form that was asked for.
     """
-    request = ParallelAnswersInput.model_validate(context.get_input())
-    agents = [get_agent(context, writer.NAME), get_agent(context, researcher.NAME)]
-    written, researched = yield from ask_together(context, agents, request.question, Answer)
-    return ParallelAnswersOutput(writer=written.text, researcher=researched.text).model_dump(mode="json")
+    agents = (writer.NAME, researcher.NAME)
+    written, researched = yield from context.all([context.ask(agent, request.question, Answer) for agent in agents])
+    return ParallelAnswersOutput(writer=written.text, researcher=researched.text)

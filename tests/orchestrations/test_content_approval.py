@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 from agents.writer import Draft
 from durable_agents.orchestration.approval_requests import PREVIEW_CHARACTERS, hash_content
 from durable_agents.orchestration.registry import Orchestration
-from orchestrations.content_approval import ContentApprovalInput, content_approval
+from orchestrations.content_approval import content_approval
 
-APPROVAL = Orchestration(content_approval, ContentApprovalInput)
+APPROVAL = Orchestration(content_approval)
 INPUT = {"topic": "tea", "approval_timeout_hours": 24, "max_revisions": 1}
 FIRST = Draft(title="Tea", content="Tea is warm.")
 SECOND = Draft(title="Green tea", content="Green tea is warm.")
@@ -52,7 +53,7 @@ def test_the_wait_is_open_before_the_reviewer_can_know_of_it(start: Start) -> No
     run.complete("notify_reviewer", SENT)
 
     assert request["content"] == FIRST.content
-    assert run.waits_for("publish_content")["key"] == f"run-1-{request['request_id']}"
+    assert re.fullmatch(r"run-1-[0-9a-f-]{36}-publish_content", run.waits_for("publish_content")["key"])
 
 
 @pytest.mark.parametrize("as_text", [True, False])

@@ -12,7 +12,7 @@ from durable_agents.orchestration.approval_requests import Decision
 from durable_agents.orchestration.registry import Orchestration
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 
-APPROVAL = Orchestration(content_approval, ContentApprovalInput)
+APPROVAL = Orchestration(content_approval)
 INPUT = {"topic": "tea", "approval_timeout_hours": 24, "max_revisions": 1}
 QUORUM = {**INPUT, "reviewers": ["ada", "bob", "eve"], "required_approvals": 2}
 ESCALATES = {**INPUT, "second_reviewer": "eve", "escalation_timeout_hours": 2}
@@ -153,7 +153,7 @@ def test_the_second_reviewer_decides_under_a_request_of_their_own(start: Any) ->
     assert second["expires_at"].startswith("2026-01-02T11:00:01")
     run.complete("notify_reviewer", SENT)
     decide(run, reviewer="eve")
-    assert run.waits_for("publish_content")["key"].endswith(second["request_id"])
+    assert run.waits_for("publish_content")["title"] == DRAFT.title
     run.complete("publish_content", PUBLISHED)
     assert run.state["output"]["outcome"] == "published"
     assert run.state["output"]["notifications"] == [SENT, SENT]
@@ -193,7 +193,7 @@ def test_a_draft_that_the_second_reviewer_leaves_undecided_is_escalated(start: A
 
 
 def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "durable_agents.orchestration.audit_log")
+    caplog.set_level(logging.INFO, "durable_agents.orchestration.run_status")
     run = wait(start, INPUT)
     request = run.waiting_for
     sent = {"reviewer": "ada", "reviewer_id": "7", "verified": True, "channel": "link", "decision_id": "a" * 32}
@@ -217,7 +217,7 @@ def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCapt
     }
     assert recorded["decided_at"].startswith("2026-01-01T09:00:00")
     assert shown == {name: value for name, value in recorded.items() if name != "feedback"}
-    logger = "durable_agents.orchestration.audit_log"
+    logger = "durable_agents.orchestration.run_status"
     lines = [record.getMessage() for record in caplog.records if record.name == logger]
     assert [line.partition(" approval decision ")[0] for line in lines] == ["run-1", "run-1"]
     assert json.loads(lines[0].partition(" approval decision ")[2]) == recorded

@@ -13,7 +13,7 @@ from agents.spam_detector import SpamVerdict
 from durable_agents.orchestration.registry import Orchestration
 from orchestrations.email_triage import EmailTriageInput, email_triage
 
-TRIAGE = Orchestration(email_triage, EmailTriageInput)
+TRIAGE = Orchestration(email_triage)
 EMAIL = {
     "sender": "Ada <ada@example.com>",
     "subject": "Order 7",
@@ -23,7 +23,7 @@ EMAIL = {
 INPUT = {"email": EMAIL, "spam_threshold": 0.8}
 SPAM = SpamVerdict(is_spam=True, confidence=0.9, reason="a prize")
 HAM = SpamVerdict(is_spam=False, confidence=0.9, reason="an order")
-EFFECT_KEY = re.compile(r"run-1-[0-9a-f-]{36}-(spam|reply)")
+EFFECT_KEY = re.compile(r"run-1-[0-9a-f-]{36}-(handle_spam_email|send_email)")
 REPLY = EmailReply(subject="Re: Order 7", body="On its way.")
 
 

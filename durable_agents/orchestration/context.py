@@ -1,0 +1,400 @@
+"""What an orchestration may do: each method returns a step, to be used with `yield from`, or given to `all` or `first`.
+
+An orchestration is a plain generator `(context, request) -> Steps[Output]`. It is called again for every event of its
+run, with what it has done before answered from the history, so all that it learns comes through this context: no clock,
+no randomness, no environment, no I/O of its own.
+"""
+
+import inspect
+import json
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
+
+import azure.durable_functions as df
+from agent_framework import AgentSession
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from durable_agents.activities.keyed import Keyed
+from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
+from durable_agents.orchestration.review import Review, ReviewPolicy, review
+from durable_agents.orchestration.run_status import EventWait, RunStatus
+from durable_agents.orchestration.steps import First, Step, StepLike, Steps, run_all, run_first
+from durable_agents.orchestration.timers import MOST_EARLY
+
+InputT = TypeVar("InputT")
+OutputT = TypeVar("OutputT")
+ModelT = TypeVar("ModelT")
+FirstT = TypeVar("FirstT")
+SecondT = TypeVar("SecondT")
+ThirdT = TypeVar("ThirdT")
+ParametersT = ParamSpec("ParametersT")
+
+
+class Retry(BaseModel):
+    """How often a step is tried in all, with a pause in between."""
+
+    attempts: int = 3
+    pause: timedelta = timedelta(seconds=5)
+
+
+class StepTimeoutError(TimeoutError):
+    """A step did not end in the time it had."""
+
+
+class ContinuedAsNew(BaseException):  # no error: nothing is to catch it
+    """The run begins anew; nothing after it is executed."""
+
+
+DEFAULT_RETRY = Retry()
+"""What an activity gets that names no other: it reaches another system, and is safe to run twice."""
+
+
+class OrchestrationContext:
+    """The one door of an orchestration to the world; it wraps the context of the SDK."""
+
+    def __init__(self, durable: df.DurableOrchestrationContext, get_agent: GetAgent, logger: logging.Logger) -> None:
+        self._durable = durable
+        self._get_agent = get_agent
+        self._status = RunStatus(durable)
+        self._lost_events: dict[str, Any] = {}
+        self.log = _RunLog(logger, durable)
+
+    @property
+    def instance_id(self) -> str:
+        """The id of the run."""
+        return str(self._durable.instance_id)
+
+    @property
+    def now(self) -> datetime:
+        """The time, in UTC: that of the event the orchestration goes on with, the same in every replay."""
+        time: datetime = self._durable.current_utc_datetime
+        return time
+
+    def new_id(self) -> str:
+        """Return a UUID: the same in every replay, another at each call."""
+        return str(self._durable.new_uuid())
+
+    def new_session(self, agent: str) -> AgentSession:
+        """Return a new conversation with an agent, for several `ask` that know of each other."""
+        return self._get_agent(self._durable, agent).create_session()
+
+    def status(self, stage: str, **details: Any) -> None:
+        """Say in plain words where the run is; `GET /runs/{id}` shows it. `details` are plain JSON."""
+        self._status.set(stage, **details)
+
+    @overload
+    def ask(
+        self,
+        agent: str,
+        message: str,
+        answer_model: None = None,
+        *,
+        session: AgentSession | None = None,
+        timeout: timedelta | None = None,
+        retry: Retry | None = None,
+    ) -> Step[str]: ...
+
+    @overload
+    def ask(
+        self,
+        agent: str,
+        message: str,
+        answer_model: type[ModelT],
+        *,
+        session: AgentSession | None = None,
+        timeout: timedelta | None = None,
+        retry: Retry | None = None,
+    ) -> Step[ModelT]: ...
+
+    def ask(
+        self,
+        agent: str,
+        message: str,
+        answer_model: type[Any] | None = None,
+        *,
+        session: AgentSession | None = None,
+        timeout: timedelta | None = None,
+        retry: Retry | None = None,
+    ) -> Step[Any]:
+        """Have an agent answer: with an instance of `answer_model`, or with text.
+
+        Without a `session` it answers in a new one, and remembers nothing of other steps. A `retry` asks again where
+        the failure may pass; the session's own retries of the model call come before.
+
+        Raises:
+            AgentError: The agent could not answer; the run fails, unless it handles this.
+            AnswerError: It answered, but not in the form it was asked for.
+            StepTimeoutError: It did not answer in time. It goes on, and nobody reads its answer.
+        """
+
+        def once() -> Steps[Any]:
+            durable_agent = self._get_agent(self._durable, agent)
+            options = None if answer_model is None else {"response_format": answer_model}
+            task = durable_agent.run(message, session=session, options=options)
+            try:
+                yield from self._in_time(task, timeout, f"Agent {agent!r} did not answer")
+            except (TypeError, ValueError):
+                raise_why(agent, task, answer_model or str)
+            return read_text(agent, task) if answer_model is None else read_answer(agent, task, answer_model)
+
+        def run() -> Steps[Any]:
+            for _ in range(0 if retry is None else retry.attempts - 1):
+                try:
+                    return (yield from once())
+                except AgentError as error:
+                    if not error.failure.retryable:
+                        raise
+                assert retry is not None
+                yield self._durable.create_timer(self.now + retry.pause)
+            return (yield from once())
+
+        return Step(f"ask({agent!r})", run)
+
+    def call(
+        self,
+        activity: Callable[Concatenate[InputT, ParametersT], OutputT],
+        request: InputT,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        timeout: timedelta | None = None,
+    ) -> Step[OutputT]:
+        """Have an activity done, and return what it returns. It runs at least once, so it acts once for its key.
+
+        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once.
+
+        Raises:
+            Exception: It failed in all attempts; the SDK has no class of its own for that.
+            StepTimeoutError: It did not end in time. It goes on, and nobody reads its result.
+        """
+        name = activity.__name__
+
+        def run() -> Steps[OutputT]:
+            payload = _dump(self._with_key(request, name))
+            if retry is None or retry.attempts == 1:
+                task = self._durable.call_activity(name, payload)
+            else:
+                milliseconds = int(retry.pause / timedelta(milliseconds=1))
+                options = df.RetryOptions(milliseconds, retry.attempts)
+                task = self._durable.call_activity_with_retry(name, options, payload)
+            result = yield from self._in_time(task, timeout, f"Activity {name!r} did not end")
+            return cast(OutputT, _returned(activity).validate_python(result))
+
+        return Step(f"call({name})", run)
+
+    def run(
+        self,
+        orchestration: "Callable[[OrchestrationContext, InputT], Steps[OutputT]]",
+        request: InputT,
+        *,
+        instance_id: str | None = None,
+        timeout: timedelta | None = None,
+    ) -> Step[OutputT]:
+        """Run another orchestration as a child, and return what it returns.
+
+        Raises:
+            Exception: It failed; the SDK has no class of its own for that.
+            StepTimeoutError: It did not end in time. It goes on, and this run is not over before it.
+        """
+        name = orchestration.__name__
+
+        def run() -> Steps[OutputT]:
+            task = self._durable.call_sub_orchestrator(name, _dump(request), instance_id)
+            result = yield from self._in_time(task, timeout, f"Orchestration {name!r} did not end")
+            return cast(OutputT, returned_by(orchestration).validate_python(result))
+
+        return Step(f"run({name})", run)
+
+    @overload
+    def wait_for(self, event: str, model: None = None, *, timeout: timedelta | None = None) -> Step[Any]: ...
+
+    @overload
+    def wait_for(self, event: str, model: type[ModelT], *, timeout: timedelta | None = None) -> Step[ModelT]: ...
+
+    def wait_for(self, event: str, model: type[Any] | None = None, *, timeout: timedelta | None = None) -> Step[Any]:
+        """Wait for an event from outside (`POST /runs/{id}/events/{event}`), and return what it brings.
+
+        What does not fit the model is ignored with a note in the run's `waiting_for`. An event that comes before
+        anybody waits for it is kept for the next step that does.
+
+        Raises:
+            StepTimeoutError: It did not come in time.
+        """
+        adapter = TypeAdapter[Any](model or Any)
+
+        def run() -> Steps[Any]:
+            key, ends_at = self.new_id(), None if timeout is None else self.now + timeout
+            waiting = EventWait(event_name=event)
+            self._status.wait(key, waiting)
+            try:
+                while True:
+                    left = None if ends_at is None else max(ends_at - self.now, timedelta())
+                    task = self._lost_events.pop(event, None) or self._durable.wait_for_external_event(event)
+                    try:
+                        payload = yield from self._in_time(task, left, f"Event {event!r} did not come")
+                    finally:
+                        if not task.is_completed:
+                            # The SDK gives an event to a wait of before: the next one here goes on with that.
+                            self._lost_events[event] = task
+                    try:
+                        return adapter.validate_python(_read_event(payload))
+                    except ValidationError as error:
+                        note = f"An event was ignored: it is no {getattr(model, '__name__', model)}. {_first(error)}"
+                        self._status.wait(key, waiting.model_copy(update={"note": note}))
+            finally:
+                self._status.stop_waiting(key)
+
+        return Step(f"wait_for({event!r})", run)
+
+    def sleep(self, duration: timedelta) -> Step[None]:
+        """Wait for so long. A timer may fire up to a second early, whatever stores it; this one does not."""
+
+        def run() -> Steps[None]:
+            ends_at = self.now + duration
+            while self.now < ends_at:
+                timer = self._durable.create_timer(ends_at)
+                try:
+                    yield timer
+                finally:
+                    _cancel(timer)
+
+        return Step(f"sleep({duration})", run)
+
+    def approve(
+        self,
+        title: str,
+        content: str,
+        policy: ReviewPolicy | None = None,
+        *,
+        attempt: int = 1,
+    ) -> Step[Review]:
+        """Put a text to its reviewers, and return what they decide, which may be nothing before it has expired.
+
+        They get the whole text with a signed link; the run shows a preview in `waiting_for`. `attempt` counts the
+        drafts of one text. A decision counts for this very text only.
+        """
+        asked = policy or ReviewPolicy()
+        return Step(
+            f"approve({title!r})",
+            lambda: review(self._durable, self._status, title, content, asked, attempt),
+        )
+
+    @overload
+    def all(  # type: ignore[overload-overlap]  # a tuple is a sequence; its own types are better known
+        self, steps: tuple[StepLike[FirstT], StepLike[SecondT]], *, return_exceptions: Literal[False] = False
+    ) -> Step[tuple[FirstT, SecondT]]: ...
+
+    @overload
+    def all(  # type: ignore[overload-overlap]  # as above
+        self,
+        steps: tuple[StepLike[FirstT], StepLike[SecondT], StepLike[ThirdT]],
+        *,
+        return_exceptions: Literal[False] = False,
+    ) -> Step[tuple[FirstT, SecondT, ThirdT]]: ...
+
+    @overload
+    def all(
+        self, steps: Sequence[StepLike[OutputT]], *, return_exceptions: Literal[False] = False
+    ) -> Step[list[OutputT]]: ...
+
+    @overload
+    def all(
+        self, steps: Sequence[StepLike[OutputT]], *, return_exceptions: Literal[True]
+    ) -> Step[list[OutputT | Exception]]: ...
+
+    def all(self, steps: Sequence[StepLike[Any]], *, return_exceptions: bool = False) -> Step[Any]:
+        """Do several steps at the same time, and return their results in their order. A part of an orchestration, a
+        generator such as `revise(context, draft)`, is a step as well.
+
+        The first that fails ends the others, and its error is raised; with `return_exceptions` all are waited for, and
+        the errors stand in the place of the results.
+        """
+        return Step(f"all of {len(steps)}", lambda: run_all(self._durable, steps, return_exceptions))
+
+    def first(self, steps: Sequence[StepLike[OutputT]], *, skip_failures: bool = False) -> Step[First[OutputT]]:
+        """Do several steps at the same time, and return which ended first, with its result; the others are cancelled.
+
+        An activity or an agent that lost goes on by itself, and nobody reads its result. A step that fails first fails
+        the race; with `skip_failures` it is out of it, until all have failed.
+        """
+        return Step(f"first of {len(steps)}", lambda: run_first(self._durable, steps, skip_failures))
+
+    def continue_as_new(self, request: object) -> Step[Any]:
+        """Begin the run anew with this input and an empty history; nothing after this step is executed."""
+
+        def run() -> Steps[Any]:
+            self._durable.continue_as_new(_dump(request))
+            raise ContinuedAsNew
+            yield  # a generator, as all steps are
+
+        return Step("continue_as_new", run)
+
+    def _in_time(self, task: Any, timeout: timedelta | None, what: str) -> Steps[Any]:
+        """Return the result of a task, or raise its error; the timer that gives up on it is cancelled."""
+        if timeout is None:
+            return (yield task)
+        timer = self._durable.create_timer(self.now + timeout + MOST_EARLY)
+        try:
+            winner = yield self._durable.task_any([task, timer])
+        finally:
+            _cancel(timer)
+        if winner is timer:
+            raise StepTimeoutError(f"{what} within {timeout}.")
+        return (yield task)
+
+    def _with_key(self, request: InputT, activity: str) -> InputT:
+        if isinstance(request, Keyed) and not request.key:
+            return request.model_copy(update={"key": f"{self.instance_id}-{self.new_id()}-{activity}"})
+        return request
+
+
+class _RunLog(logging.LoggerAdapter[logging.Logger]):
+    """The log of a run: its lines begin with the instance id, and replay repeats none."""
+
+    def __init__(self, logger: logging.Logger, durable: df.DurableOrchestrationContext) -> None:
+        super().__init__(logger)
+        self._durable = durable
+
+    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # the name that logging knows
+        return not self._durable.is_replaying and super().isEnabledFor(level)
+
+    def process(self, msg: Any, kwargs: Any) -> tuple[Any, Any]:
+        return f"{self._durable.instance_id}: {msg}", kwargs
+
+
+def returned_by(orchestration: Callable[..., Any]) -> TypeAdapter[Any]:
+    """Return what reads the output of an orchestration, from its annotation `Steps[Output]`."""
+    annotation = get_type_hints(orchestration).get("return")
+    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
+    return TypeAdapter(arguments[2] if len(arguments) == 3 else Any)
+
+
+def _returned(activity: Callable[..., Any]) -> TypeAdapter[Any]:
+    hints = get_type_hints(inspect.unwrap(activity))
+    return TypeAdapter(hints.get("return", Any))
+
+
+def _dump(value: object) -> Any:
+    """Return a model, or what holds models, as the plain JSON that durable payloads are."""
+    return TypeAdapter(Any).dump_python(value, mode="json")
+
+
+def _read_event(payload: object) -> Any:
+    """Return what an event brings: as JSON text when the SDK raised it, an object from the webhook."""
+    if isinstance(payload, str):
+        try:
+            return json.loads(payload)
+        except (ValueError, RecursionError):
+            return payload
+    return payload
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return f"{'.'.join(map(str, detail['loc'])) or 'It'}: {detail['msg']}."
+
+
+def _cancel(timer: Any) -> None:
+    if not timer.is_completed:
+        timer.cancel()

@@ -1,0 +1,249 @@
+"""Put a text to its reviewers: tell them, wait for what they decide, and ask the next one when nobody does in time."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+
+from durable_agents.activities.notify_reviewer import ReviewRequest, notify_reviewer
+from durable_agents.activities.review_channel import ReviewReceipt
+from durable_agents.characters.person_names import identity_of
+from durable_agents.orchestration.approval_requests import (
+    PREVIEW_CHARACTERS,
+    ApprovalRequest,
+    IgnoredDecisionError,
+    RecordedDecision,
+    ReviewerName,
+    cut,
+    hash_content,
+    read_decision,
+)
+from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
+from durable_agents.orchestration.run_status import RunStatus
+from durable_agents.orchestration.steps import Steps
+from durable_agents.orchestration.timers import MOST_EARLY
+from durable_agents.settings.fields import MAX_REVIEWERS
+from durable_agents.settings.groups import ReviewSettings
+
+_TITLE_CHARACTERS = 100
+# Of the JSON text: an emoji takes twelve. Together they leave room in the custom status for the decisions.
+_PREVIEW_JSON_CHARACTERS = 2_500
+_TITLE_JSON_CHARACTERS = 400
+_UNTOLD = "The reviewers could not be told of this draft. It can be decided all the same."
+
+
+class ReviewPolicy(BaseModel):
+    """Who decides on a text, and for how long they are asked.
+
+    It goes to all `reviewers` and is approved by `required_approvals` of them; nobody else's decision counts, unless
+    nobody is named. When it is not settled within `approval_timeout_hours`, it goes to the `second_reviewer`, whose
+    decision alone counts, for `escalation_timeout_hours`; without one, it has expired.
+    """
+
+    approval_timeout_hours: float = Field(default=24, gt=0, le=24 * 365)
+    reviewers: list[ReviewerName] = Field(default=[], max_length=MAX_REVIEWERS)
+    required_approvals: int = Field(default=1, ge=1, le=MAX_REVIEWERS)
+    second_reviewer: ReviewerName | None = None
+    escalation_timeout_hours: float = Field(default=0, ge=0, le=24 * 365)
+
+    @field_validator("required_approvals")
+    @classmethod
+    def _can_be_reached(cls, required: int, info: ValidationInfo) -> int:
+        reviewers = {identity_of(name) for name in info.data.get("reviewers", [])}
+        if required > max(len(reviewers), 1):
+            raise ValueError(f"only {len(reviewers)} different reviewers are asked")
+        return required
+
+
+def review_policy(settings: ReviewSettings) -> dict[str, Any]:
+    """Return the policy of this deployment, to be given to an orchestration as what only the deployment sets."""
+    return {
+        "approval_timeout_hours": settings.approval_timeout_hours,
+        "reviewers": list(settings.reviewers),
+        "required_approvals": settings.required_approvals,
+        "second_reviewer": settings.second_reviewer,
+        "escalation_timeout_hours": settings.escalation_timeout_hours,
+    }
+
+
+class Review(BaseModel):
+    """What came of a review: the decision that settled it, none if nobody decided in time.
+
+    `decisions` are all that counted, in order; `notifications` the receipts for telling reviewers; `untold` the ids of
+    requests of which they could not be told. `expired_at` is when the last request ended without a decision.
+    """
+
+    request_id: str
+    decision: RecordedDecision | None = None
+    decisions: list[RecordedDecision] = []
+    notifications: list[ReviewReceipt] = []
+    untold: list[str] = []
+    expired_at: datetime | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether the text was approved."""
+        return self.decision is not None and self.decision.approved
+
+    @property
+    def feedback(self) -> str | None:
+        """What the reviewer who settled it wants changed, if anything."""
+        return None if self.decision is None else self.decision.feedback
+
+
+def review(
+    context: Any,
+    status: RunStatus,
+    title: str,
+    content: str,
+    policy: ReviewPolicy,
+    attempt: int = 1,
+    until: datetime | None = None,
+) -> Steps[Review]:
+    """Have the reviewers of the policy decide; `context` is the SDK's.
+
+    With `until`, the time of those who are asked first ends then, and not after that of the policy.
+    """
+    rounds = [(policy.reviewers, policy.required_approvals, policy.approval_timeout_hours)]
+    if policy.second_reviewer and policy.escalation_timeout_hours:
+        rounds.append(([policy.second_reviewer], 1, policy.escalation_timeout_hours))
+    before, outcome = len(status.decisions), Review(request_id="")
+    for number, (reviewers, required, hours) in enumerate(rounds):
+        ends_at = context.current_utc_datetime + timedelta(hours=hours)
+        request = _open(
+            context,
+            title=title,
+            content=content,
+            attempt=attempt,
+            expires_at=ends_at if until is None or number else until,
+            reviewers=reviewers,
+            required=required,
+            escalated=number > 0,
+        )
+        outcome.request_id = request.request_id
+        told = _tell(context, request, title, content)
+        outcome.decision = yield from _wait(context, status, request, told)
+        status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
+        receipt = yield from _receipt(told)
+        if receipt is None:
+            outcome.untold.append(request.request_id)
+        else:
+            outcome.notifications.append(receipt)
+        if outcome.decision is not None:
+            break
+        outcome.expired_at = request.expires_at
+    outcome.decisions = status.decisions[before:]
+    return outcome
+
+
+def _open(
+    context: Any,
+    *,
+    title: str,
+    content: str,
+    attempt: int,
+    expires_at: datetime,
+    reviewers: Sequence[str],
+    required: int,
+    escalated: bool,
+) -> ApprovalRequest:
+    """Return a new request, with an id of its own that is the same in every replay."""
+    request_id = context.new_uuid()
+    preview = cut(content[:PREVIEW_CHARACTERS], _PREVIEW_JSON_CHARACTERS)
+    return ApprovalRequest(
+        request_id=request_id,
+        event_name=f"Approval-{request_id}",
+        content_hash=hash_content(title, content),
+        attempt=attempt,
+        title=cut(title[:_TITLE_CHARACTERS], _TITLE_JSON_CHARACTERS),
+        preview=preview,
+        preview_truncated=preview != content,
+        requested_at=context.current_utc_datetime,
+        expires_at=expires_at,
+        reviewers=list(reviewers),
+        required_approvals=required,
+        escalated=escalated,
+    )
+
+
+def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> Any:
+    """Return the task that tells the reviewers of the request."""
+    message = ReviewRequest(
+        key=f"{context.instance_id}-{request.request_id}",
+        instance_id=context.instance_id,
+        request_id=request.request_id,
+        attempt=request.attempt,
+        title=title,
+        content=content,
+        content_hash=request.content_hash,
+        expires_at=request.expires_at,
+        reviewers=tuple(request.reviewers),
+        required_approvals=request.required_approvals,
+        escalated=request.escalated,
+    )
+    return context.call_activity_with_retry(
+        notify_reviewer.__name__, SIDE_EFFECT_RETRY, message.model_dump(mode="json")
+    )
+
+
+def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) -> Steps[RecordedDecision | None]:
+    """Return the decision that settles the request, or None once it has expired.
+
+    The reviewers are being told meanwhile, so a decision may come before that has ended; one that could not be made
+    known can be decided all the same. What does not count, such as a decision on another draft, is ignored with a note,
+    and the wait goes on until the same deadline.
+    """
+    key = request.request_id
+    status.wait(key, request)
+    try:
+        decision, deadline = _race(context, request)
+        winner = yield context.task_any([told, decision, deadline])
+        if winner is told:
+            if told.state.name == "FAILED":
+                request = request.model_copy(update={"note": _UNTOLD})
+                status.wait(key, request)
+            winner = yield context.task_any([decision, deadline])
+        while winner is decision:
+            _cancel(deadline)
+            note = request.note if request.note == _UNTOLD else None
+            try:
+                recorded = status.count(read_decision(decision.result, request), request)
+                if recorded.settled:
+                    return recorded
+                request = request.model_copy(update={"approvals": request.approvals + 1})
+            except IgnoredDecisionError as ignored:
+                note = str(ignored)
+            request = request.model_copy(update={"note": note})
+            status.wait(key, request)
+            # A new timer too: a race between an old task and a new one holds back all that follows until the new ends.
+            decision, deadline = _race(context, request)
+            winner = yield context.task_any([decision, deadline])
+        return None
+    finally:
+        _cancel(deadline)
+        status.stop_waiting(key)
+
+
+def _race(context: Any, request: ApprovalRequest) -> tuple[Any, Any]:
+    """Return the tasks for the decision and the deadline.
+
+    However early the timer fires, no decision that came in time finds the request gone.
+    """
+    deadline = context.create_timer(request.expires_at + MOST_EARLY)
+    return context.wait_for_external_event(request.event_name), deadline
+
+
+def _cancel(timer: Any) -> None:
+    if not timer.is_completed:
+        timer.cancel()
+
+
+def _receipt(told: Any) -> Steps[ReviewReceipt | None]:
+    """Return the receipt for telling the reviewers, or None if they could not be told in all attempts."""
+    try:
+        receipt = yield told
+    except Exception:
+        # The SDK has no class for it. Whoever knows of the request can decide on it all the same.
+        return None
+    return ReviewReceipt.model_validate(receipt)

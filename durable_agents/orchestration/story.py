@@ -1,0 +1,58 @@
+"""Play an orchestration that is written with `OrchestrationContext` as the SDK plays one."""
+
+import logging
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, get_type_hints
+
+import azure.durable_functions as df
+from pydantic import BaseModel, TypeAdapter
+
+from durable_agents.orchestration.ask import GetAgent
+from durable_agents.orchestration.context import ContinuedAsNew, OrchestrationContext
+
+Played = Callable[..., Generator[Any, Any, Any]]
+"""A generator as the SDK plays it: it takes the durable context, and `get_agent` by keyword."""
+
+
+def is_story(function: Callable[..., Any]) -> bool:
+    """Say whether an orchestration is written with `OrchestrationContext`: its first parameter is annotated so."""
+    first = next(iter(get_type_hints(function).items()), ("", None))
+    return first[1] is OrchestrationContext
+
+
+def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:
+    """Return the model of the input of an orchestration: the annotation of its second parameter.
+
+    Raises:
+        TypeError: It is no pydantic model.
+    """
+    hints = [hint for name, hint in get_type_hints(function).items() if name != "return"]
+    if len(hints) == 2 and isinstance(hints[1], type) and issubclass(hints[1], BaseModel):
+        return hints[1]
+    raise TypeError(
+        f"Orchestration {function.__name__}() must take the context and one pydantic model, with annotations: "
+        "(context: OrchestrationContext, request: MyInput) -> Steps[MyOutput]."
+    )
+
+
+def play(function: Callable[..., Any], internal_fields: set[str]) -> Played:
+    """Return the orchestration in the form of the SDK: its input is read, its output dumped as plain JSON.
+
+    `internal_fields` of a stored input are no part of what it reads.
+    """
+    model, logger = input_model_of(function), logging.getLogger(function.__module__)
+
+    def run(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
+        stored = context.get_input()
+        if isinstance(stored, Mapping):
+            stored = {name: value for name, value in stored.items() if name not in internal_fields}
+        steps = function(OrchestrationContext(context, get_agent, logger), model.model_validate(stored))
+        try:
+            output = yield from steps
+        except ContinuedAsNew:
+            return None
+        return TypeAdapter(Any).dump_python(output, mode="json")
+
+    run.__name__, run.__qualname__ = function.__name__, function.__qualname__
+    run.__module__, run.__doc__ = function.__module__, function.__doc__
+    return run

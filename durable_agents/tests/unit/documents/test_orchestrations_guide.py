@@ -1,0 +1,109 @@
+"""The guide to writing an orchestration: its code is run, its tests pass, and each example does what it says."""
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from agent_framework import Agent
+
+from durable_agents import Orchestration
+from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import Replay, replay
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "orchestrations.md").read_text(encoding="utf-8")
+TOPIC = {"topic": "tea"}
+SENT = {"channel": "webhook", "location": None}
+
+
+@pytest.fixture(scope="module")
+def guide() -> ModuleType:
+    """The module that the blocks of the guide make together."""
+    module = ModuleType("guide")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL))
+    exec(compile(code, "orchestrations.md", "exec"), module.__dict__)
+    return module
+
+
+def play(function: Any, run_input: dict[str, Any] | None = None) -> Replay:
+    agents = [Agent(OfflineChatClient(), name=name) for name in ("Writer", "Editor", "Critic")]
+    return replay(Orchestration(function), TOPIC if run_input is None else run_input, agents=agents)
+
+
+def answer(run: Replay, guide: ModuleType, text: str, agent: str = "Writer") -> None:
+    run.answer(agent, guide.Text(text=text))
+
+
+def output_of(run: Replay) -> Any:
+    assert run.state["isDone"], run.state
+    assert run.timers() == {}
+    return run.state["output"]
+
+
+def test_the_tests_of_the_guide_pass(guide: ModuleType) -> None:
+    tests = [test for name, test in vars(guide).items() if name.startswith("test_")]
+    assert len(tests) >= 2
+    for test in tests:
+        test()
+
+
+def test_both_questions_are_in_one_conversation(guide: ModuleType) -> None:
+    run = play(guide.summary)
+    first = run.asked("Writer")["entity"]
+    answer(run, guide, "Tea is warm, and more.")
+    assert run.asked("Writer")["entity"] == first
+    answer(run, guide, "Tea is warm.")
+    assert output_of(run) == {"text": "Tea is warm."}
+
+
+def test_a_text_is_changed_until_its_reviewer_is_content(guide: ModuleType) -> None:
+    run = play(guide.announcement)
+    for attempt, approved in ((1, False), (2, True)):
+        answer(run, guide, f"Text {attempt}")
+        run.complete("notify_reviewer", SENT)
+        named = {name: run.waiting_for[name] for name in ("request_id", "content_hash")}
+        decision = {**named, "approved": approved, "feedback": "Shorter.", "reviewer": "ada"}
+        run.raise_event(run.waiting_for["event_name"], decision)
+    assert output_of(run) == {"text": "Text 2"}
+
+
+def test_an_opinion_that_fails_is_left_out(guide: ModuleType) -> None:
+    run = play(guide.opinions)
+    answer(run, guide, "one", "Writer")
+    run.answer("Editor", {"error": "away", "status": "error"})
+    answer(run, guide, "three", "Critic")
+    assert output_of(run) == ["one", "three"]
+
+
+@pytest.mark.parametrize("first", ["event", "agent", "nobody"])
+def test_the_first_wins_and_nothing_keeps_the_run_open(guide: ModuleType, first: str) -> None:
+    run = play(guide.answer_in_time)
+    if first == "event":
+        run.raise_event("Word", "now")
+    elif first == "agent":
+        answer(run, guide, "later")
+    else:
+        run.fire_timer()
+    assert output_of(run) == {"event": "now", "agent": '{"text":"later"}', "nobody": "nothing"}[first]
+
+
+def test_nobody_pays(guide: ModuleType) -> None:
+    run = play(guide.order)
+    run.fire_timer()
+    assert output_of(run) == "never paid"
+
+
+def test_each_side_is_a_child(guide: ModuleType) -> None:
+    run = play(guide.both)
+    assert [one["topic"] for one in run.inputs("summary")] == ["tea, for", "tea, against"]
+    run.complete("summary", {"text": "yes"})
+    run.complete("summary", {"text": "no"})
+    assert output_of(run) == [{"text": "yes"}, {"text": "no"}]
+
+
+def test_a_round_begins_anew(guide: ModuleType) -> None:
+    run = play(guide.rounds, {"number": 1})
+    run.fire_timer()
+    run.complete("send_letter", {"location": "outbox/1"})
+    assert [leaf["actionType"] for leaf in run.state["actions"][0]][-1] == 4

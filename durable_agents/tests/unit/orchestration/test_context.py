@@ -1,0 +1,442 @@
+"""What an orchestration may do, turn by turn: each step by itself, and several at once."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from agent_framework import Agent
+from pydantic import BaseModel
+
+from durable_agents import Keyed, Orchestration, OrchestrationContext, Retry, Steps, StepTimeoutError
+from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import Replay, replay
+
+Story = Callable[[OrchestrationContext, "Order"], Steps[Any]]
+HOUR = timedelta(hours=1)
+EVENT = 6
+
+
+class Order(BaseModel):
+    number: int = 7
+
+
+class Parcel(Keyed):
+    number: int
+
+
+class Receipt(BaseModel):
+    place: str
+
+
+class Wish(BaseModel):
+    colour: str
+
+
+def ship(parcel: Parcel, *, folder: str) -> Receipt:
+    """Ship a parcel."""
+    raise NotImplementedError
+
+
+def weigh(order: Order) -> int:
+    """Weigh an order."""
+    raise NotImplementedError
+
+
+def play(story: Story, **order: Any) -> Replay:
+    agents = [Agent(OfflineChatClient(), "Answer.", name=name) for name in ("Buyer", "Seller")]
+    return replay(Orchestration(story), order, agents=agents)
+
+
+def output_of(run: Replay) -> Any:
+    """Return the output of a run that is over, with no timer left that would keep it open."""
+    assert run.state["isDone"], run.state
+    assert run.timers() == {}
+    return run.state["output"]
+
+
+def error_of(run: Replay) -> str:
+    assert run.timers() == {}
+    error: str = run.state["error"]
+    return error
+
+
+def test_the_input_is_a_model_and_so_is_the_output() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Receipt]:
+        receipt = yield from context.call(ship, Parcel(number=request.number))
+        return Receipt(place=f"{receipt.place}!")
+
+    run = play(order, number=8)
+    parcel = run.waits_for("ship")
+    assert parcel["number"] == 8
+    run.complete("ship", {"place": "here"})
+    assert output_of(run) == {"place": "here!"}
+
+
+def test_a_key_is_made_once_and_for_each_call() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Receipt]]:
+        return (yield from context.all([context.call(ship, Parcel(number=n)) for n in (1, 2)]))
+
+    run = play(order)
+    keys = [run.inputs("ship")[n]["key"] for n in range(2)]
+    assert len(set(keys)) == 2
+    assert all(key.startswith("run-1-") and key.endswith("-ship") for key in keys)
+    run.raise_event("noise", 1)
+    assert [run.inputs("ship")[n]["key"] for n in range(2)] == keys
+
+
+def test_a_key_of_ones_own_stays() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Receipt]:
+        return (yield from context.call(ship, Parcel(key="mine", number=1)))
+
+    assert play(order).waits_for("ship")["key"] == "mine"
+
+
+def test_an_activity_returns_what_its_annotation_says() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[int]:
+        return 1 + (yield from context.call(weigh, request))
+
+    run = play(order)
+    run.complete("weigh", 3)
+    assert output_of(run) == 4
+
+
+def test_a_result_of_another_form_fails_the_run() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[int]:
+        return (yield from context.call(weigh, request))
+
+    run = play(order)
+    run.complete("weigh", {"grams": 3})
+    assert "valid integer" in error_of(run)
+
+
+def test_an_activity_is_tried_as_often_as_it_says() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[int]:
+        retry = Retry(attempts=2, pause=timedelta(seconds=1))
+        try:
+            return (yield from context.call(weigh, request, retry=retry))
+        except Exception:
+            return (yield from context.call(weigh, request, retry=None))
+
+    run = play(order)
+    run.fail("weigh")
+    assert "retryOptions" not in run.action("weigh")
+    run.complete("weigh", 1)
+    assert output_of(run) == 1
+
+
+def test_an_agent_answers_with_text_or_with_a_model() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        text = yield from context.ask("Buyer", "Well?")
+        wish = yield from context.ask("Seller", text, Wish)
+        return wish.colour
+
+    run = play(order)
+    run.answer("Buyer", Wish(colour="red"))
+    assert run.asked("Seller")["message"] == '{"colour":"red"}'
+    run.answer("Seller", Wish(colour="blue"))
+    assert output_of(run) == "blue"
+
+
+@pytest.mark.parametrize("comes_in_time", [True, False])
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_a_step_that_is_too_slow_is_given_up(comes_in_time: bool, side_by_side: bool) -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        step = context.call(weigh, request, timeout=HOUR)
+        try:
+            return (yield from context.all([step])) if side_by_side else (yield from step)
+        except StepTimeoutError as error:
+            return str(error)
+
+    run = play(order)
+    if comes_in_time:
+        run.complete("weigh", 3)
+        assert output_of(run) == ([3] if side_by_side else 3)
+    else:
+        run.fire_timer()
+        assert output_of(run) == "Activity 'weigh' did not end within 1:00:00."
+
+
+def test_steps_of_different_kinds_run_side_by_side_and_answer_in_their_order() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
+        wish, receipt, event = yield from context.all(
+            (
+                context.ask("Buyer", "Well?", Wish),
+                context.call(ship, Parcel(number=1)),
+                context.wait_for("Go", Wish, timeout=HOUR),
+            )
+        )
+        return [wish, receipt, event]
+
+    run = play(order)
+    run.raise_event("Go", {"colour": "green"})
+    run.complete("ship", {"place": "here"})
+    assert not run.state["isDone"]
+    run.answer("Buyer", Wish(colour="red"))
+    assert output_of(run) == [{"colour": "red"}, {"place": "here"}, {"colour": "green"}]
+
+
+def two_calls(context: OrchestrationContext, number: int) -> Steps[int]:
+    first = yield from context.call(weigh, Order(number=number))
+    return first + (yield from context.call(weigh, Order(number=number + first)))
+
+
+def test_what_one_step_starts_later_is_not_held_back_by_another() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
+        number, event = yield from context.all((two_calls(context, 100), context.wait_for("Go")))
+        return [number, event]
+
+    run = play(order)
+    run.complete("weigh", 1)
+    # A race between what was started before and a new task is over at once, by a timer that is due.
+    assert len(run.timers()) == 1
+    run.settle()
+    assert run.timers() == {}
+    run.complete("weigh", 2)
+    run.raise_event("Go", "now")
+    assert output_of(run) == [3, "now"]
+
+
+def test_the_first_that_fails_ends_the_others() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        slow = context.wait_for("Go", timeout=HOUR)
+        return (yield from context.all([slow, context.call(weigh, request, retry=None)]))
+
+    run = play(order)
+    run.fail("weigh")
+    assert "boom" in error_of(run)
+
+
+def test_failures_may_stand_in_the_place_of_results() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[str]]:
+        steps = [context.call(ship, Parcel(number=1), retry=None), context.wait_for("Go", timeout=HOUR)]
+        results = yield from context.all(steps, return_exceptions=True)
+        return [type(result).__name__ for result in results]
+
+    run = play(order)
+    run.fail("ship")
+    assert not run.state["isDone"]
+    run.fire_timer()
+    assert output_of(run) == ["Exception", "StepTimeoutError"]
+
+
+def test_the_first_that_ends_wins_and_the_others_leave_no_timer() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
+        won = yield from context.first([context.sleep(HOUR), context.wait_for("Go", timeout=2 * HOUR)])
+        return [won.index, won.result]
+
+    run = play(order)
+    run.raise_event("Go", "now")
+    assert output_of(run) == [1, "now"]
+
+
+@pytest.mark.parametrize("skip", [True, False])
+def test_a_step_that_fails_first_fails_the_race_or_is_out_of_it(skip: bool) -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[int]:
+        steps = [context.call(weigh, request, retry=None), context.wait_for("Go", int)]
+        won = yield from context.first(steps, skip_failures=skip)
+        return won.index
+
+    run = play(order)
+    run.fail("weigh")
+    if skip:
+        run.raise_event("Go", 3)
+        assert output_of(run) == 1
+    else:
+        assert "boom" in error_of(run)
+
+
+def test_when_all_fail_the_race_fails() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        steps = [context.wait_for("Go", timeout=HOUR), context.call(weigh, request, retry=None)]
+        return (yield from context.first(steps, skip_failures=True))
+
+    run = play(order)
+    run.fail("weigh")
+    run.fire_timer()
+    assert "Event 'Go' did not come within 1:00:00." in error_of(run)
+
+
+def test_steps_nest() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
+        race = context.first([context.wait_for("Go"), context.wait_for("Stop")])
+        inner = context.all((context.call(weigh, request), context.sleep(HOUR)))
+        won, weighed = yield from context.all((race, inner))
+        return [won.index, weighed]
+
+    run = play(order)
+    run.raise_event("Stop", None)
+    run.complete("weigh", 3)
+    run.settle()
+    run.fire_timer()
+    run.settle()
+    assert output_of(run) == [1, [3, None]]
+
+
+def test_an_event_that_fits_no_model_is_ignored_with_a_note_and_the_wait_goes_on() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        return (yield from context.wait_for("Wish", Wish, timeout=HOUR)).colour
+
+    run = play(order)
+    assert run.waiting_for == {"kind": "event", "event_name": "Wish", "note": None}
+    run.raise_event("Wish", {"color": "red"})
+    assert run.waiting_for["note"] == "An event was ignored: it is no Wish. colour: Field required."
+    run.raise_event("Wish", {"colour": "red"})
+    assert output_of(run) == "red"
+
+
+def test_the_time_for_an_event_does_not_begin_again_with_one_that_is_ignored() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        return (yield from context.wait_for("Wish", Wish, timeout=HOUR)).colour
+
+    run = play(order)
+    (before,) = [timer["fireAt"] for timer in run.timers().values()]
+    run.now += timedelta(minutes=30)
+    run.raise_event("Wish", {})
+    (after,) = [timer["fireAt"] for timer in run.timers().values()]
+    assert after[:19] == before[:19]
+
+
+def test_an_event_after_a_wait_that_was_given_up_is_for_the_next() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
+        try:
+            yield from context.wait_for("Go", timeout=HOUR)
+        except StepTimeoutError:
+            yield from context.call(weigh, request)
+        first = yield from context.wait_for("Go", timeout=HOUR)
+        return [first, (yield from context.wait_for("Go", timeout=HOUR))]
+
+    run = play(order)
+    run.fire_timer()
+    run.raise_event("Go", 1)
+    run.complete("weigh", 1)
+    run.settle()
+    run.raise_event("Go", 2)
+    assert output_of(run) == [1, 2]
+
+
+def test_sleep_does_not_end_early_although_its_timer_does() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        began = context.now
+        yield from context.sleep(HOUR)
+        return str(context.now - began >= HOUR)
+
+    run = play(order)
+    run.fire_timer(early=timedelta(seconds=1))
+    assert not run.state["isDone"]
+    run.fire_timer()
+    assert output_of(run) == "True"
+
+
+def test_an_agent_is_asked_again_where_that_may_help() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        return (yield from context.ask("Buyer", "Well?", Wish, retry=Retry(attempts=2))).colour
+
+    run = play(order)
+    run.answer("Buyer", {"error": "away", "status": "error"})
+    assert "could not run" in error_of(run) or "EntityOperationFailed" in error_of(run)
+
+
+def test_a_run_begins_anew_and_does_nothing_after_it() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        yield from context.call(weigh, request)
+        yield from context.continue_as_new(Order(number=request.number + 1))
+        yield from context.call(weigh, request)
+        return "never"
+
+    run = play(order, number=1)
+    run.complete("weigh", 1)
+    (again,) = [leaf for leaf in run.state["actions"][0] if leaf["actionType"] == 4]
+    assert again["input"] in ({"number": 2}, '{"number": 2}')
+    assert run.state["actions"][0][-1] is again
+
+
+def test_a_child_is_run_by_its_name_with_its_types() -> None:
+    def parcel(context: OrchestrationContext, request: Order) -> Steps[Receipt]:
+        return Receipt(place="here")
+        yield
+
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        return (yield from context.run(parcel, request, instance_id="child-1")).place
+
+    run = play(order)
+    assert run.action("parcel")["instanceId"] == "child-1"
+    run.complete("parcel", {"place": "there"})
+    assert output_of(run) == "there"
+
+
+def test_the_status_is_in_words_and_says_what_is_waited_for() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[None]:
+        context.status("Weighing", number=request.number)
+        yield from context.call(weigh, request)
+        yield from context.wait_for("Go")
+
+    run = play(order)
+    assert run.state["customStatus"] == {"stage": "Weighing", "number": 7}
+    run.complete("weigh", 1)
+    assert run.state["customStatus"]["stage"] == "waiting_for_event"
+    run.raise_event("Go", None)
+    assert run.state["customStatus"] == {"stage": "Weighing", "number": 7}
+
+
+def test_several_approvals_wait_at_the_same_time_and_each_can_be_decided_on() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[bool]]:
+        steps = [context.approve(f"Text {n}", "Read this.") for n in (1, 2)]
+        return [review.is_approved for review in (yield from context.all(steps))]
+
+    run = play(order)
+    first, second = run.state["customStatus"]["requests"]
+    assert (first["title"], second["title"]) == ("Text 1", "Text 2")
+    for approved, request in ((False, second), (True, first)):
+        named = {name: request[name] for name in ("request_id", "content_hash")}
+        run.raise_event(request["event_name"], {**named, "approved": approved})
+        run.settle()
+    for _ in range(2):
+        run.complete("notify_reviewer", {"channel": "webhook", "location": None})
+    run.settle()
+    assert output_of(run) == [True, False]
+
+
+def test_the_log_of_a_run_has_its_id_and_is_silent_in_replay(caplog: pytest.LogCaptureFixture) -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[None]:
+        context.log.info("weighing %d", request.number)
+        yield from context.call(weigh, request)
+        context.log.info("weighed")
+
+    caplog.set_level(logging.INFO, __name__)
+    run = play(order)
+    run.complete("weigh", 1)
+    mine = [record.getMessage() for record in caplog.records if record.name == __name__]
+    assert mine == ["run-1: weighing 7", "run-1: weighed"]
+
+
+def test_a_forgotten_from_is_told() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        yield context.call(weigh, request)
+
+    def apart(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        yield from context.all([order(context, request)])
+
+    text = "The step call(weigh) was yielded as a value. Write `yield from` in front of a step, not `yield`."
+    assert error_of(play(order)) == text
+    assert error_of(play(apart)) == text
+
+
+def test_a_step_is_used_once() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        step = context.call(weigh, request)
+        yield from step
+        yield from step
+
+    run = play(order)
+    run.complete("weigh", 1)
+    assert error_of(run) == "The step call(weigh) was used before. Make a new one for each use."
+
+
+def test_an_orchestration_without_a_model_is_refused_with_what_to_write() -> None:
+    def order(context: OrchestrationContext, request: dict[str, Any]) -> Steps[Any]:
+        yield from ()
+
+    with pytest.raises(TypeError, match=r"Orchestration order\(\) must take the context and one pydantic model"):
+        Orchestration(order)
