@@ -23,10 +23,10 @@ from devhost.hub.removal import check_is_task_hub, remove_hub
 from devhost.hub.rows import Status
 from devhost.hub.snapshot import HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
-from devhost.leash import NO_EDIT_HELPS, obey
 from devhost.listing import listing
 from devhost.printable import printable, printable_lines
 from devhost.sessions import Mode
+from devhost.supervised import NO_EDIT_HELPS, obey
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
 

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Self
 
 from devhost.app_code import AppCode
-from devhost.leash import NO_EDIT_HELPS
+from devhost.supervised import NO_EDIT_HELPS
 from devhost.web.server import listen
 
 logger = logging.getLogger("devhost.reload")
