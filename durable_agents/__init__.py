@@ -1,1 +1,3 @@
 """Durable AI agents on Azure Functions: what this library adds to the `AgentFunctionApp` of Microsoft."""
+
+__version__ = "0.2.0"
