@@ -228,7 +228,7 @@ def test_requests_wait_for_the_new_code(host: ReloadedHost) -> None:
     seen = [host.edition()]
     while seen[-1] != "second":
         seen.append(host.edition())
-    assert set(seen[:-1]) == {"first"}
+    assert set(seen[:-1]) <= {"first"}
 
 
 # What is a change
