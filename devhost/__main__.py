@@ -8,7 +8,8 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from devhost import event_loop, inspection_text
@@ -25,16 +26,18 @@ from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
 from devhost.printable import printable, printable_lines
 from devhost.sessions import Mode
+from devhost.supervised import NO_EDIT_HELPS, obey
 from devhost.web.server import PortInUseError, UnknownAddressError
 from devhost.worker import AppLoadError
 
 _DEFAULT_DB = Path(".devhost/state.db")
 _DEFAULT_LIMIT = 50
 _LAST_PORT = 65535
+_OF_THE_CODE = (SettingsError, AppLoadError)
 _REASONS = (
-    SettingsError,
-    AppLoadError,
+    *_OF_THE_CODE,
     HubFileError,
+    HubGoneError,
     HubInUseError,
     HubVersionError,
     NotATaskHubError,
@@ -50,7 +53,8 @@ _OF_DAMAGE = (sqlite3.DatabaseError, ValueError, LookupError, TypeError, Overflo
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit status: 0, or 1 with the reason on stderr."""
-    parsed = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser().parse_args(arguments, argparse.Namespace(command_line=arguments))
     try:
         status: int = parsed.run(parsed)
     except _REASONS as ex:
@@ -66,6 +70,7 @@ def _start(parsed: argparse.Namespace) -> int:
         hub_path=hub_path,
         host=parsed.host,
         port=parsed.port,
+        listener=parsed.listener,
         mode=parsed.mode,
         fast_timestamps=parsed.fast_timestamps,
         early_timers=parsed.early_timers,
@@ -77,25 +82,35 @@ def _start(parsed: argparse.Namespace) -> int:
         return _refuse(f"The text of --welcome cannot be read: {ex}")
     if not app_root.is_dir():
         return _refuse(f"There is no folder {app_root}: name the app's folder with --app-root.")
-    open_runs = {}
-    if hub_path is not None and os.path.exists(hub_path):
-        open_runs = _open_runs(hub_path)
     log_to_console(is_verbose=parsed.verbose)
+    if parsed.reload and parsed.leash is None:
+        return _reload(options, parsed.command_line)
     os.chdir(app_root)
     status = 0
-    if parsed.check:
-        status = _check(options)
-    else:
-        try:
-            event_loop.run(_serve(options, welcome, open_runs))
-        except KeyboardInterrupt:
-            pass
-        except HubGoneError as ex:
-            status = _refuse(str(ex))
+    try:
+        open_runs = _open_runs(hub_path) if hub_path is not None and os.path.exists(hub_path) else {}
+        if parsed.check:
+            status = _check(options)
+        else:
+            event_loop.run(_serve(options, welcome, open_runs, parsed.leash))
+    except KeyboardInterrupt:
+        pass
+    except _REASONS as ex:
+        status = _refuse(str(ex))
+        if parsed.leash is not None and not isinstance(ex, _OF_THE_CODE):
+            status = NO_EDIT_HELPS
     # Not a normal exit: it would wait for threads that the app has started, and close the file of a hub that is gone.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
+
+
+def _reload(options: Options, arguments: Sequence[str]) -> int:
+    if options.hub_path is None:
+        return _refuse("--reload loses no run, and --ephemeral keeps none over a restart: leave one of them out.")
+    from devhost.reload import Reloader  # what watches files is slow to import
+
+    return Reloader(options.app_root, options.host, options.port, arguments).run()
 
 
 def _open_runs(hub: Path) -> dict[str, int]:
@@ -196,12 +211,17 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
     store.add_argument("--ephemeral", action="store_true", help="keep the task hub in memory; nothing survives")
     start.add_argument("--welcome", help="text file to print once the host listens; {url} in it becomes the base URL")
-    start.add_argument(
+    instead = start.add_mutually_exclusive_group()
+    instead.add_argument("--reload", action="store_true", help="start anew whenever the app's code changes")
+    instead.add_argument(
         "--check",
         action="store_true",
         help="serve nothing: say what is wrong with the app, and where open runs would leave their histories; status 1 "
         "if anything is",
     )
+    # What a supervisor gives to the host that it has started.
+    start.add_argument("--leash", type=int, help=argparse.SUPPRESS)
+    start.add_argument("--listener", type=int, help=argparse.SUPPRESS)
     modes = start.add_mutually_exclusive_group()
     modes.add_argument(
         "--replay", action="store_const", dest="mode", const=Mode.REPLAY, help="replay orchestrators on every turn"
@@ -257,9 +277,11 @@ def _status(text: str) -> Status:
     return Status(text.capitalize())
 
 
-async def _serve(options: Options, welcome: str, open_runs: Mapping[str, int]) -> None:
+async def _serve(options: Options, welcome: str, open_runs: Mapping[str, int], leash: int | None) -> None:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if leash is not None:
+        obey(leash, partial(loop.call_soon_threadsafe, stopped.set))
     for name in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(name, stopped.set)

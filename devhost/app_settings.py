@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _OVERRIDE = "AzureFunctionsJobHost__"
-_SETTINGS_FILES = ("local.settings.json", "local.settings.json.example")
+SETTINGS_FILES = ("local.settings.json", "local.settings.json.example")
 _TIME_SPAN = re.compile(r"(?:(\d+)\.)?([01]?\d|2[0-3]):([0-5]?\d)(?::([0-5]?\d))?")
 
 
@@ -68,7 +68,7 @@ def load_local_settings(app_root: Path) -> tuple[Path | None, dict[str, str]]:
     Raises:
         SettingsError: The file is not JSON, or a value is not a string.
     """
-    path = next((app_root / name for name in _SETTINGS_FILES if (app_root / name).is_file()), None)
+    path = next((app_root / name for name in SETTINGS_FILES if (app_root / name).is_file()), None)
     if path is None:
         return None, {}
     values = _section(_read(path), "Values", path)

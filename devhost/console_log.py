@@ -9,7 +9,7 @@ from devhost import user_log
 from devhost.printable import PrintableFormatter
 from devhost.tracebacks import failure_of_the_app, trace
 
-_QUIET = ("azure", "azure.functions", "agent_framework", "httpx", "asyncio")
+_QUIET = ("azure", "azure.functions", "agent_framework", "httpx", "asyncio", "watchfiles")
 
 
 def log_to_console(*, is_verbose: bool) -> None:

@@ -34,6 +34,8 @@ _GRACE_SECONDS = 5.0
 class Options:
     """How to run the host. Without `hub_path` the task hub is in memory only; port 0 takes any free one.
 
+    `listener` is the descriptor of a socket that listens already, in the place of `host` and `port`.
+
     `mode` says whether orchestrators stay alive between turns, `fast_timestamps` whether the SDK's reading of times is
     replaced by a faster one, `early_timers` whether timers fire up to a second early, as with Azure Storage. With
     `watches_deaths` the host notes whose code ends its process, for which the process has to be its own.
@@ -43,6 +45,7 @@ class Options:
     hub_path: Path | None
     host: str = "127.0.0.1"
     port: int = 7071
+    listener: int | None = None
     mode: Mode = Mode.LIVE
     fast_timestamps: bool = True
     early_timers: bool = False
@@ -79,7 +82,7 @@ async def run_host(
     """
     clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
-        listener = stack.enter_context(listen(options.host, options.port))
+        listener = stack.enter_context(listen(options.host, options.port, options.listener))
         port: int = listener.getsockname()[1]
         settings_file = prepare_environment(options.app_root, port, os.environ)
         settings = load_host_settings(options.app_root, os.environ)

@@ -3,6 +3,8 @@
 These are its public names; `durable_agents.testing` has what tests of an app need. All else is private.
 """
 
+__version__ = "0.2.0"
+
 from durable_agents.activities.keyed import Keyed
 from durable_agents.activities.review_channel import ReviewReceipt
 from durable_agents.app import AgentFunctionApp

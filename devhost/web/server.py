@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 
 from aiohttp import web
@@ -23,13 +24,18 @@ class UnknownAddressError(Exception):
     """There is no such address to listen on."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, inherited: int | None = None) -> socket.socket:
     """Take a host's port, 0 for any free one; callers that connect now are served once the server has started.
+
+    The descriptor of a socket that was inherited, and listens, is taken in its place.
 
     Raises:
         PortInUseError: The port is taken.
         UnknownAddressError: The host is no address of this machine.
     """
+    if inherited is not None:
+        os.set_inheritable(inherited, False)
+        return socket.socket(fileno=inherited)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=512)

@@ -9,11 +9,10 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from durable_agents import __version__
 from durable_agents import ids as names
 from durable_agents.http.contracts import Content, Contract, HttpRoute, Parameter
 from durable_agents.http.problems import Problem
-
-API_VERSION = "0.1.0"
 
 _PROBLEM_TYPE = "application/problem+json"
 
@@ -56,7 +55,7 @@ def build_document(routes: Iterable[HttpRoute], path_values: Mapping[str, Sequen
             )
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Durable agents", "version": API_VERSION, "description": _DESCRIPTION},
+        "info": {"title": "Durable agents", "version": __version__, "description": _DESCRIPTION},
         "security": [{"key_in_header": []}, {"key_in_query": []}],
         "paths": paths,
         "components": {
