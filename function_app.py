@@ -9,56 +9,47 @@ from functools import partial
 
 import azure.functions as func
 
-from activities.approval_links import LinkSigner
-from activities.deliver_webhook import deliver_webhook
 from activities.escalate_for_review import escalate_for_review
 from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
-from activities.notify_reviewer import notify_reviewer
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import editor, email_assistant, librarian, researcher, shop_assistant, spam_detector, writer
-from chat_clients.factory import create_chat_client
-from hosting.durable_app import DurableAgentApp
-from hosting.health import Dependencies
-from hosting.registration import (
-    Orchestration,
-    OrchestrationTable,
-    register_activity,
-    register_orchestration,
-    register_timer,
+from durable_agents.activities.deliver_webhook import deliver_webhook
+from durable_agents.activities.notify_reviewer import notify_reviewer
+from durable_agents.app import DurableAgentApp
+from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.http.review_links import LinkSigner
+from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
+from durable_agents.registration import register_activity, register_orchestration, register_timer
+from durable_agents.routes import (
+    agent_routes,
+    approval_routes,
+    event_routes,
+    health_route,
+    mcp_tools,
+    openapi_route,
+    review_routes,
+    run_control_routes,
+    run_routes,
+    session_routes,
+    stream_routes,
+    workflow_routes,
 )
-from hosting.runs.removal import RunRemoval
-from hosting.runs.sweep import sweep_runs
-from hosting.runs.view import names_of_agents
-from hosting.seal import Seal
-from hosting.sessions.indexes import create_session_index
-from hosting.sessions.sweep import sweep_sessions
-from hosting.streams.stores import create_stream_store
-from hosting.streams.writer import StreamCallback
-from hosting.tools.runs import create_run_tools
-from hosting.turns.correlation import RunIds
-from hosting.workflows.graph import graph_orchestration
+from durable_agents.routes.health_checks import Dependencies
+from durable_agents.runs.purge import RunRemoval
+from durable_agents.runs.retention import sweep_runs
+from durable_agents.runs.run_tools import create_run_tools
+from durable_agents.seal import Seal
+from durable_agents.sessions.correlation import RunIds
+from durable_agents.sessions.idle_timeout import sweep_sessions
+from durable_agents.sessions.index_factory import create_session_index
+from durable_agents.streams.store_factory import create_stream_store
+from durable_agents.streams.writer import StreamCallback
+from durable_agents.workflows.graph import graph_orchestration
 from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
-from orchestrations.parallel_answers import ParallelAnswersInput, parallel_answers
-from orchestrations.text_refinement import TextRefinementInput, text_refinement
-from orchestrations.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
-from routes import (
-    agent_tools,
-    agents,
-    approvals,
-    events,
-    health,
-    openapi,
-    reviews,
-    run_control,
-    runs,
-    samples,
-    sessions,
-    streams,
-)
-from routes import workflows as workflow_routes
 from settings import Settings
 from workflows import comment_moderation, email_routing
 
@@ -82,14 +73,11 @@ triage = Orchestration(email_triage, EmailTriageInput, defaults={"spam_threshold
 revisions = {"max_revisions": review.max_revisions}
 content_approvals = Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(review))
 tool_approvals = Orchestration(tool_approval, ToolApprovalInput, fixed=tool_reviewers(review), is_internal=True)
-patterns = [Orchestration(text_refinement, TextRefinementInput), Orchestration(parallel_answers, ParallelAnswersInput)]
 graphs = [
     email_routing.create_email_routing(chat_client, settings.triage.spam_threshold, file_spam, send),
     comment_moderation.create_comment_moderation(chat_client, publish),
 ]
-orchestrations = OrchestrationTable(
-    [triage, content_approvals, tool_approvals, *patterns, *map(graph_orchestration, graphs)]
-)
+orchestrations = OrchestrationRegistry([triage, content_approvals, tool_approvals, *map(graph_orchestration, graphs)])
 
 app = DurableAgentApp(
     agent_settings=settings.agents,
@@ -122,20 +110,19 @@ register_activity(app, escalate_for_review, **asking)
 register_activity(app, publish_content, publishing=settings.publishing)
 register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
 
-agents.register(app, run_ids, wait_seconds=settings.agent_wait_seconds)
-sessions.register(app, session_index)
-streams.register(app, stream_store, run_ids, wait_seconds=settings.stream_wait_seconds)
-agent_tools.register(app, ["Writer", "SpamDetector", "Researcher"], run_ids, wait_seconds=settings.agent_wait_seconds)
-removal = RunRemoval(names_of_agents(app), settings.drafts)
-runs.register(app, orchestrations, settings.completion_webhooks, seal)
-run_control.register(app, orchestrations, removal)
-events.register(app, orchestrations, trusts_app_service=trusts)
-approvals.register(app, orchestrations, seal, trusts_app_service=trusts)
-reviews.register(app, reviews.Links(orchestrations, link_signer, settings.drafts, trusts))
-health.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
+agent_routes.register(app, run_ids, wait_seconds=settings.agent_wait_seconds)
+session_routes.register(app, session_index)
+stream_routes.register(app, stream_store, run_ids, wait_seconds=settings.stream_wait_seconds)
+mcp_tools.register(app, ["Writer", "SpamDetector", "Researcher"], run_ids, wait_seconds=settings.agent_wait_seconds)
+removal = RunRemoval(app.names_by_entity, settings.drafts)
+run_routes.register(app, orchestrations, app.names_by_entity, settings.completion_webhooks, seal)
+run_control_routes.register(app, orchestrations, removal)
+event_routes.register(app, orchestrations, trusts_app_service=trusts)
+approval_routes.register(app, orchestrations, seal, trusts_app_service=trusts)
+review_routes.register(app, review_routes.Links(orchestrations, link_signer, settings.drafts, trusts))
+health_route.register(app, settings.model.provider, Dependencies(partial(create_chat_client, settings.model)))
 workflow_routes.register(app, orchestrations)
-samples.register(app, orchestrations, trusts_app_service=trusts)
-openapi.register(app)
+openapi_route.register(app)
 register_timer(
     app, settings.sessions.sweep_schedule, sweep_sessions, agents=app.agents_with_sessions, index=session_index
 )

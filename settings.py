@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
-from environment import Environment
-from setting_groups.agents import AgentSettings, McpServerSettings, read_agents, read_mcp_server
-from setting_groups.mail import MailSettings, read_mail
-from setting_groups.model import ModelSettings, read_model
-from setting_groups.outbox import Outbox, read_outbox
-from setting_groups.review import (
+from durable_agents.settings.agents import AgentSettings, McpServerSettings, read_agents, read_mcp_server
+from durable_agents.settings.environment import Environment
+from durable_agents.settings.mail import MailSettings, read_mail
+from durable_agents.settings.model import ModelSettings, read_model
+from durable_agents.settings.outbox import Outbox, read_outbox
+from durable_agents.settings.review import (
     ApprovalLinkSettings,
     DraftSettings,
     PublishingSettings,
@@ -25,8 +25,13 @@ from setting_groups.review import (
     read_publishing,
     read_review,
 )
-from setting_groups.runs import CompletionWebhookSettings, RunSettings, TriageSettings, read_completion_webhooks
-from setting_groups.sessions import SessionSettings, StreamStoreSettings, read_sessions, read_stream_store
+from durable_agents.settings.runs import (
+    CompletionWebhookSettings,
+    RunSettings,
+    TriageSettings,
+    read_completion_webhooks,
+)
+from durable_agents.settings.sessions import SessionSettings, StreamStoreSettings, read_sessions, read_stream_store
 
 
 class SettingsError(ValueError):

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from setting_groups.outbox import Outbox
-from setting_groups.review import ReviewSettings
+from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
+from durable_agents.settings.outbox import Outbox
+from durable_agents.settings.review import ReviewSettings
 
 
 class Escalation(ReviewMessage):

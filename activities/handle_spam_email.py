@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel
 
-from activities.outbox_files import put_once
-from setting_groups.outbox import Outbox
+from durable_agents.settings.outbox import Outbox
+from durable_agents.storage.outbox_files import put_once
 
 QUARANTINE_FOLDER = "quarantine"
 

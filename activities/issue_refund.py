@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from activities.keyed_files import keyed_path
-from activities.outbox_files import put_once
-from setting_groups.outbox import Outbox
+from durable_agents.settings.outbox import Outbox
+from durable_agents.storage.once_files import keyed_path
+from durable_agents.storage.outbox_files import put_once
 
 
 def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Outbox) -> str:

@@ -4,9 +4,9 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from activities.keyed_blobs import BlobCredential, open_blob, upload_once
-from activities.keyed_files import write_once
-from setting_groups.review import PublishingSettings
+from durable_agents.settings.review import PublishingSettings
+from durable_agents.storage.once_blobs import BlobCredential, open_blob, upload_once
+from durable_agents.storage.once_files import write_once
 
 
 class Article(BaseModel):

@@ -9,10 +9,18 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from activities.outbox_files import put_once
-from mail_headers import HeaderLine, Mailbox, MailboxText, MessageId, read_mailbox, write_line, write_mailbox
-from setting_groups.mail import MailSettings
-from setting_groups.outbox import Outbox
+from durable_agents.characters.mail_headers import (
+    HeaderLine,
+    Mailbox,
+    MailboxText,
+    MessageId,
+    read_mailbox,
+    write_line,
+    write_mailbox,
+)
+from durable_agents.settings.mail import MailSettings
+from durable_agents.settings.outbox import Outbox
+from durable_agents.storage.outbox_files import put_once
 
 _TIMEOUT_SECONDS = 30
 

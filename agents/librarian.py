@@ -4,7 +4,7 @@ from typing import Any
 
 from agent_framework import Agent, SupportsChatGetResponse
 
-from setting_groups.agents import McpServerSettings
+from durable_agents.settings.agents import McpServerSettings
 
 NAME = "Librarian"
 DESCRIPTION = "Answers questions from the documents of an MCP server, and says which ones it used."

@@ -15,8 +15,11 @@ from devhost.hints import hint
 from devhost.sdk_frames import paused_at
 
 _MARK = "failure_of_the_app"
-_FOLDERS = [Path(__file__).parent, Path(sysconfig.get_path("stdlib"))]
+_HERE = Path(__file__).parent
+_FOLDERS = [_HERE, Path(sysconfig.get_path("stdlib"))]
 _NOT_OF_THE_AUTHORS = tuple(f"{folder.as_posix()}/" for one in _FOLDERS for folder in (one, one.resolve()))
+# The apps of devhost's own tests are apps like any other.
+_TESTS = tuple(f"{folder.as_posix()}/tests/" for folder in (_HERE, _HERE.resolve()))
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
 _MOST_OF_A_CHAIN = 20
@@ -95,4 +98,6 @@ def _message(error: BaseException) -> str:
 
 def _is_of_the_authors(filename: str) -> bool:
     path = filename.replace("\\", "/")
+    if path.startswith(_TESTS):
+        return True
     return not (path.startswith(("<", *_NOT_OF_THE_AUTHORS)) or "/site-packages/" in path or "/dist-packages/" in path)

@@ -2,7 +2,7 @@
 
 Beside `http_messages` the only module that imports `azure_functions_runtime`. That library answers a failure with
 `repr(exception)`, which the Durable Functions protocol cannot be read from, so an invocation is put together here from
-the library's own steps and its exception kept. Pinned to version 1.3.0; `tests/unit/devhost/test_worker.py` fails when
+the library's own steps and its exception kept. Pinned to version 1.3.0; `devhost/tests/unit/test_worker.py` fails when
 these steps change shape.
 """
 

@@ -8,17 +8,17 @@ from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from activities.escalate_for_review import Escalation, escalate_for_review
 from activities.publish_content import Article, PublicationReceipt, publish_content
-from activities.review_channel import ReviewReceipt
 from agents import writer
 from agents.writer import Draft
-from characters.person_names import identity_of
-from hosting.agents.calls import GetAgent, Steps, ask
-from hosting.approvals.asking import ask_reviewers
-from hosting.approvals.requests import ApprovalRequest, RecordedDecision, ReviewerName
-from hosting.approvals.trail import DecisionTrail
-from hosting.approvals.waiting import open_request
-from hosting.retries import SIDE_EFFECT_RETRY
-from setting_groups.review import MAX_REVIEWERS, ReviewSettings
+from durable_agents.activities.review_channel import ReviewReceipt
+from durable_agents.characters.person_names import identity_of
+from durable_agents.orchestration.approval_requests import ApprovalRequest, RecordedDecision, ReviewerName
+from durable_agents.orchestration.ask import GetAgent, Steps, ask
+from durable_agents.orchestration.asking import ask_reviewers
+from durable_agents.orchestration.audit_log import DecisionTrail
+from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
+from durable_agents.orchestration.waiting import open_request
+from durable_agents.settings.review import MAX_REVIEWERS, ReviewSettings
 
 
 class ContentApprovalInput(BaseModel):

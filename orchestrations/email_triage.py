@@ -10,10 +10,10 @@ from activities.send_email import EmailReceipt, OutgoingEmail, send_email
 from agents import email_assistant, spam_detector
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
-from hosting.agents.calls import GetAgent, Steps, ask
-from hosting.effects import effect_key
-from hosting.retries import SIDE_EFFECT_RETRY
-from mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
+from durable_agents.characters.mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
+from durable_agents.orchestration.ask import GetAgent, Steps, ask
+from durable_agents.orchestration.effects import effect_key
+from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
 
 
 class Email(BaseModel):

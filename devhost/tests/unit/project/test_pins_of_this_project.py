@@ -45,17 +45,6 @@ def reachable(names: set[str]) -> set[str]:
     return found
 
 
-@pytest.mark.skipif(not (ROOT / "devhost/bench").is_dir(), reason="the benchmarks are not part of this project")
-def test_what_only_the_benchmarks_need_is_pinned_and_fits_the_rest() -> None:
-    bench = {one.name: str(one.specifier) for one in requirements("devhost/bench/requirements.txt")}
-    rest = {one.name: str(one.specifier) for name in (CONSTRAINTS, *EVERYTHING) for one in requirements(name)}
-    assert {"dbos", "durabletask"} <= set(bench)
-    assert all(version.startswith("==") for version in bench.values())
-    assert {name: rest[name] for name in bench.keys() & rest.keys()} == {
-        name: bench[name] for name in bench.keys() & rest.keys()
-    }
-
-
 def requirements(file: str) -> list[Requirement]:
     """Return what a file asks for by name."""
     if not (ROOT / file).is_file():

@@ -1,0 +1,178 @@
+"""A host that may be killed at any time, as a test sees it: a URL, a task hub file and the effects the app had."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from devhost.tests.crash.kill_plan import PLAN_VARIABLE, KillPlan
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PLAN_FILE = "kills.json"
+API = "/runtime/webhooks/durabletask"
+
+_PATIENCE_SECONDS = 25
+_PAUSE_SECONDS = 0.01
+
+
+class LostAnswerError(Exception):
+    """The host was killed after it had taken a request, and before it answered."""
+
+
+class SupervisedHost:
+    """The crash app on a host that is started again whenever it was killed; `flags` are those of `killed_host`.
+
+    A host that `is_killed` is sent each request over a connection of its own: one that a kill has cut would look like a
+    lost answer.
+    """
+
+    def __init__(
+        self, folder: Path, flags: Sequence[str] = (), *, is_killed: bool = True, patience: float = _PATIENCE_SECONDS
+    ) -> None:
+        self.database = folder / "state.db"
+        self.plan = KillPlan(folder / PLAN_FILE)
+        self.mended = folder / "mended"
+        self.url = f"http://127.0.0.1:{_free_port()}"
+        self._effects = folder / "effects.txt"
+        self._log = folder / "host.log"
+        self.patience = patience
+        self.requests = 0
+        command = [sys.executable, "-m", "devhost.tests.crash.killed_host"]
+        command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2], *flags]
+        environment = {
+            PLAN_VARIABLE: str(folder / PLAN_FILE),
+            "CRASH_EFFECTS": str(self._effects),
+            "CRASH_MENDED": str(self.mended),
+            "REFERENCE_SCRATCH": str(folder),
+        }
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command,
+                cwd=REPOSITORY,
+                env={**os.environ, **environment},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        limits = httpx.Limits(max_keepalive_connections=0 if is_killed else None)
+        self._http = httpx.Client(base_url=self.url, timeout=patience, limits=limits)
+
+    def close(self) -> None:
+        """End the host for good."""
+        self._http.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate()
+
+    def log(self) -> str:
+        """Return what all hosts so far wrote."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill the host where it is, and start it again when the context ends."""
+        hold, held, running = (self.database.with_name(name) for name in ("hold", "held", "host.pid"))
+        held.unlink(missing_ok=True)
+        hold.touch()
+        while not held.exists():
+            if running.exists() and (process := running.read_text(encoding="ascii")):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
+            time.sleep(0.001)
+        try:
+            yield
+        finally:
+            hold.unlink()
+
+    def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Send a request to the management API; while no host listens, try again.
+
+        Raises:
+            LostAnswerError: The host took the request and was killed; it may have happened or not.
+        """
+        return self.send(method, API + path, body)
+
+    def send(self, method: str, path: str, body: Any = None) -> httpx.Response:
+        """Send a request to any path of the host, as `ask` does.
+
+        Raises:
+            LostAnswerError: The host took the request and was killed; it may have happened or not.
+        """
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                self.requests += 1
+                return self._http.request(method, path, json=body)
+            except httpx.ConnectError:
+                assert self._process.poll() is None, f"the host ended by itself:\n{self.log()}"
+                assert time.monotonic() < end, f"no host listens:\n{self.log()}"
+                time.sleep(_PAUSE_SECONDS)
+            except httpx.TransportError as ex:
+                raise LostAnswerError(f"{method} {path}") from ex
+
+    def read(self, path: str) -> httpx.Response:
+        """Return the answer to a GET request, asked until there is one."""
+        while True:
+            try:
+                return self.ask("GET", path)
+            except LostAnswerError:
+                continue
+
+    def status(self, instance_id: str) -> dict[str, Any]:
+        """Return the status of an instance, empty when there is none."""
+        answer = self.read(f"/instances/{instance_id}")
+        status: dict[str, Any] = answer.json() if answer.status_code != 404 else {}
+        return status
+
+    def wait(self, instance_id: str, **fields: Any) -> dict[str, Any]:
+        """Return the status of an instance once it has these fields."""
+        end = time.monotonic() + self.patience
+        while True:
+            status = self.status(instance_id)
+            if fields.items() <= status.items():
+                return status
+            assert time.monotonic() < end, f"never {fields}: {status}\n{self.log()[-4000:]}"
+            time.sleep(_PAUSE_SECONDS)
+
+    def wait_until_idle(self) -> None:
+        """Wait until nothing is left to do in the task hub."""
+        end = time.monotonic() + self.patience
+        while left := self.rows("SELECT body FROM messages UNION ALL SELECT name FROM activities"):
+            assert time.monotonic() < end, f"left in the task hub: {left}\n{self.log()[-4000:]}"
+            time.sleep(_PAUSE_SECONDS)
+
+    def rows(self, query: str, *values: object) -> list[Any]:
+        """Read the task hub's file, whether a host has it open or was killed."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as file:
+            return file.execute(query, values).fetchall()
+
+    def effects(self) -> Counter[tuple[str, str]]:
+        """Return how often each effect happened, by run and key."""
+        if not self._effects.exists():
+            return Counter()
+        lines = self._effects.read_text(encoding="utf-8").splitlines()
+        return Counter((run, key) for run, key in (line.split("\t") for line in lines))
+
+    def effects_of(self, run: str) -> Counter[str]:
+        """Return how often each effect of one run happened."""
+        return Counter({key: number for (one, key), number in self.effects().items() if one == run})
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port

@@ -1,0 +1,117 @@
+"""Read HTTP requests and write successful answers: bodies by model, links, JSON."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import azure.functions as func
+from pydantic import BaseModel, ValidationError
+
+from durable_agents.http.problems import ProblemError, invalid_body
+from durable_agents.ids import is_idempotency_key
+
+MAX_BODY_BYTES = 262_144
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approvals?|workflow)(?:/|$)", re.IGNORECASE)
+
+
+def read_body(req: func.HttpRequest) -> bytes:
+    """Return the body of the request.
+
+    Raises:
+        ProblemError: 413, it has more than `MAX_BODY_BYTES`, which could not be stored with a run or session.
+    """
+    body: bytes = req.get_body()
+    if len(body) > MAX_BODY_BYTES:
+        detail = f"The request body has {len(body)} bytes; at most {MAX_BODY_BYTES} are accepted."
+        raise ProblemError(413, "body-too-large", detail)
+    return body
+
+
+def read_json_value(req: func.HttpRequest) -> Any:
+    """Return the JSON value in the body of the request.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not JSON.
+    """
+    try:
+        body = json.loads(read_body(req))
+        # Half a surrogate pair can be written in JSON, but it is no text: no e-mail and no file could hold it.
+        # Python also reads NaN and numbers without bounds, which are no JSON.
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
+        detail = "The request body is not JSON text in UTF-8. Send a JSON object, with Content-Type: application/json."
+        raise ProblemError(400, "invalid-json", detail) from error
+    return body
+
+
+def read_text(req: func.HttpRequest) -> str:
+    """Return the body of the request as text.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not UTF-8.
+    """
+    try:
+        return read_body(req).decode()
+    except UnicodeDecodeError as error:
+        raise ProblemError(400, "invalid-text", "The request body is not UTF-8 text.") from error
+
+
+def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
+    """Return the JSON object in the body of the request.
+
+    Raises:
+        ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
+    """
+    body = read_json_value(req)
+    if not isinstance(body, dict):
+        detail = f"The request body is a JSON {type(body).__name__}. Send a JSON object."
+        raise ProblemError(400, "invalid-json", detail)
+    return body
+
+
+def read_model(body: Mapping[str, Any], model: type[ModelT], defaults: Mapping[str, Any] | None = None) -> ModelT:
+    """Return the body as an instance of `model`; `defaults` stand in for fields the caller left out.
+
+    Raises:
+        ProblemError: 400 that lists every wrong field, unknown ones included.
+    """
+    try:
+        return model.model_validate({**(defaults or {}), **body}, extra="forbid")
+    except ValidationError as error:
+        raise invalid_body(error) from error
+
+
+def read_idempotency_key(req: func.HttpRequest) -> str | None:
+    """Return the header `Idempotency-Key`, or None if the request has none.
+
+    Raises:
+        ProblemError: 400, it is not possible as a key.
+    """
+    key: str | None = req.headers.get("idempotency-key")
+    if key is not None and not is_idempotency_key(key):
+        detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
+        raise ProblemError(400, "invalid-idempotency-key", detail)
+    return key
+
+
+def link(req: func.HttpRequest, *segments: str) -> str:
+    """Return the absolute URL of another route of this API; the segments must be safe in a URL as they are.
+
+    The route prefix of host.json is taken from the request: it is what stands before the first segment of a route.
+    """
+    url = urlsplit(req.url)
+    prefix = _FIRST_SEGMENT.split(url.path, maxsplit=1)[0]
+    return f"{url.scheme}://{url.netloc}{prefix}/{'/'.join(segments)}"
+
+
+def json_response(
+    body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """Return a JSON answer."""
+    return func.HttpResponse(
+        json.dumps(body), status_code=status, headers=dict(headers or {}), mimetype="application/json"
+    )

@@ -1,0 +1,89 @@
+"""Tell a webhook when a run has ended, if its start has named one.
+
+The report is the last thing the run does, so it is as durable as the run: a crash at any moment repeats it or nothing.
+Until it is delivered or given up the run is Running. What the run ends with is never changed by it.
+"""
+
+import functools
+import json
+import logging
+from collections.abc import Callable, Generator
+from datetime import timedelta
+from typing import Any
+
+import azure.durable_functions as df
+
+from durable_agents.activities.deliver_webhook import WebhookDelivery, deliver_webhook
+from durable_agents.orchestration.error_text import first_line
+
+logger = logging.getLogger(__name__)
+
+WEBHOOK_FIELD = "completion_webhook"
+"""The field of a stored input that names the URL to tell; no orchestration reads it."""
+
+DELIVERY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
+"""The pauses between the attempts; after the last attempt the report is given up."""
+
+_MOST_OUTPUT_BYTES = 65_536
+
+
+def reporting_end(orchestration: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the orchestration with a report at its end, whether it returns or raises.
+
+    Without a webhook in its input, a run has the history it would have had.
+    """
+
+    @functools.wraps(orchestration)
+    def run(context: df.DurableOrchestrationContext, **dependencies: Any) -> Generator[Any, Any, Any]:
+        try:
+            output = yield from orchestration(context, **dependencies)
+        except Exception as error:
+            yield from _report(context, orchestration.__name__, "Failed", error=first_line(error))
+            raise
+        yield from _report(context, orchestration.__name__, "Completed", output=output)
+        return output
+
+    return run
+
+
+def _report(
+    context: df.DurableOrchestrationContext,
+    name: str,
+    status: str,
+    *,
+    output: object = None,
+    error: str | None = None,
+) -> Generator[Any, Any, None]:
+    """Deliver the report, with pauses where that fails; a report that is given up is logged and forgotten."""
+    run_input = context.get_input()
+    url = run_input.get(WEBHOOK_FIELD) if isinstance(run_input, dict) else None
+    if url is None:
+        return
+    context.set_custom_status({"stage": "reporting_end"})
+    is_large = len(json.dumps(output)) > _MOST_OUTPUT_BYTES
+    delivery = WebhookDelivery(
+        url=url,
+        delivery_id=context.new_uuid(),
+        event=f"run.{status.lower()}",
+        instance_id=context.instance_id,
+        orchestration=name,
+        status=status,
+        output=None if is_large else output,
+        output_omitted=is_large,
+        error=error,
+        ended_at=context.current_utc_datetime,
+    ).model_dump(mode="json")
+    for pause in (*DELIVERY_PAUSES, None):
+        try:
+            yield context.call_activity(deliver_webhook.__name__, delivery)
+            return
+        except Exception as failure:
+            if pause is None:
+                _log_given_up(context, failure)
+                return
+        yield context.create_timer(context.current_utc_datetime + pause)
+
+
+def _log_given_up(context: df.DurableOrchestrationContext, failure: Exception) -> None:
+    if not context.is_replaying:
+        logger.error("%s: the report of its end is given up: %s", context.instance_id, first_line(failure))

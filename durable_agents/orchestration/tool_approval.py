@@ -1,0 +1,84 @@
+"""Have reviewers decide on a tool call that an agent's turn waits with, and tell the session what they decided."""
+
+import json
+from typing import Any, Literal
+
+import azure.durable_functions as df
+from agent_framework_durabletask import AgentSessionId
+from pydantic import AwareDatetime, BaseModel, Field
+
+from durable_agents.activities.review_channel import ReviewReceipt
+from durable_agents.orchestration.approval_requests import RecordedDecision, ReviewerName
+from durable_agents.orchestration.ask import GetAgent, Steps
+from durable_agents.orchestration.asking import ask_reviewers
+from durable_agents.orchestration.audit_log import DecisionTrail
+from durable_agents.orchestration.waiting import open_request
+from durable_agents.sessions.tool_requests import DecisionMessage, UndecidedMessage
+from durable_agents.settings.review import MAX_REVIEWERS, ReviewSettings
+
+
+class ToolApprovalInput(BaseModel):
+    """The call that a session waits with, and who is asked. Only the session itself starts a run of this."""
+
+    agent: str
+    session_id: str
+    request_id: str
+    tool: str
+    arguments: dict[str, Any]
+    expires_at: AwareDatetime
+    reviewers: list[ReviewerName] = Field(default=[], max_length=MAX_REVIEWERS)
+    required_approvals: int = Field(default=1, ge=1, le=MAX_REVIEWERS)
+
+
+class ToolApprovalOutput(BaseModel):
+    """What was decided, by whom. `notification` is null if the reviewers could not be told."""
+
+    outcome: Literal["approved", "rejected", "expired"]
+    decisions: list[RecordedDecision] = []
+    notification: ReviewReceipt | None = None
+
+
+def tool_reviewers(review: ReviewSettings) -> dict[str, Any]:
+    """Return who decides on tool calls, as this deployment is set up."""
+    return {"reviewers": list(review.reviewers), "required_approvals": review.required_approvals}
+
+
+def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
+    """Put a tool call to its reviewers, whole, and pass what they decide to the session that waits for it."""
+    call = ToolApprovalInput.model_validate(context.get_input())
+    trail = DecisionTrail(context)
+    title = f"{call.agent} wants to call {call.tool}"
+    content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
+    request = open_request(
+        context,
+        title=title,
+        content=content,
+        attempt=1,
+        expires_at=call.expires_at,
+        reviewers=call.reviewers,
+        required_approvals=call.required_approvals,
+    )
+    decision, receipt = yield from ask_reviewers(context, title, content, request, trail)
+    _tell(context, call, decision)
+    output = ToolApprovalOutput(outcome="expired", decisions=trail.decisions, notification=receipt)
+    if decision is not None:
+        output.outcome = "approved" if decision.approved else "rejected"
+    return output.model_dump(mode="json")
+
+
+def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision | None) -> None:
+    """Tell the session what was decided, or that nothing was: it does not judge by its own clock."""
+    session = AgentSessionId(call.agent, call.session_id)
+    entity = df.EntityId(session.entity_name, session.key)
+    if decision is None:
+        undecided = UndecidedMessage(request_id=call.request_id)
+        context.signal_entity(entity, "give_up", undecided.model_dump(mode="json"))
+        return
+    message = DecisionMessage(
+        request_id=call.request_id,
+        approved=decision.approved,
+        feedback=decision.feedback,
+        reviewer=decision.reviewer,
+        decided_at=decision.decided_at or context.current_utc_datetime,
+    )
+    context.signal_entity(entity, "decide", message.model_dump(mode="json"))

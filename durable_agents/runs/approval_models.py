@@ -1,0 +1,79 @@
+"""The JSON that the routes of approvals answer with."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from durable_agents.orchestration.approval_requests import ApprovalRequest, RecordedDecision
+from durable_agents.orchestration.human_requests import HumanRequest
+from durable_agents.runs.shown_drafts import ShownDraft
+
+
+class PendingApproval(ApprovalRequest):
+    """What a human is asked to decide on. `links.decide` takes the decision."""
+
+    kind: Literal["approval"] = Field(default="approval", exclude=True)
+    event_name: str = Field(exclude=True)
+    instance_id: str
+    orchestration: str
+    links: dict[str, str]
+
+
+class PendingWorkflowRequest(HumanRequest):
+    """What a workflow asks a human. `links.respond` takes the answer, in the form of `response_type`."""
+
+    instance_id: str
+    workflow: str
+    links: dict[str, str]
+
+
+class ApprovalPage(BaseModel):
+    """What waits for a human; a page may be short, or empty, although there is a next one."""
+
+    approvals: list[PendingApproval]
+    workflow_requests: list[PendingWorkflowRequest]
+    next_page_token: str | None
+
+
+class CountedDecision(RecordedDecision):
+    """The decision that counts. Its feedback is in the output of the run."""
+
+    feedback: Any = Field(default=None, exclude=True)
+
+
+class DecisionAnswer(BaseModel):
+    """What came of a decision: it is `decided`, or `counted` if more approvals are needed, or `accepted` for now."""
+
+    instance_id: str
+    request_id: str
+    approved: bool
+    status: Literal["decided", "counted", "accepted"]
+    decision: CountedDecision | None
+    links: dict[str, str] = {}
+
+
+class ReviewRequest(BaseModel):
+    """What a reviewer is told of a request, beside the draft."""
+
+    request_id: str
+    content_hash: str
+    attempt: int
+    expires_at: datetime
+    reviewers: list[str]
+    required_approvals: int
+    approvals: int
+    escalated: bool
+
+
+class Review(BaseModel):
+    """What the reviewer of a link is asked: `draft`, or what was decided: `decision`.
+
+    `request` is null once nobody waits for a decision any more, `reviewer` where nobody was named.
+    """
+
+    run: str
+    reviewer: str | None
+    request: ReviewRequest | None
+    draft: ShownDraft | None
+    decision: CountedDecision | None

@@ -1,0 +1,132 @@
+"""Read the runs of this app from the task hub, a page at a time.
+
+The task hub does not know which instances are runs: it may hold the sessions of agents and the instances of other apps.
+So a page of ours may take several of its pages, and each of them is asked for what is still missing, no more.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+
+from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.runs.task_hub import TaskHubError, ask_task_hub
+from durable_agents.seal import Seal
+
+_MOST_HUB_PAGES = 10
+_LONGEST_TOKEN = 8_192
+_PURPOSE = "page"
+_SEAL_LENGTH = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs are wanted; None stands for all.
+
+    Attributes:
+        orchestration: The registered name of their orchestration.
+        statuses: The names of their runtime statuses.
+        created_from: They were created then or later; times have a time zone.
+        created_to: They were created then or earlier.
+        has_any_id: Callers choose the ids of its runs, so these need not begin with the name of the orchestration.
+    """
+
+    orchestration: str | None = None
+    statuses: Sequence[str] = ()
+    created_from: datetime | None = None
+    created_to: datetime | None = None
+    has_any_id: bool = False
+
+    def to_parameters(self) -> dict[str, str]:
+        """Return the query as the task hub reads it, with the ids that runs get where callers do not choose them."""
+        parameters = {
+            "instanceIdPrefix": "" if self.orchestration is None or self.has_any_id else f"{self.orchestration}-",
+            "runtimeStatus": ",".join(self.statuses),
+            "createdTimeFrom": _utc(self.created_from),
+            "createdTimeTo": _utc(self.created_to),
+        }
+        return {name: value for name, value in parameters.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Some runs, without their inputs, and what leads to the next ones, None at the end.
+
+    A page may have fewer runs than were asked for, even none, although more follow.
+    """
+
+    runs: Sequence[DurableOrchestrationStatus]
+    next_token: str | None
+
+
+async def query_runs(
+    client: df.DurableOrchestrationClient,
+    orchestrations: OrchestrationRegistry,
+    query: RunQuery,
+    limit: int,
+    token: str | None = None,
+) -> RunPage:
+    """Return at most `limit` runs of this app, in the order of the task hub; `token` is that of the page before.
+
+    Raises:
+        TaskHubError: The task hub refused the query.
+    """
+    page = RunPage([], token)
+    for _ in range(_MOST_HUB_PAGES):
+        page = await _read_on(client, orchestrations, query, limit, page)
+        if page.next_token is None or len(page.runs) >= limit:
+            break
+    return page
+
+
+async def _read_on(
+    client: df.DurableOrchestrationClient,
+    orchestrations: OrchestrationRegistry,
+    query: RunQuery,
+    limit: int,
+    page: RunPage,
+) -> RunPage:
+    """Return the page with the runs of one more page of the task hub."""
+    parameters = {**query.to_parameters(), "top": str(limit - len(page.runs)), "showInput": "false"}
+    answer = await ask_task_hub(client, "GET", "instances/", parameters, page.next_token)
+    if answer.status != 200:
+        raise TaskHubError(f"The task hub answered a query for runs with HTTP {answer.status}: {answer.body}")
+    statuses = [DurableOrchestrationStatus.from_json(row) for row in answer.body]
+    runs = [status for status in statuses if _is_run(status, orchestrations, query)]
+    return replace(page, runs=[*page.runs, *runs], next_token=answer.next_token)
+
+
+def _is_run(status: DurableOrchestrationStatus, orchestrations: OrchestrationRegistry, query: RunQuery) -> bool:
+    orchestration = orchestrations.find(status.name)
+    return orchestration is not None and query.orchestration in (None, orchestration.name)
+
+
+def seal_token(token: str, query: RunQuery, seal: Seal) -> str:
+    """Return the token as callers get it: opaque, and good for this query only."""
+    return base64.urlsafe_b64encode(json.dumps([seal.of(_PURPOSE, _sealed(token, query)), token]).encode()).decode()
+
+
+def open_token(text: str, query: RunQuery, seal: Seal) -> str | None:
+    """Return the token in `text`, or None if `seal_token` has not made it for this query."""
+    if len(text) > _LONGEST_TOKEN:
+        return None
+    try:
+        mark, token = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    if not isinstance(mark, str) or len(mark) != _SEAL_LENGTH or not isinstance(token, str):
+        return None
+    is_ours = seal.fits(_PURPOSE, _sealed(token, query), mark) and token.isascii() and token.isprintable()
+    return token if is_ours else None
+
+
+def _sealed(token: str, query: RunQuery) -> str:
+    return json.dumps([token, query.orchestration, query.to_parameters()])
+
+
+def _utc(time: datetime | None) -> str:
+    return "" if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")

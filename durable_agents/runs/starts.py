@@ -1,0 +1,120 @@
+"""Start runs so that repeating a start, at the same time or later, gives the same run."""
+
+import asyncio
+import hashlib
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakValueDictionary
+
+import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import BaseModel
+
+from durable_agents.http.problems import ProblemError, invalid_fields
+from durable_agents.http.requests import read_model
+from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
+from durable_agents.orchestration.registry import Orchestration
+from durable_agents.runs.status import FINGERPRINT_FIELD, read_input
+
+
+def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -> str:
+    """Return what names a request: a digest of those fields, as validated, that the caller sent, and of its webhook.
+
+    Defaults are left out, so that a repeat is recognised although a new deployment has other defaults.
+    """
+    content = sent.model_dump(mode="json", include=fields)
+    if webhook is not None:
+        content[WEBHOOK_FIELD] = webhook
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def stored_input_for(
+    orchestration: Orchestration, body: Mapping[str, Any], webhook: str | None = None
+) -> dict[str, Any]:
+    """Return what a run is started with: the body, checked, with the defaults of the deployment and its fingerprint.
+
+    `webhook` is the URL to tell when the run has ended; it must have been checked.
+
+    Raises:
+        ProblemError: 400 that lists every wrong field, unknown ones and those that the deployment sets included.
+    """
+    fixed = sorted(body.keys() & orchestration.fixed.keys())
+    if fixed:
+        raise invalid_fields([{"field": name, "message": "is set by the deployment; leave it out"} for name in fixed])
+    run_input = read_model(body, orchestration.input_model, {**orchestration.defaults, **orchestration.fixed})
+    added = {FINGERPRINT_FIELD: fingerprint(run_input, set(body), webhook)}
+    if webhook is not None:
+        added[WEBHOOK_FIELD] = webhook
+    return {**run_input.model_dump(mode="json"), **added}
+
+
+def new_instance_id(orchestration: str) -> str:
+    """Return an instance id that no other run has."""
+    return f"{orchestration}-{uuid.uuid4().hex}"
+
+
+def instance_id_for(orchestration: str, idempotency_key: str) -> str:
+    """Return the one instance id of all starts of this orchestration under this key."""
+    return f"{orchestration}-{hashlib.sha256(idempotency_key.encode()).hexdigest()[:32]}"
+
+
+class RunStarts:
+    """Starts runs under idempotency keys.
+
+    The task hub refuses a second *live* instance of one id, but replaces a finished one. So a start first looks whether
+    the run exists, and starts of one id follow each other within this process. Between processes a gap remains: a
+    repeat replaces the run if the run is started by another process and finishes between the look and the start.
+    """
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start_new(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+    ) -> None:
+        """Start the run under an id that the caller has chosen.
+
+        Raises:
+            ProblemError: 409, something has this id already, whatever it is.
+        """
+        if await self._find_or_start(client, orchestration, instance_id, stored_input) is not None:
+            detail = f"There is a run {instance_id!r} already. Choose another id, or leave it out to get a new one."
+            raise ProblemError(409, "duplicate-run-id", detail)
+
+    async def start_once(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+    ) -> None:
+        """Start the run unless it exists; `stored_input` must hold the fingerprint of the request.
+
+        Raises:
+            ProblemError: 422, the run exists and was started with another body.
+        """
+        existing = await self._find_or_start(client, orchestration, instance_id, stored_input)
+        if existing is None:
+            return
+        if read_input(existing).get(FINGERPRINT_FIELD) != stored_input[FINGERPRINT_FIELD]:
+            detail = (
+                f"Run {instance_id!r} was started under this Idempotency-Key with another body. "
+                "Repeat the first body, or choose a new key."
+            )
+            raise ProblemError(422, "idempotency-key-reused", detail)
+
+    async def _find_or_start(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+    ) -> DurableOrchestrationStatus | None:
+        """Return what has this id already, with its input, or None after starting the run."""
+        lock = self._locks.setdefault(instance_id, asyncio.Lock())
+        async with lock:
+            existing = await client.get_status(instance_id, show_input=True)
+            if not existing:
+                try:
+                    await client.start_new(orchestration, instance_id, stored_input)
+                    return None
+                except Exception:
+                    # The SDK has no exception of its own for "already exists": whether it does is what counts.
+                    existing = await client.get_status(instance_id, show_input=True)
+                    if not existing:
+                        raise
+            return existing

@@ -1,0 +1,106 @@
+"""Find a run in the task hub and describe it to callers of the API."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import azure.durable_functions as df
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+
+from durable_agents.http.problems import ProblemError
+from durable_agents.ids import is_instance_id
+from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
+from durable_agents.orchestration.error_text import first_line
+from durable_agents.orchestration.registry import OrchestrationRegistry
+
+FINGERPRINT_FIELD = "request_fingerprint"
+"""The field of a stored input that names the request body it came from; no orchestration reads it."""
+
+STARTED_BY_FIELD = "started_by"
+"""The field of a stored input that names the agent session a run was started from, if any."""
+
+_INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
+_States = df.OrchestrationRuntimeStatus
+_OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
+
+
+async def find_run(
+    client: df.DurableOrchestrationClient, orchestrations: OrchestrationRegistry, instance_id: str
+) -> DurableOrchestrationStatus:
+    """Return the status of a run, its input included.
+
+    Raises:
+        ProblemError: 404, nothing has this id; agent sessions are no runs. 409, what has it is of an orchestration that
+            this app does not have, and no more of it is shown: it may be another app's, or of a name of before.
+    """
+    status = await client.get_status(instance_id, show_input=True) if is_instance_id(instance_id) else None
+    if status and orchestrations.find(status.name) is not None:
+        return status
+    if status:
+        raise orchestration_missing(instance_id, status)
+    raise ProblemError(404, "unknown-run", f"There is no run {instance_id!r}. Check the id that its start returned.")
+
+
+def orchestration_missing(instance_id: str, status: DurableOrchestrationStatus) -> ProblemError:
+    """Return the answer for a run that is there, though this app cannot go on with it."""
+    detail = (
+        f"The run {instance_id!r} is there, but it is one of {str(status.name)!r}, and this app has no such "
+        "orchestration. Was it renamed or removed? Deploy an app that has it under that name, and the run goes on."
+    )
+    return ProblemError(409, "orchestration-missing", detail)
+
+
+def is_over(status: DurableOrchestrationStatus) -> bool:
+    """Say whether the run has ended, in whatever way."""
+    return status.runtime_status in _OVER
+
+
+def can_be_rewound(status: DurableOrchestrationStatus) -> bool:
+    """Say whether the run may try again what failed.
+
+    With a webhook it may not: the report of its failure is in its history, where the failure is to be taken out.
+    """
+    return status.runtime_status is _States.Failed and WEBHOOK_FIELD not in read_input(status)
+
+
+def state_of(status: DurableOrchestrationStatus) -> str | None:
+    """Return the runtime status by name, as callers see it."""
+    return None if status.runtime_status is None else str(status.runtime_status.name)
+
+
+def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return the stored input of a run, `{}` if it is no JSON object. What the SDK stored comes back as JSON text."""
+    stored = status.input_
+    if isinstance(stored, str):
+        try:
+            stored = json.loads(stored)
+        except json.JSONDecodeError:
+            return {}
+    return stored if isinstance(stored, dict) else {}
+
+
+def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return what a caller sees of a run, as plain JSON; times are ISO 8601 in UTC.
+
+    `waiting_for` is what it waits for from outside, or null. `output` is set once it is completed, `error` when it
+    ended in any other way.
+    """
+    custom_status = status.custom_status if isinstance(status.custom_status, dict) else {}
+    completed = status.runtime_status is _States.Completed
+    return {
+        "instance_id": status.instance_id,
+        "orchestration": status.name,
+        "runtime_status": state_of(status),
+        "stage": None if is_over(status) else custom_status.get("stage"),
+        "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
+        "input": {name: value for name, value in read_input(status).items() if name not in _INTERNAL_FIELDS},
+        "output": status.output if completed else None,
+        "error": first_line(status.output) if is_over(status) and not completed else None,
+        "created_at": utc_text(status.created_time),
+        "last_updated_at": utc_text(status.last_updated_time),
+    }
+
+
+def utc_text(time: datetime | None) -> str | None:
+    """Return an aware time in UTC as ISO 8601 with a Z."""
+    return None if time is None else time.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,80 @@
+"""Runs of a session that was cleared or ended: who still asks for one of them is told, and does not wait in vain.
+
+Nothing of their text is kept, only their keys, and no longer than somebody may ask for a run without an answer.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from agent_framework_durabletask import DurableAgentState
+
+from durable_agents.ids import CORRELATION_ID
+from durable_agents.sessions.conversation import extension_data
+from durable_agents.sessions.correlation import LONGEST_RUN, issued_seconds, run_key
+from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.pending import read_pending
+
+Why = Literal["reset", "deleted", "expired"]
+
+Forgotten = dict[str, dict[str, Any]]
+"""Why each run was forgotten, and when its id was issued (seconds since 1970), by its run key."""
+
+_FORGOTTEN = "forgotten"
+_MOST_RUNS = 500
+_PARTICIPLES = {"reset": "cleared", "deleted": "deleted", "expired": "ended after its time"}
+
+
+def runs_of(state: DurableAgentState) -> list[str]:
+    """Return the correlation ids of all runs that the session holds, the one that waits included."""
+    pending = read_pending(state)
+    ids = [entry.correlation_id or "" for entry in state.data.conversation_history]
+    return list(dict.fromkeys(ids if pending is None else [*ids, pending.correlation_id]))
+
+
+def forget_runs(state: DurableAgentState, why: Why, now: datetime) -> Forgotten:
+    """Return what is to be remembered once all turns are removed from the session: the latest runs, in short."""
+    oldest = (now - LONGEST_RUN).timestamp()
+    runs = {**_read(state.data.extension_data), **{key: entry for key, entry in _runs_in(state, why, now)}}
+    recent = {key: entry for key, entry in runs.items() if entry["issued"] > oldest}
+    latest = sorted(recent, key=lambda key: float(recent[key]["issued"]))[-_MOST_RUNS:]
+    return {key: recent[key] for key in latest}
+
+
+def keep_forgotten(state: DurableAgentState, forgotten: Forgotten) -> None:
+    """Write into the session what it is to remember."""
+    if forgotten:
+        state.data.extension_data = {**(state.data.extension_data or {}), _FORGOTTEN: forgotten}
+
+
+def remembered_until(forgotten: Forgotten) -> datetime:
+    """Return until when somebody may ask for one of these runs; there must be one."""
+    return datetime.fromtimestamp(max(entry["issued"] for entry in forgotten.values()), UTC) + LONGEST_RUN
+
+
+def find_forgotten(state: Mapping[str, Any], correlation_id: str) -> Failure | None:
+    """Return how the run has ended if its session has forgotten it, from the state as it is stored."""
+    entry = _read(extension_data(state)).get(run_key(correlation_id))
+    if entry is None:
+        return None
+    why = str(entry["why"])
+    message = f"The answer is no longer kept: the session was {_PARTICIPLES[why]}."
+    return Failure(f"session_{why}", message)
+
+
+def _runs_in(state: DurableAgentState, why: Why, now: datetime) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield what is to be remembered of each run that callers may ask for; orchestrations get their answers at once.
+
+    An id that says it is of the future was made up, and is no younger than now.
+    """
+    for correlation_id in runs_of(state):
+        if CORRELATION_ID.fullmatch(correlation_id):
+            yield (
+                run_key(correlation_id),
+                {"why": why, "issued": min(issued_seconds(correlation_id), int(now.timestamp()))},
+            )
+
+
+def _read(extension: Mapping[str, Any] | None) -> Forgotten:
+    found = (extension or {}).get(_FORGOTTEN)
+    return found if isinstance(found, dict) else {}

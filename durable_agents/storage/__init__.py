@@ -1,0 +1,1 @@
+"""Where content is kept: files and blobs that are written once, drafts, the outbox."""

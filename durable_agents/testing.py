@@ -1,0 +1,198 @@
+"""What tests of an app need: `replay` plays an orchestration turn by turn, without a host.
+
+Each turn sends the whole history, so code that is not deterministic goes wrong here as it would on Azure.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import azure.durable_functions as df
+from agent_framework import AgentResponse, Message, SupportsAgentRun, Workflow
+from pydantic import BaseModel
+
+from durable_agents.app import DurableAgentApp
+from durable_agents.orchestration.registry import Orchestration
+from durable_agents.registration import register_orchestration
+from durable_agents.settings.agents import AgentSettings
+
+FAILURE_LABEL = "\n\n$OutOfProcData$:"
+TIMER = 5
+EVENT = 6
+ENTITY_CALL = 7
+
+
+@dataclass
+class Replay:
+    """One instance. `state` is what its last turn returned; `open` are the scheduled actions by their id."""
+
+    handle: Callable[[str], str]
+    instance_id: str = "run-1"
+    now: datetime = datetime(2026, 1, 1, 9, tzinfo=UTC)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    state: dict[str, Any] = field(default_factory=dict)
+    open: dict[int, dict[str, Any]] = field(default_factory=dict)
+    _ids: list[int] = field(default_factory=list)
+    _next_id: int = 0
+
+    def start(self, run_input: dict[str, Any]) -> "Replay":
+        """Run the first turn."""
+        self._input = json.dumps(run_input)
+        self._turn({"EventType": 0, "Name": "orchestration", "Version": "", "Input": json.dumps(self._input)})
+        return self
+
+    def waits_for(self, name: str) -> dict[str, Any]:
+        """Return the input of the open activity of this name."""
+        payload: dict[str, Any] = json.loads(self._find(name)[1]["input"])
+        return payload
+
+    def complete(self, name: str, result: dict[str, Any]) -> None:
+        """Let the open activity of this name return `result`."""
+        number, _ = self._close(name)
+        self._turn({"EventType": 5, "TaskScheduledId": number, "Result": json.dumps(result)})
+
+    def fail(self, name: str) -> None:
+        """Let the open activity of this name fail in all its attempts, with the timers between them."""
+        number, action = self._close(name)
+        failure = {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
+        if "retryOptions" not in action:
+            self._turn(failure)
+            return
+        for attempt in range(1, action["retryOptions"]["maxNumberOfAttempts"] + 1):
+            self._turn({**failure, "TaskScheduledId": number})
+            timer = self._take_id()
+            self.history[-1:-1] = [self._event({"EventType": 10, "EventId": timer})]
+            self._turn({"EventType": 11, "TimerId": timer})
+            if attempt < action["retryOptions"]["maxNumberOfAttempts"]:
+                number = self._take_id()
+                self.history[-1:-1] = [self._event({"EventType": 4, "EventId": number, "Name": name})]
+
+    def asked(self, agent: str) -> dict[str, Any]:
+        """Return the request the agent's entity was sent last."""
+        action = self.open[self._call_of(agent)]
+        request: dict[str, Any] = {"entity": action["instanceId"], **json.loads(action["input"])}
+        return request
+
+    def answer(self, agent: str, answer: BaseModel | AgentResponse | dict[str, Any]) -> None:
+        """Let the agent answer with a model, or its entity with this very response."""
+        number = self._call_of(agent)
+        del self.open[number]
+        if isinstance(answer, BaseModel):
+            answer = AgentResponse(messages=[Message("assistant", [answer.model_dump_json()])])
+        result = answer.to_dict() if isinstance(answer, AgentResponse) else answer
+        reply = json.dumps({"result": json.dumps(result)})
+        self._turn({"EventType": 15, "Name": f"reply-{number}", "Input": reply})
+
+    def raise_event(self, name: str, payload: object, *, as_text: bool = True) -> None:
+        """Raise an external event, as JSON text like the SDK or as an object like the webhook."""
+        self._turn({"EventType": 15, "Name": name, "Input": json.dumps(json.dumps(payload) if as_text else payload)})
+
+    def fire_timer(self) -> None:
+        """Let the one open timer fire, at its time."""
+        ((number, action),) = self.timers().items()
+        del self.open[number]
+        self.now = datetime.fromisoformat(action["fireAt"].replace("Z", "+00:00"))
+        self._turn({"EventType": 11, "TimerId": number, "FireAt": action["fireAt"]})
+
+    def timers(self) -> dict[int, dict[str, Any]]:
+        """Return the timers that are open and not cancelled: they would keep the run from ending."""
+        return {n: leaf for n, leaf in self.open.items() if leaf["actionType"] == TIMER and not leaf["isCanceled"]}
+
+    @property
+    def waiting_for(self) -> dict[str, Any]:
+        """What the run waits for according to its custom status."""
+        waiting_for: dict[str, Any] = self.state["customStatus"]["waiting_for"]
+        return waiting_for
+
+    def _call_of(self, agent: str) -> int:
+        """Return the id of the one open call of the agent."""
+        calls = [number for number, leaf in self.open.items() if leaf["actionType"] == ENTITY_CALL]
+        (number,) = [n for n in calls if self.open[n]["instanceId"].startswith(f"@dafx-{agent.lower()}@")]
+        return number
+
+    def _find(self, name: str) -> tuple[int, dict[str, Any]]:
+        (found,) = [(n, leaf) for n, leaf in self.open.items() if leaf.get("functionName") == name]
+        return found
+
+    def _close(self, name: str) -> tuple[int, dict[str, Any]]:
+        number, action = self._find(name)
+        del self.open[number]
+        return number, action
+
+    def _take_id(self) -> int:
+        self._next_id += 1
+        return self._next_id - 1
+
+    def _event(self, event: dict[str, Any]) -> dict[str, Any]:
+        stamp = self.now.isoformat().replace("+00:00", "Z")
+        return {"EventId": -1, "IsPlayed": False, "Timestamp": stamp, **event}
+
+    def _turn(self, event: dict[str, Any]) -> None:
+        """Deliver one event and schedule what the orchestration asks for."""
+        self.now += timedelta(milliseconds=1)
+        for played in self.history:
+            played["IsPlayed"] = True
+        self.history += [self._event({"EventType": 12}), self._event(event)]
+        request = {
+            "history": self.history,
+            "input": self._input,
+            "instanceId": self.instance_id,
+            "isReplaying": len(self.history) > 2,
+            "parentInstanceId": None,
+            "upperSchemaVersion": 1,
+            "upperSchemaVersionNew": 3,
+        }
+        try:
+            self.state = json.loads(self.handle(json.dumps(request)))
+        except Exception as failure:
+            self.state = json.loads(str(failure).rpartition(FAILURE_LABEL)[2])
+        self._schedule([leaf for action in self.state["actions"][0] for leaf in _flatten(action)])
+        self.history.append(self._event({"EventType": 13}))
+
+    def _schedule(self, leaves: list[dict[str, Any]]) -> None:
+        """Schedule the new actions; the old ones are repeated in each turn, where a timer may have become cancelled."""
+        for number, action in zip(self._ids, leaves, strict=False):
+            if number in self.open:
+                self.open[number] = action
+        for action in leaves[len(self._ids) :]:
+            if action["actionType"] == EVENT:
+                self._ids.append(-1)
+                continue
+            number = self._take_id()
+            self._ids.append(number)
+            self.open[number] = action
+            scheduled: dict[str, Any] = {"EventType": 4}
+            if action["actionType"] == TIMER:
+                scheduled = {"EventType": 10, "FireAt": action["fireAt"]}
+            elif action["actionType"] == ENTITY_CALL:
+                scheduled = {"EventType": 14, "Input": json.dumps({"id": f"reply-{number}"})}
+            self.history.append(self._event({**scheduled, "EventId": number}))
+
+
+def replay(
+    orchestration: Orchestration,
+    run_input: dict[str, Any],
+    *,
+    agents: Sequence[SupportsAgentRun] = (),
+    workflows: Sequence[Workflow] = (),
+    at: datetime | None = None,
+) -> Replay:
+    """Register an orchestration on an app with these agents and workflows, and run its first turn.
+
+    `at` is the time of the start, in UTC.
+    """
+    app = DurableAgentApp(agent_settings=AgentSettings(), agents=agents, workflows=workflows)
+    register_orchestration(app, orchestration)
+    # AgentFunctionApp declares only a part of what it inherits.
+    functions = cast(df.DFApp, app).get_functions()
+    (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
+    handle = function.get_user_function()
+    return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
+
+
+def _flatten(action: dict[str, Any]) -> list[dict[str, Any]]:
+    if "compoundActions" not in action:
+        return [action]
+    return [leaf for child in action["compoundActions"] for leaf in _flatten(child)]

@@ -1,0 +1,72 @@
+"""Each provider's settings give its client, without a request, and load that provider's packages only."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from agent_framework import SupportsChatGetResponse
+from agent_framework.foundry import FoundryChatClient
+from agent_framework.openai import OpenAIChatCompletionClient
+from openai import AsyncAzureOpenAI
+
+from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.settings.model import AzureOpenAISettings, FoundrySettings, OfflineSettings, OpenAISettings
+
+ENDPOINT = "https://resource.openai.azure.com"
+PROJECT = "https://resource.services.ai.azure.com/api/projects/project"
+
+
+async def test_azure_openai_with_a_key() -> None:
+    settings = AzureOpenAISettings(ENDPOINT, "chat", api_key="k", api_version="2024-10-21")
+    client = _completion_client(create_chat_client(settings))
+    assert isinstance(client.client, AsyncAzureOpenAI)
+    assert client.client.api_key == "k"
+    assert str(client.client.base_url).startswith(ENDPOINT)
+    assert (client.model, client.api_version) == ("chat", "2024-10-21")
+
+
+@pytest.mark.parametrize("client_id", [None, "00000000-0000-0000-0000-000000000001"])
+async def test_azure_openai_with_an_identity(client_id: str | None) -> None:
+    settings = AzureOpenAISettings(ENDPOINT, "chat", managed_identity_client_id=client_id)
+    client = _completion_client(create_chat_client(settings))
+    assert isinstance(client.client, AsyncAzureOpenAI)
+    assert client.model == "chat"
+
+
+async def test_foundry() -> None:
+    client = create_chat_client(FoundrySettings(PROJECT, "chat"))
+    assert isinstance(client, FoundryChatClient)
+    assert client.model == "chat"
+
+
+async def test_an_openai_compatible_endpoint() -> None:
+    settings = OpenAISettings("k", "chat", "http://localhost:11434/v1")
+    client = _completion_client(create_chat_client(settings))
+    assert not isinstance(client.client, AsyncAzureOpenAI)
+    assert str(client.client.base_url) == "http://localhost:11434/v1/"
+    assert client.client.api_key == "k"
+
+
+def test_offline() -> None:
+    client = create_chat_client(OfflineSettings(latency_seconds=2.5))
+    assert isinstance(client, OfflineChatClient)
+    assert client.latency_seconds == 2.5
+
+
+def test_the_offline_client_loads_no_provider() -> None:
+    program = """
+import sys
+from durable_agents.chat_clients.factory import create_chat_client
+from settings import Settings
+create_chat_client(Settings.from_environ({}).model)
+print(sorted({"openai", "azure.identity", "agent_framework_foundry"} & set(sys.modules)))
+"""
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert finished.stdout == "[]\n"
+
+
+def _completion_client(client: SupportsChatGetResponse[Any]) -> OpenAIChatCompletionClient[Any]:
+    assert isinstance(client, OpenAIChatCompletionClient)
+    return client

@@ -1,0 +1,48 @@
+"""The sweep removes each run by its id."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+from pydantic import BaseModel
+
+from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.runs.purge import RunRemoval
+from durable_agents.runs.retention import sweep_runs
+from durable_agents.settings.review import DraftSettings
+from durable_agents.settings.runs import RunSettings
+from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
+
+
+def refund(context: Any, *, get_agent: Any) -> Any:
+    yield
+
+
+class NoTimer(func.TimerRequest):
+    """A firing of the timer that tells nothing."""
+
+    @property
+    def past_due(self) -> bool:
+        return False
+
+
+async def test_every_deletion_names_one_run(tmp_path: Path) -> None:
+    """A deletion by a query is another thing: Azure Storage may take live runs and sessions with it."""
+    names = {"r1": "refund", "@dafx-writer@s1": "@dafx-writer", "r2": "refund"}
+    times = {"createdTime": "2026-01-01T09:00:00Z", "lastUpdatedTime": "2026-01-01T09:00:01Z"}
+    page = [
+        {"name": name, "instanceId": instance_id, "runtimeStatus": "Completed", **times}
+        for instance_id, name in names.items()
+    ]
+    orchestrations = OrchestrationRegistry([Orchestration(refund, BaseModel)])
+    kept = RunSettings(retention=timedelta(days=1), sweep_schedule="0 * * * * *")
+    async with TaskHubServer() as hub:
+        hub.script(200, page)
+        for run in (page[0], page[2]):
+            hub.script(200, {**run, "historyEvents": []})
+            hub.script(200, {"instancesDeleted": 1})
+        removal = RunRemoval({}, DraftSettings(None, "drafts", tmp_path))
+        await sweep_runs(NoTimer(), hub.client, orchestrations=orchestrations, kept=kept, removal=removal)
+        deletions = [(path, query) for method, path, query, _ in hub.requests if method == "DELETE"]
+    assert [(path.rpartition("/instances/")[2], query) for path, query in deletions] == [("r1", {}), ("r2", {})]

@@ -1,0 +1,65 @@
+import json
+from typing import Any
+
+import pytest
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+
+from durable_agents.runs.status import describe_run
+
+
+def status(**fields: Any) -> DurableOrchestrationStatus:
+    """Return the status the SDK makes of an answer of the management API."""
+    answer = {
+        "name": "content_approval",
+        "instanceId": "r1",
+        "runtimeStatus": "Running",
+        "input": json.dumps({"topic": "tea", "request_fingerprint": "f", "started_by": "Editor/s1"}),
+        "customStatus": {"stage": "waiting_for_approval", "waiting_for": {"kind": "approval"}},
+        "output": None,
+        "createdTime": "2026-01-01T09:00:00Z",
+        "lastUpdatedTime": "2026-01-01T09:00:01Z",
+    }
+    made: DurableOrchestrationStatus = DurableOrchestrationStatus.from_json({**answer, **fields})
+    return made
+
+
+def test_a_running_run() -> None:
+    assert describe_run(status()) == {
+        "instance_id": "r1",
+        "orchestration": "content_approval",
+        "runtime_status": "Running",
+        "stage": "waiting_for_approval",
+        "waiting_for": {"kind": "approval"},
+        "input": {"topic": "tea"},
+        "output": None,
+        "error": None,
+        "created_at": "2026-01-01T09:00:00Z",
+        "last_updated_at": "2026-01-01T09:00:01Z",
+    }
+
+
+def test_a_completed_run_waits_for_nothing() -> None:
+    run = describe_run(status(runtimeStatus="Completed", output={"outcome": "published"}))
+    assert (run["waiting_for"], run["stage"], run["output"]) == (None, None, {"outcome": "published"})
+
+
+@pytest.mark.parametrize("blanks", [" ", "  "], ids=["extension 3.19.0", "extension 3.14.1"])
+def test_a_failed_run_shows_the_reason_without_the_stack(blanks: str) -> None:
+    reason = f"Orchestrator function 'x' failed: Activity function 'y' failed:{blanks}ValueError: boom"
+    run = describe_run(status(runtimeStatus="Failed", output=f"{reason} \n {{stack trace}}"))
+    assert run["error"] == reason
+    assert run["output"] is None
+
+
+@pytest.mark.parametrize("custom_status", [None, "text", ["list"], {}])
+def test_a_custom_status_of_another_form_is_no_wait(custom_status: object) -> None:
+    assert describe_run(status(customStatus=custom_status))["waiting_for"] is None
+
+
+@pytest.mark.parametrize("stored", [None, "no json", "[]", 7])
+def test_an_input_of_another_form_is_not_shown(stored: object) -> None:
+    assert describe_run(status(input=stored))["input"] == {}
+
+
+def test_an_input_from_the_webhook_comes_as_an_object() -> None:
+    assert describe_run(status(input={"topic": "tea"}))["input"] == {"topic": "tea"}

@@ -1,0 +1,176 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from agent_framework import AgentResponse, Content, Message, UsageDetails
+from agent_framework_durabletask import DurableAgentState, RunRequest
+
+from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.sessions.compaction import SUMMARY_HEADING, compact, summarize_with
+from durable_agents.sessions.conversation import (
+    add_turn,
+    failed_response,
+    is_summary,
+    replayable_messages,
+    session_usage,
+    stored_bytes,
+    was_compacted,
+)
+from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.responses import find_reply
+from durable_agents.sessions.turn import Turns
+from durable_agents.settings.agents import AgentSettings
+from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
+
+USAGE = UsageDetails(input_token_count=10, output_token_count=5, total_token_count=15)
+
+
+class Summary:
+    """Stands for the model: keeps what it was given and returns the next of its texts."""
+
+    def __init__(self, *texts: str | Exception) -> None:
+        self.texts = list(texts)
+        self.records: list[str] = []
+
+    async def __call__(self, record: str) -> tuple[str, Mapping[str, Any]]:
+        self.records.append(record)
+        text = self.texts.pop(0)
+        if isinstance(text, Exception):
+            raise text
+        return text, {"total_token_count": 7}
+
+
+def say(state: DurableAgentState, number: int, *contents: Content, message: str = "") -> None:
+    messages = [Message("tool" if c.type == "function_result" else "assistant", [c]) for c in contents]
+    messages.append(Message("assistant", [f"Answer {number}"]))
+    response = AgentResponse(messages=messages, usage_details=USAGE)
+    add_turn(state, RunRequest(message or f"Question {number}", f"r{number}"), response)
+
+
+def conversation(turns: int) -> DurableAgentState:
+    state = DurableAgentState()
+    for number in range(1, turns + 1):
+        say(state, number)
+    return state
+
+
+async def shorten(state: DurableAgentState, summary: Summary, *, threshold: int = 1_000, keep: int = 2) -> bool:
+    return await compact(state, summary, threshold_bytes=threshold, keep_turns=keep, timeout_seconds=5)
+
+
+def texts(state: DurableAgentState) -> list[str]:
+    return [message.text for message in replayable_messages(state.data.conversation_history)]
+
+
+async def test_older_turns_become_a_summary_and_recent_ones_stay() -> None:
+    state, summary = conversation(5), Summary("They asked three things.")
+    assert await shorten(state, summary, threshold=2_000)
+    assert summary.records == ["\n".join(f"user: Question {n}\nassistant: Answer {n}" for n in (1, 2, 3))]
+    assert texts(state) == [
+        f"{SUMMARY_HEADING}\nThey asked three things.",
+        "Question 4",
+        "Answer 4",
+        "Question 5",
+        "Answer 5",
+    ]
+    assert is_summary(DurableAgentState.from_dict(state.to_dict()).data.conversation_history[0])
+
+
+async def test_a_summary_is_summarised_again() -> None:
+    state, summary = conversation(5), Summary("First.", "Second.")
+    await shorten(state, summary, threshold=2_000)
+    for number in range(6, 9):
+        say(state, number)
+    await shorten(state, summary, threshold=2_000)
+    assert summary.records[1].startswith(f"user: {SUMMARY_HEADING}\nFirst.\nuser: Question 4")
+    assert len([entry for entry in state.data.conversation_history if is_summary(entry)]) == 1
+    reply = find_reply(state.to_dict(), "r8")
+    assert reply is not None
+    assert reply.message_count == 16
+
+
+async def test_what_is_removed_still_counts_and_is_known_to_be_gone() -> None:
+    state = conversation(5)
+    await shorten(state, Summary("Short."), threshold=2_000)
+    stored = state.to_dict()
+    assert session_usage(stored)["total_token_count"] == 5 * 15 + 7
+    assert [was_compacted(stored, f"r{n}") for n in range(1, 6)] == [True, True, True, False, False]
+    gone, kept = find_reply(stored, "r1"), find_reply(stored, "r4")
+    assert gone is not None and gone.failure is not None and gone.failure.code == "answer_compacted"
+    assert kept is not None and (kept.text, kept.message_count) == ("Answer 4", 8)
+
+
+async def test_a_tool_call_and_its_result_go_together() -> None:
+    state = DurableAgentState()
+    for number in range(1, 6):
+        call = Content.from_function_call(f"c{number}", "look", arguments="{}")
+        say(state, number, call, Content.from_function_result(f"c{number}", result="seen"))
+    summary = Summary("Short.")
+    assert await shorten(state, summary, threshold=2_000)
+    assert "assistant calls look({})\ntool answers: seen" in summary.records[0]
+    kinds = [c.type for m in replayable_messages(state.data.conversation_history) for c in m.contents]
+    assert kinds.count("function_call") == kinds.count("function_result") == 2
+
+
+async def test_failed_turns_are_dropped_and_not_told_to_the_model() -> None:
+    state = DurableAgentState()
+    add_turn(state, RunRequest("A failing question", "f1"), failed_response(Failure("rate_limited", "Busy.")))
+    for number in range(1, 5):
+        say(state, number)
+    summary = Summary("Short.")
+    assert await shorten(state, summary, threshold=1_500)
+    assert "failing" not in summary.records[0]
+
+
+async def test_large_recent_turns_are_kept_only_as_far_as_they_fit() -> None:
+    state = DurableAgentState()
+    for number in range(1, 6):
+        say(state, number, message="x" * 1_000)
+    assert await shorten(state, Summary("Short."), threshold=3_500, keep=5)
+    assert stored_bytes(state) < 4_500
+    state = DurableAgentState()
+    for number in range(1, 4):
+        say(state, number, message="x" * 5_000)
+    assert await shorten(state, Summary("Short."), threshold=3_000, keep=5)
+    assert len(texts(state)) == 3
+
+
+@pytest.mark.parametrize("text", [RuntimeError("no"), ""])
+async def test_without_a_summary_the_session_stays_as_it_is(text: str | Exception) -> None:
+    state = conversation(5)
+    before = state.to_dict()
+    assert not await shorten(state, Summary(text))
+    assert state.to_dict() == before
+
+
+async def test_a_short_session_is_left_alone() -> None:
+    assert not await shorten(conversation(5), Summary(), threshold=100_000)
+    assert not await shorten(conversation(1), Summary(), threshold=100)
+
+
+async def test_a_failed_summary_does_not_cost_the_turn() -> None:
+    client = ScriptedChatClient([RuntimeError("no")], ["Fine."])
+    agent = agent_with(client)
+    settings = AgentSettings(compaction_bytes=1_000)
+    turns = Turns(name="Test", agent=agent, settings=settings, summarize=summarize_with(agent))
+    state = conversation(8)
+    assert (await turns.take(state, "s1", RunRequest("Next", "next"))).text == "Fine."
+    assert len(state.data.conversation_history) == 18
+
+
+async def test_turn_200_costs_less_than_twice_turn_1() -> None:
+    agent = agent_with(ScriptedChatClient())
+    agent.client = OfflineChatClient()
+    agent.default_options["instructions"] = "Follow the rules of the house. " * 100
+    settings = AgentSettings(compaction_bytes=4_000, keep_turns=2)
+    turns = Turns(name="Test", agent=agent, settings=settings, summarize=summarize_with(agent))
+    state = DurableAgentState()
+    costs: list[int] = []
+    for number in range(1, 201):
+        state = DurableAgentState.from_dict(state.to_dict())
+        response = await turns.take(state, "s1", RunRequest(f"Question {number}: how is the weather?", f"r{number}"))
+        costs.append((response.usage_details or {}).get("input_token_count") or 0)
+    assert costs[0] > 0
+    assert max(costs) < 2 * costs[0]
+    assert session_usage(state.to_dict())["input_token_count"] < 2 * 200 * costs[0], "with all summaries"
+    assert stored_bytes(state) < 20_000

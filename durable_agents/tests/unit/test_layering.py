@@ -1,0 +1,69 @@
+"""Who may import whom: the library's folders in one order, and nothing of the template or of devhost."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+LIBRARY = ROOT / "durable_agents"
+# Each imports those after it. What is not listed, a single module at the top, is of the first or of the last layer.
+ORDER = [
+    {"testing"},
+    {"app", "registration"},
+    {"routes"},
+    {"workflows", "streams"},
+    {"runs"},
+    {"orchestration"},
+    {"activities"},
+    {"sessions"},
+    {"storage", "chat_clients", "http"},
+    {"settings", "binding", "payloads", "polling", "seal"},
+    {"characters", "ids"},
+]
+RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
+
+
+def modules(folder: Path) -> Iterator[Path]:
+    """Yield the modules of a library, without its tests and benchmarks."""
+    yield from (file for file in folder.rglob("*.py") if not {"tests", "bench"} & set(file.relative_to(folder).parts))
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Yield every module that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} has a relative import, which hides which folder is meant"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def of_the_template() -> set[str]:
+    """Return the names under which anything beside the libraries can be imported from the project's folder."""
+    entries = [path for path in ROOT.iterdir() if path.name not in ("devhost", "durable_agents")]
+    folders = {path.name for path in entries if path.is_dir() and any(path.glob("*.py"))}
+    return folders | {path.stem for path in entries if path.suffix == ".py"} | {"tests", "examples"}
+
+
+def test_the_folders_of_the_library_import_downwards_only() -> None:
+    upwards = set()
+    for file in modules(LIBRARY):
+        layer = file.relative_to(LIBRARY).parts[0].removesuffix(".py")
+        for imported in imports_of(file):
+            package, _, rest = imported.partition(".")
+            other = rest.partition(".")[0]
+            if package == "durable_agents" and layer != "__init__" and other != layer:
+                upwards |= set() if RANKS[layer] < RANKS[other] else {(layer, other, file.name)}
+    assert upwards == set()
+
+
+def test_the_library_imports_nothing_of_the_template_and_nothing_of_devhost() -> None:
+    others = of_the_template() | {"devhost"}
+    found = {(file.name, name) for file in modules(LIBRARY) for name in imports_of(file)}
+    assert {(file, name) for file, name in found if name.partition(".")[0] in others} == set()
+
+
+def test_devhost_imports_neither() -> None:
+    others = of_the_template() | {"durable_agents"}
+    found = {(file.name, name) for file in modules(ROOT / "devhost") for name in imports_of(file)}
+    assert {(file, name) for file, name in found if name.partition(".")[0] in others} == set()

@@ -1,0 +1,111 @@
+"""What a graph must look like to be hosted here; what does not is refused when the app starts.
+
+The framework turns a workflow into functions: `dafx-{workflow}` for the orchestration and `dafx-{workflow}-{executor}`
+for each executor. Two functions of one name keep the whole app from starting, and the worker does not say why.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from agent_framework import AgentExecutor, Executor, Workflow, WorkflowExecutor
+from agent_framework_durabletask import AgentSessionId, validate_workflow_name, workflow_orchestrator_name
+from pydantic import BaseModel
+
+from durable_agents.ids import AGENT_NAME
+
+_LONGEST_FUNCTION_NAME = 127
+# The framework's own routes are the functions dafx-{workflow}-start and so on. They are not registered here, but a
+# graph must not depend on that.
+_RESERVED = {"start", "status", "respond"}
+
+
+def check_workflows(workflows: Iterable[Workflow], agents: Iterable[str]) -> None:
+    """Check that these workflows can be hosted together, beside agents of these names.
+
+    Raises:
+        ValueError: A name is missing, impossible, reserved or taken, a workflow contains another, or what it takes from
+            outside is no pydantic model.
+    """
+    owners = {AgentSessionId.to_entity_name(agent).casefold(): f"agent {agent!r}" for agent in agents}
+    for workflow in workflows:
+        validate_workflow_name(workflow.name)
+        for executor in workflow.executors.values():
+            _check_executor(workflow, executor)
+        input_model_of(workflow)
+        response_models_of(workflow)
+        for function, owner in _functions_of(workflow):
+            other = owners.setdefault(function.casefold(), owner)
+            if other != owner:
+                raise ValueError(f"{owner} and {other} would both be function {function!r}. Rename one of them.")
+
+
+def agents_of(workflow: Workflow) -> list[str]:
+    """Return the names under which the agents inside a workflow have their sessions: `{workflow}-{executor}`."""
+    inside = [executor.id for executor in workflow.executors.values() if isinstance(executor, AgentExecutor)]
+    return [f"{workflow.name}-{executor}" for executor in inside]
+
+
+def input_model_of(workflow: Workflow) -> type[BaseModel]:
+    """Return what a run of the workflow is started with: what its first executor takes.
+
+    Raises:
+        ValueError: The first executor takes anything but one pydantic model.
+    """
+    start = workflow.get_start_executor()
+    model = start.input_types[0] if len(start.input_types) == 1 else None
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        return model
+    raise ValueError(
+        f"Executor {start.id!r}, the first of workflow {workflow.name!r}, takes {_names(start.input_types)}. It must "
+        "take one pydantic model, by which requests are checked. Put an executor with such a handler before it."
+    )
+
+
+def response_models_of(workflow: Workflow) -> dict[str, type[BaseModel]]:
+    """Return the models of the answers that the workflow may ask humans for, by `module:class`, as requests name them.
+
+    Raises:
+        ValueError: A response handler takes anything but a pydantic model.
+    """
+    models: dict[str, type[BaseModel]] = {}
+    for executor in workflow.executors.values():
+        # The framework has no public name for them. The handlers of an agent's executor are never called here.
+        handlers = {} if isinstance(executor, AgentExecutor) else executor._response_handlers
+        for _, response in handlers:
+            if not (isinstance(response, type) and issubclass(response, BaseModel)):
+                raise ValueError(
+                    f"Executor {executor.id!r} of workflow {workflow.name!r} asks humans for {_names([response])}. It "
+                    "must ask for a pydantic model, by which answers are checked."
+                )
+            models[f"{response.__module__}:{response.__name__}"] = response
+    return models
+
+
+def _check_executor(workflow: Workflow, executor: Executor) -> None:
+    place = f"Executor {executor.id!r} of workflow {workflow.name!r}"
+    if isinstance(executor, WorkflowExecutor):
+        raise ValueError(
+            f"{place} contains workflow {executor.workflow.name!r}, whose requests to humans could not be answered "
+            "here. Put its executors into the outer workflow, or start it from an orchestration."
+        )
+    if AGENT_NAME.fullmatch(executor.id) is None:
+        raise ValueError(f"{place} has an impossible name. Use a letter, then letters, digits, '_' and '-'.")
+    if executor.id.casefold() in _RESERVED:
+        raise ValueError(
+            f"{place} would be function 'dafx-{workflow.name}-{executor.id}', a name that the framework gives to a "
+            f"route of the workflow. Rename it; {', '.join(sorted(_RESERVED))} are reserved."
+        )
+    if len(f"dafx-{workflow.name}-{executor.id}") > _LONGEST_FUNCTION_NAME:
+        raise ValueError(f"{place} has a name that is too long for a function. Shorten one of the two.")
+
+
+def _functions_of(workflow: Workflow) -> Iterator[tuple[str, str]]:
+    """Yield the name of each function of the workflow, and whose it is."""
+    orchestration = workflow_orchestrator_name(workflow.name)
+    yield orchestration, f"workflow {workflow.name!r}"
+    for executor in workflow.executors:
+        yield f"{orchestration}-{executor}", f"executor {executor!r} of workflow {workflow.name!r}"
+
+
+def _names(types: Iterable[Any]) -> str:
+    return ", ".join(getattr(one, "__name__", str(one)) for one in types) or "nothing"

@@ -1,0 +1,64 @@
+"""The graph workflows of the app, found by name."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from agent_framework import Workflow
+from agent_framework_durabletask import workflow_orchestrator_name
+from pydantic import BaseModel
+
+from durable_agents.http.problems import ProblemError
+from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.workflows.validation import response_models_of
+
+
+@dataclass(frozen=True, slots=True)
+class HostedWorkflow:
+    """A workflow, and the orchestration that runs it.
+
+    Attributes:
+        name: As it stands in its routes.
+        orchestration: What its runs are runs of.
+        responses: The models of the answers it may ask humans for, by `module:class`.
+    """
+
+    name: str
+    orchestration: Orchestration
+    responses: Mapping[str, type[BaseModel]]
+
+
+class WorkflowRegistry:
+    """The workflows of the app; as in the routes of the Functions host, case does not matter in a name.
+
+    Raises:
+        ValueError: The orchestration of a workflow is not in the table, so nothing would run it.
+    """
+
+    def __init__(self, workflows: Iterable[Workflow], orchestrations: OrchestrationRegistry) -> None:
+        self._by_name = {workflow.name.casefold(): _describe(workflow, orchestrations) for workflow in workflows}
+
+    def __iter__(self) -> Iterator[HostedWorkflow]:
+        return iter(self._by_name.values())
+
+    def find(self, name: str) -> HostedWorkflow:
+        """Return the workflow of this name.
+
+        Raises:
+            ProblemError: 404 that names the workflows there are.
+        """
+        found = self._by_name.get(name.casefold())
+        if found is None:
+            known = [workflow.name for workflow in self]
+            detail = f"There is no workflow {name!r}. Known: {', '.join(known)}."
+            raise ProblemError(404, "unknown-workflow", detail, known=known)
+        return found
+
+
+def _describe(workflow: Workflow, orchestrations: OrchestrationRegistry) -> HostedWorkflow:
+    orchestration = orchestrations.find(workflow_orchestrator_name(workflow.name))
+    if orchestration is None:
+        raise ValueError(
+            f"Workflow {workflow.name!r} has no orchestration. Add graph_orchestration(...) of it to the table of "
+            "orchestrations, which registers it."
+        )
+    return HostedWorkflow(workflow.name, orchestration, response_models_of(workflow))

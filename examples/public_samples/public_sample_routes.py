@@ -1,0 +1,317 @@
+"""The routes of the agent framework's public samples, for clients that move over from them.
+
+Each starts or shows a run of one of this app's orchestrations, so `/runs` shows it too. Paths and field names are those
+of the samples, errors are this app's. What differs is told in durable_agents/docs/http-api.md.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from urllib.parse import urljoin
+
+import azure.durable_functions as df
+import azure.functions as func
+from agent_framework_azurefunctions import AgentFunctionApp
+from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic.alias_generators import to_camel
+
+from durable_agents.http.contracts import Contract
+from durable_agents.http.problems import ProblemError
+from durable_agents.http.requests import json_response, read_json_object, read_model, read_text
+from durable_agents.http.routing import register_route
+from durable_agents.orchestration.approval_requests import ReviewerName
+from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.runs.decisions import DecisionBody, Submission, decide
+from durable_agents.runs.reviewers import read_reviewer
+from durable_agents.runs.starts import new_instance_id, stored_input_for
+from durable_agents.runs.status import describe_run, find_run
+from examples.public_samples.parallel_answers import parallel_answers
+from examples.public_samples.text_refinement import TextRefinementOutput, text_refinement
+from orchestrations.content_approval import ContentApprovalOutput, content_approval
+from orchestrations.email_triage import EmailTriageOutput, email_triage
+
+_TOPIC = "learning"
+_TEXT = ("text/plain",)
+_EmailId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$", max_length=64)]
+
+
+class SpamDetectionBody(BaseModel):
+    """An e-mail. The samples know no sender: without one, the reply goes to an address that cannot exist."""
+
+    email_id: _EmailId
+    email_content: str = Field(min_length=1, max_length=100_000)
+    sender: str | None = None
+
+
+class HitlBody(BaseModel):
+    """An article to write. When a human rejects the last attempt, there is no other.
+
+    `approval_timeout_hours` is taken as in the sample and changes nothing: the deployment says how long reviewers have.
+    """
+
+    topic: str
+    max_review_attempts: int = Field(default=3, ge=1, le=100)
+    approval_timeout_hours: float = Field(default=72, gt=0)
+
+
+class _SampleModel(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class SampleStarted(_SampleModel):
+    """The run is started. `prompt`, `emailId` and `topic` repeat what it was started with."""
+
+    message: str
+    instance_id: str
+    status_query_get_uri: str
+    prompt: str = ""
+    email_id: str = ""
+    topic: str = ""
+
+
+class SampleStatus(_SampleModel):
+    """How the run is. The output is null until it is completed, `failureDetails` unless it ended otherwise."""
+
+    instance_id: str
+    runtime_status: str | None
+    input: dict[str, Any]
+    output: Any
+    failure_details: str | None
+
+
+class PendingApproval(_SampleModel):
+    """The draft that waits for a decision, which must name its `requestId`."""
+
+    request_id: str
+    title: str
+    preview: str
+
+
+class HitlStatus(SampleStatus):
+    """How the run is, and which draft waits for a decision."""
+
+    workflow_status: str | None
+    pending_approval: PendingApproval | None
+
+
+class HitlDecisionBody(_SampleModel):
+    """A decision on one draft: the one whose `requestId` the status has shown under `pendingApproval`."""
+
+    approved: StrictBool
+    feedback: str | None = Field(default=None, max_length=10_000)
+    request_id: str = Field(max_length=100)
+    reviewer: ReviewerName | None = None
+
+
+class HitlDecided(_SampleModel):
+    """The decision has reached the run."""
+
+    message: str
+    instance_id: str
+    approved: bool
+
+
+def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
+    """Register the routes of the samples.
+
+    Raises:
+        ValueError: The app does not have an orchestration that they need.
+    """
+    for sample, orchestration, run, show, bodies, shown in (
+        ("singleagent", text_refinement, run_single_agent_sample, show_single_agent_sample, (), SampleStatus),
+        (
+            "multiagent",
+            parallel_answers,
+            run_multi_agent_sample,
+            show_multi_agent_sample,
+            ("text/plain",),
+            SampleStatus,
+        ),
+        ("spamdetection", email_triage, run_spam_sample, show_spam_sample, (SpamDetectionBody,), SampleStatus),
+        ("hitl", content_approval, run_hitl_sample, show_hitl_sample, (HitlBody,), HitlStatus),
+    ):
+        runs = _only(orchestrations, orchestration.__name__)
+        register_route(
+            app, "POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies), runs=runs
+        )
+        register_route(
+            app,
+            "GET",
+            f"{sample}/status/{{instance_id}}",
+            show,
+            contract=Contract({200: (shown,)}, problems=(409,)),
+            runs=runs,
+        )
+    register_route(
+        app,
+        "POST",
+        "hitl/approve/{instance_id}",
+        decide_hitl_sample,
+        contract=Contract({200: (HitlDecided,)}, bodies=(HitlDecisionBody,), problems=(403, 409)),
+        runs=_only(orchestrations, content_approval.__name__),
+        trusts_app_service=trusts_app_service,
+    )
+
+
+async def run_single_agent_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Have one agent write a paragraph and improve it; the request has no body."""
+    return await _start(req, client, runs, {"topic": _TOPIC}, message="Single-agent orchestration started.")
+
+
+async def run_multi_agent_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Ask two agents at the same time; the body is the question."""
+    prompt = read_text(req).strip()
+    message = "Multi-agent concurrent orchestration started."
+    return await _start(req, client, runs, {"question": prompt}, message=message, prompt=prompt)
+
+
+async def run_spam_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Quarantine an e-mail if it is spam, else answer it."""
+    body = read_model(read_json_object(req), SpamDetectionBody)
+    email = {"sender": body.sender or f"{body.email_id}@example.invalid", "body": body.email_content}
+    message = "Spam detection orchestration started."
+    return await _start(req, client, runs, {"email": email}, message=message, email_id=body.email_id)
+
+
+async def run_hitl_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Have an article written that a human approves before it is published."""
+    body = read_model(read_json_object(req), HitlBody)
+    run_input = {"topic": body.topic, "max_revisions": body.max_review_attempts - 1}
+    message = "HITL content generation orchestration started."
+    return await _start(req, client, runs, run_input, message=message, topic=body.topic)
+
+
+async def show_single_agent_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Tell how the run is; `output` is the improved paragraph."""
+    return await _show(req, client, runs, lambda output: TextRefinementOutput.model_validate(output).improved.content)
+
+
+async def show_multi_agent_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Tell how the run is; `output` has the answers of the agents, by their roles."""
+    return await _show(req, client, runs, lambda output: output)
+
+
+async def show_spam_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Tell how the run is; `output` says what was done with the e-mail."""
+    return await _show(req, client, runs, _describe_triage)
+
+
+async def show_hitl_sample(
+    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
+) -> func.HttpResponse:
+    """Tell how the run is and which draft waits for a decision; `output` is the article once it is published."""
+    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
+    output = None if run["output"] is None else ContentApprovalOutput.model_validate(run["output"])
+    article = output.draft if output is not None and output.outcome == "published" else None
+    waiting_for = run["waiting_for"]
+    return _answer(
+        HitlStatus(
+            **_members(run),
+            output=None if article is None else {"content": article.content},
+            workflow_status=run["stage"] if output is None else f"Content {output.outcome}.",
+            pending_approval=None if waiting_for is None else PendingApproval.model_validate(waiting_for),
+        )
+    )
+
+
+async def decide_hitl_sample(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    *,
+    runs: OrchestrationRegistry,
+    trusts_app_service: bool,
+) -> func.HttpResponse:
+    """Decide on the draft that `requestId` names: without it, a decision could reach a draft nobody has read."""
+    instance_id = req.route_params["instance_id"]
+    body = read_model(read_json_object(req), HitlDecisionBody)
+    decision = DecisionBody(approved=body.approved, feedback=body.feedback, request_id=body.request_id)
+    reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
+    await _find(client, runs, instance_id)
+    await decide(client, runs, instance_id, Submission(decision, reviewer, "api"))
+    message = "Human approval sent to orchestration."
+    decided = HitlDecided(message=message, instance_id=instance_id, approved=body.approved)
+    return json_response(decided.model_dump(by_alias=True))
+
+
+def _only(orchestrations: OrchestrationRegistry, name: str) -> OrchestrationRegistry:
+    """Return a table of the one orchestration that does the work of a sample, whose status shows no other runs."""
+    orchestration = orchestrations.find(name)
+    if orchestration is None:
+        raise ValueError(f"The samples need orchestration {name!r}. Register it, or leave out the samples.")
+    return OrchestrationRegistry([orchestration])
+
+
+async def _start(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    runs: OrchestrationRegistry,
+    run_input: dict[str, Any],
+    **members: str,
+) -> func.HttpResponse:
+    (orchestration,) = runs
+    instance_id = new_instance_id(orchestration.name)
+    await client.start_new(orchestration.name, instance_id, stored_input_for(orchestration, run_input))
+    location = urljoin(req.url, f"status/{instance_id}")
+    started = SampleStarted(instance_id=instance_id, status_query_get_uri=location, **members)
+    headers = {"Location": location, "Retry-After": "1"}
+    return json_response(started.model_dump(by_alias=True, exclude_unset=True), 202, headers)
+
+
+async def _show(
+    req: func.HttpRequest,
+    client: df.DurableOrchestrationClient,
+    runs: OrchestrationRegistry,
+    describe_output: Callable[[Any], Any],
+) -> func.HttpResponse:
+    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
+    output = None if run["output"] is None else describe_output(run["output"])
+    return _answer(SampleStatus(**_members(run), output=output))
+
+
+async def _find(
+    client: df.DurableOrchestrationClient, runs: OrchestrationRegistry, instance_id: str
+) -> DurableOrchestrationStatus:
+    """Return a run of the sample.
+
+    Raises:
+        ProblemError: 404, there is none of this id; what else has it, is no matter of the sample.
+    """
+    try:
+        return await find_run(client, runs, instance_id)
+    except ProblemError as problem:
+        if problem.status != 409:
+            raise
+        detail = f"The run {instance_id!r} is none of this sample. GET /api/runs/{instance_id} shows it."
+        raise ProblemError(404, "unknown-run", detail) from problem
+
+
+def _members(run: dict[str, Any]) -> dict[str, Any]:
+    names = {name: run[name] for name in ("instance_id", "runtime_status", "input")}
+    return {**names, "failure_details": run["error"]}
+
+
+def _describe_triage(output: Any) -> str:
+    triage = EmailTriageOutput.model_validate(output)
+    if triage.reply is None and triage.outcome == "ignored":
+        return f"Email not answered: {triage.reason}"
+    if triage.reply is None:
+        return f"Email marked as spam: {triage.verdict.reason}"
+    return f"Email sent: {triage.reply.body}"
+
+
+def _answer(status: SampleStatus) -> func.HttpResponse:
+    return json_response(status.model_dump(mode="json", by_alias=True))

@@ -1,0 +1,87 @@
+"""examples/requests.http, run from top to bottom, on the real app; its answers are what the OpenAPI document says."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from openapi_schema_validator import OAS31Validator
+
+from devhost.testing.host_process import REPOSITORY, HostProcess
+from devhost.testing.plugin import NewHost
+from durable_agents.tests.support.http_file import HttpFile
+
+
+class Contract:
+    """The OpenAPI document, read strictly: an answer may have no member that is not in its schema."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._paths: dict[str, Any] = document["paths"]
+        self._components = document["components"]
+        for schema in self._components["schemas"].values():
+            if "properties" in schema:
+                schema.setdefault("additionalProperties", False)
+
+    def operations(self) -> set[tuple[str, str]]:
+        """Return method and path of every operation."""
+        return {(method.upper(), path) for path, methods in self._paths.items() for method in methods}
+
+    def find(self, method: str, path: str) -> str:
+        """Return the path of the document that a request is for: the one with the fewest parameters."""
+        fitting = [
+            template
+            for template, methods in self._paths.items()
+            if method.lower() in methods and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path)
+        ]
+        return min(fitting, key=lambda template: template.count("{"))
+
+    def check(self, method: str, template: str, status: int, media_type: str, content: bytes) -> None:
+        """Check an answer.
+
+        Raises:
+            ValidationError: It is not what the document says.
+        """
+        response = self._paths[template][method.lower()]["responses"][str(status)]
+        if not content:
+            return
+        schema = response["content"][media_type]["schema"]
+        if media_type.endswith("json"):
+            OAS31Validator({**schema, "components": self._components}).validate(json.loads(content))
+
+
+@pytest.fixture
+def story_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+    with new_host(tmp_path_factory.mktemp("story")) as host:
+        yield host
+        host.stop()
+
+
+def find_token(host: HostProcess, instance_id: str) -> str:
+    """Return the secret of the link that the reviewer of a run was sent."""
+    deadline = time.monotonic() + 15
+    while not (files := list((host.outbox / "reviews").glob(f"{instance_id}-*.json"))):
+        assert time.monotonic() < deadline, instance_id
+        time.sleep(0.05)
+    found = re.search(r'"url": "[^"#]+#([^"]+)"', files[0].read_text(encoding="utf-8"))
+    assert found is not None
+    return found[1]
+
+
+def test_every_request_answers_as_the_file_and_the_document_say(story_host: HostProcess) -> None:
+    story = HttpFile.parse((REPOSITORY / "examples/requests.http").read_text(encoding="utf-8"))
+    story.variables["host"] = story_host.url
+    sent: set[tuple[str, str]] = set()
+    with story_host.client() as http:
+        contract = Contract(http.get("/api/openapi.json").json())
+        for request, response in story.run(http):
+            told = f"{request.method} {response.url}: {response.status_code} {response.text}"
+            assert response.status_code == request.status if request.status else response.is_success, told
+            template = contract.find(request.method, response.url.path.removeprefix("/api"))
+            media_type = response.headers.get("content-type", "").partition(";")[0]
+            contract.check(request.method, template, response.status_code, media_type, response.content)
+            sent.add((request.method, template))
+            if request.name == "again":
+                story.variables["token"] = find_token(story_host, response.json()["instance_id"])
+    assert contract.operations() == sent

@@ -1,0 +1,30 @@
+from collections.abc import Callable
+from typing import Any
+
+from agents.writer import Draft
+from durable_agents.orchestration.registry import Orchestration
+from examples.public_samples.text_refinement import TextRefinementInput, text_refinement
+
+REFINEMENT = Orchestration(text_refinement, TextRefinementInput)
+FIRST = Draft(title="Tea", content="Tea is a drink.")
+IMPROVED = Draft(title="Tea", content="Tea is a warm drink.")
+
+
+def test_the_draft_is_improved_in_the_session_that_knows_it(start: Callable[..., Any]) -> None:
+    run = start(REFINEMENT, {"topic": "tea"})
+    first = run.asked("Writer")
+    run.answer("Writer", FIRST)
+    second = run.asked("Writer")
+    run.answer("Writer", IMPROVED)
+
+    assert second["entity"] == first["entity"]
+    assert "tea" in first["message"] and "tea" not in second["message"]
+    assert run.state["isDone"]
+    assert run.state["output"] == {"first": FIRST.model_dump(), "improved": IMPROVED.model_dump()}
+
+
+def test_a_failed_model_call_fails_the_run(start: Callable[..., Any]) -> None:
+    run = start(REFINEMENT, {"topic": "tea"})
+    run.answer("Writer", FIRST)
+    run.answer("Writer", {"error": "boom", "status": "error"})
+    assert run.state["error"].startswith("Agent 'Writer' failed: EntityOperationFailed.")

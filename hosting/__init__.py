@@ -1,1 +1,0 @@
-"""What the template adds to AgentFunctionApp: registration, checked input, problems, truthful agents, approvals."""

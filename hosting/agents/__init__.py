@@ -1,1 +1,0 @@
-"""What callers of agents send and get."""

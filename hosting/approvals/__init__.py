@@ -1,1 +1,0 @@
-"""Decisions that humans take on drafts, each bound to what was shown."""

@@ -1,1 +1,0 @@
-"""What tools of agents may do, and where they come from."""

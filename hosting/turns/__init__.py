@@ -1,1 +1,0 @@
-"""How a session of an agent takes its turns."""

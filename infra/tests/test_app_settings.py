@@ -1,0 +1,148 @@
+"""What the infrastructure tells the app is what the app asks for: neither less nor more, under the same names."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from durable_agents.settings.model import AzureOpenAISettings
+from durable_agents.settings.outbox import BlobFolder
+from durable_agents.settings.sessions import RedisStreamSettings, TableIndexSettings
+from infra.tests.bicep_file import INFRA, BicepFile
+from infra.write_local_settings import MODEL_OUTPUTS
+from settings import Settings, SettingsError
+
+PROJECT = INFRA.parent
+MAIN = BicepFile(INFRA / "main.bicep")
+APP = BicepFile(INFRA / "modules" / "function_app.bicep")
+VARIABLES = MAIN.declared("variable")
+SETTINGS = VARIABLES["settings"].properties | VARIABLES["redisSettings"].properties
+HOST_SETTINGS = APP.declared("variable")["hostSettings"].properties
+HOST_JSON = (PROJECT / "host.json").read_text(encoding="utf-8")
+IN_AZURE = {"WEBSITE_SITE_NAME": "app", "WEBSITE_HOSTNAME": "app.azurewebsites.net"}
+# What Azure puts in the place of expressions, by the output that they read.
+VALUES = {
+    "identity.outputs.clientId": "11111111-1111-1111-1111-111111111111",
+    "taskHub.outputs.name": "hub",
+    "modelAccess.outputs.endpoint": "https://ai.openai.azure.com/",
+    "deploymentName": "chat",
+    "storage.outputs.tableUrl": "https://st.table.core.windows.net/",
+    "storage.outputs.blobUrl": "https://st.blob.core.windows.net/",
+    "containers.published": VARIABLES["containers"].properties["published"],
+    "containers.drafts": VARIABLES["containers"].properties["drafts"],
+    "linkKeys.outputs.keyReference": "k" * 72,
+    "linkKeys.outputs.previousKeyReference": "p" * 72,
+    "redis!.outputs.url": "rediss://redis.swedencentral.redis.azure.net:10000",
+}
+
+
+class ReadNames(Mapping[str, str]):
+    """Environment variables that remember which were asked for."""
+
+    def __init__(self, values: dict[str, str]) -> None:
+        self._values = values
+        self.names: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.names.add(name)
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def deployed_environment() -> dict[str, str]:
+    return {name: VALUES.get(value, value) for name, value in SETTINGS.items()} | IN_AZURE
+
+
+def settings_of_host_json() -> set[str]:
+    """Return the names of the settings that host.json refers to."""
+    storage_provider = json.loads(HOST_JSON)["extensions"]["durableTask"]["storageProvider"]
+    return set(re.findall(r"%(\w+)%", HOST_JSON)) | {storage_provider["connectionStringName"]}
+
+
+def test_the_app_starts_with_what_it_is_told() -> None:
+    settings = Settings.from_environ(deployed_environment())
+    client_id = VALUES["identity.outputs.clientId"]
+    assert settings.model == AzureOpenAISettings("https://ai.openai.azure.com/", "chat", None, None, client_id)
+    assert settings.sessions.index == TableIndexSettings("https://st.table.core.windows.net/", "sessions", client_id)
+    assert isinstance(settings.stream_store, RedisStreamSettings) and settings.stream_store.uses_identity
+    assert settings.drafts.blob_account_url == settings.publishing.blob_account_url == VALUES["storage.outputs.blobUrl"]
+    assert settings.approval_links.key != settings.approval_links.previous_key
+    assert settings.outbox_dir == BlobFolder(VALUES["storage.outputs.blobUrl"], "outbox", client_id)
+
+
+def test_all_that_is_required_in_azure_is_set() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ(IN_AZURE)
+    required = {problem.split("'")[1] for problem in caught.value.problems}
+    assert len(required) >= 4
+    assert required <= set(SETTINGS)
+
+
+def test_nothing_is_set_that_nobody_reads() -> None:
+    environ = ReadNames(deployed_environment())
+    Settings.from_environ(environ)
+    assert set(SETTINGS) - environ.names == settings_of_host_json()
+
+
+def test_what_is_set_beside_is_read_too() -> None:
+    parameters = json.loads((INFRA / "main.parameters.json").read_text(encoding="utf-8"))["parameters"]
+    extra: dict[str, str] = parameters["extraSettings"]["value"]
+    environ = ReadNames(deployed_environment() | extra)
+    Settings.from_environ(environ)
+    assert set(extra) <= environ.names | set(HOST_SETTINGS)
+
+
+def test_the_containers_that_the_app_writes_to_are_created() -> None:
+    settings = Settings.from_environ(deployed_environment())
+    created = MAIN.declared("module")["storage"].properties["params.containers"].strip("[]").split(", ")
+    names = {VARIABLES["containers"].properties[one.removeprefix("containers.")] for one in created}
+    assert isinstance(settings.outbox_dir, BlobFolder)
+    written = {settings.publishing.container, settings.drafts.container, settings.outbox_dir.container}
+    assert names == written | {"app-package"}
+    assert MAIN.declared("module")["functionApp"].properties["params.packageContainer"] == "containers.package"
+
+
+def test_the_host_gets_its_storage_by_identity_and_nothing_that_the_plan_refuses() -> None:
+    assert set(HOST_SETTINGS) == {
+        *(f"AzureWebJobsStorage__{one}ServiceUri" for one in ("blob", "queue", "table")),
+        "AzureWebJobsStorage__credential",
+        "AzureWebJobsStorage__clientId",
+        "APPLICATIONINSIGHTS_CONNECTION_STRING",
+        "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "PYTHON_THREADPOOL_THREAD_COUNT",
+    }
+    local = json.loads((PROJECT / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
+    assert HOST_SETTINGS["PYTHON_THREADPOOL_THREAD_COUNT"] == local["PYTHON_THREADPOOL_THREAD_COUNT"]
+    assert APP.declared("resource")["appSettings"].properties["properties"] == "union(hostSettings, settings)"
+
+
+def test_the_task_hub_is_reached_by_identity() -> None:
+    connection = SETTINGS["DURABLE_TASK_SCHEDULER_CONNECTION_STRING"]
+    parts = dict(part.split("=", 1) for part in connection.split(";"))
+    assert parts == {
+        "Endpoint": "${taskHub.outputs.endpoint}",
+        "Authentication": "ManagedIdentity",
+        "ClientID": "${identity.outputs.clientId}",
+    }
+
+
+def test_every_output_is_used_under_its_name() -> None:
+    documented = (PROJECT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    outputs = set(MAIN.declared("output"))
+    assert outputs == {*MODEL_OUTPUTS, *re.findall(r"azd env get-value (\w+)", documented)}
+    # The app at start-up and azd in a pipeline read these with another meaning.
+    assert not outputs & {"AZURE_CLIENT_ID", "AZURE_TENANT_ID", "AZURE_SUBSCRIPTION_ID"}
+
+
+def test_every_variable_of_the_parameters_file_has_its_row() -> None:
+    variables = set(re.findall(r"\$\{([A-Z_]+)", (INFRA / "main.parameters.json").read_text(encoding="utf-8")))
+    page = (PROJECT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    names = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `AZURE_")]
+    assert len(variables) > 20
+    assert set(re.findall(r"`(AZURE_[A-Z_]+)`", " ".join(names))) == variables

@@ -1,0 +1,33 @@
+"""The writer drafts, and revises within a session."""
+
+from agents.writer import DESCRIPTION, NAME, Draft, create_writer
+from durable_agents.chat_clients.offline import OfflineChatClient
+
+
+def test_the_agent_is_named_and_described() -> None:
+    writer = create_writer(OfflineChatClient())
+    assert (writer.name, writer.description) == (NAME, DESCRIPTION)
+
+
+async def test_a_run_answers_in_prose() -> None:
+    response = await create_writer(OfflineChatClient()).run("Write about reusable bottles.")
+    assert "reusable bottles" in response.text
+
+
+async def test_a_draft_is_structured_output() -> None:
+    writer = create_writer(OfflineChatClient())
+    response = await writer.run("Write about reusable bottles.", options={"response_format": Draft})
+    assert isinstance(response.value, Draft)
+    assert "reusable bottles" in response.value.title
+
+
+async def test_a_revision_differs_from_the_draft() -> None:
+    writer = create_writer(OfflineChatClient())
+    session = writer.create_session()
+    draft = await writer.run("Write about bottles.", session=session, options={"response_format": Draft})
+    revision = await writer.run("Mention steel.", session=session, options={"response_format": Draft})
+    assert isinstance(draft.value, Draft)
+    assert isinstance(revision.value, Draft)
+    assert draft.value.content != revision.value.content
+    assert "steel" in revision.value.content
+    assert "bottles" in revision.value.content
