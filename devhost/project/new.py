@@ -110,7 +110,9 @@ def _files(root: Path, *, is_bare: bool) -> Iterator[str]:
         if path.is_file() and path.suffix == ".py" and path.name not in _FILES:
             yield path.name
         elif path.is_dir() and _is_the_users(path) and (path.name == "infra" or not is_bare):
-            yield from (f"{path.name}/{name}" for name in walk(path) if not _SECRET.fullmatch(Path(name).name))
+            skipped = frozenset({"tests"} if is_bare else ())
+            found = walk(path, skipped)
+            yield from (f"{path.name}/{name}" for name in found if not _SECRET.fullmatch(Path(name).name))
 
 
 def _is_the_users(folder: Path) -> bool:

@@ -67,9 +67,8 @@ def _check_zip(archive: zipfile.ZipFile) -> None:
 
 
 def _project_in(folder: Path, source: Path) -> Path:
-    """Return the folder that has the libraries: this one, or the only one in it, as archives of GitHub have it."""
-    inner = [path for path in folder.iterdir() if path.is_dir()]
-    for candidate in (folder, *(inner if len(inner) == 1 else ())):
+    """Return the folder that has the libraries: this one, or one in it, as archives of GitHub have it."""
+    for candidate in [folder, *sorted(path for path in folder.iterdir() if path.is_dir())]:
         if all((candidate / name).exists() for name in ("dev.py", "durable_agents", "devhost")):
             return candidate
     raise SourceError(f"{source.name} is no version of this template: it has no dev.py, durable_agents/ and devhost/")

@@ -63,8 +63,8 @@ def _refuse_edited(root: Path) -> None:
         edited = [one for library in LIBRARIES for one in manifest.differences(root, library)]
     except ManifestError as error:
         raise UsageError(
-            f"{error}, so that your edits could get lost. Make a new project with the other version (python3 dev.py new, "
-            f"there) and copy what is yours into it. Nothing was changed."
+            f"{error}, so that your edits could get lost. Make a new project with the other version (there: python3 "
+            f"dev.py new FOLDER) and copy what is yours into it. Nothing was changed."
         ) from error
     if edited:
         raise UsageError(

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[4]
@@ -46,12 +47,14 @@ def write_wheel(folder: Path, name: str) -> None:
         wheel.writestr(f"{name}-1.0.dist-info/RECORD", "")
 
 
-def spawn(project: Path, *arguments: str, cwd: Path | None = None, **environ: str) -> subprocess.Popen[str]:
+def spawn(
+    project: Path, *arguments: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start dev.py."""
     return subprocess.Popen(
         [sys.executable, str(project / "dev.py"), *arguments],
         cwd=cwd,
-        env=os.environ | OFFLINE | environ,
+        env=os.environ | OFFLINE | dict(environ or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -60,8 +63,10 @@ def spawn(project: Path, *arguments: str, cwd: Path | None = None, **environ: st
     )
 
 
-def dev(project: Path, *arguments: str, cwd: Path | None = None, **environ: str) -> tuple[int, str]:
+def dev(
+    project: Path, *arguments: str, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[int, str]:
     """Run dev.py and return its exit status and all that it printed."""
-    process = spawn(project, *arguments, cwd=cwd, **environ)
+    process = spawn(project, *arguments, cwd=cwd, environ=environ)
     output, _ = process.communicate()
     return process.returncode, output

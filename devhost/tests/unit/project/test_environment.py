@@ -179,7 +179,7 @@ def test_a_killed_set_up_is_done_anew_once_its_pip_is_gone(tmp_path: Path) -> No
 def test_no_network_is_one_sentence(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     (project / "requirements.txt").write_text("package-that-is-not-here==1.0\n")
-    status, output = dev(project, "test", **UNREACHABLE)
+    status, output = dev(project, "test", environ=UNREACHABLE)
     assert status == 1
     sentence = output.splitlines()[-1]
     assert sentence.startswith("Could not reach the package index.")
