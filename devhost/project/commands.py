@@ -13,7 +13,7 @@ from devhost.project.usage import UsageError, no_flags
 
 Command = Callable[[Path, list[str]], int]
 
-_WELCOME = "docs/welcome.txt"
+_WELCOME = "welcome.txt"
 _FORMAT = ("ruff", "format", ".")
 _LINT_STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
 _FIX_STEPS = (("ruff", "check", "--fix", "."), _FORMAT)

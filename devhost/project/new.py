@@ -21,7 +21,7 @@ _FILES = (
     "azure.yaml",
     "constraints.txt",
     "dev.py",
-    "docs/welcome.txt",
+    "welcome.txt",
     "host.json",
     "local.settings.json.example",
     "pyproject.toml",
@@ -34,7 +34,7 @@ _FILES = (
     ".gitignore",
     "LICENSE",
 )
-_SAMPLES = frozenset({"docs/welcome.txt", "requests.http"})
+_SAMPLES = frozenset({"welcome.txt", "requests.http"})
 _WRITTEN_TO = (".agents", "outbox", "published")
 _NOT_THE_USERS = frozenset({*LIBRARIES, *_WRITTEN_TO, *CACHES, "docs", "examples", "node_modules", "venv"})
 _SECRET = re.compile(r"local\.settings\.json|\.env(\..*)?")

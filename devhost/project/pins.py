@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from devhost.project.requirement_lines import logical_lines, normal_name, requirement
+from devhost.project.requirement_lines import is_pinned, logical_lines, normal_name, requirement
 
 CONSTRAINTS = "constraints.txt"
 # A later one includes those before it. constraints.txt speaks of what none of the others names.
@@ -28,7 +28,7 @@ def merge(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[dict[str,
     A package that any of their files names gets their version, in whichever file we name it; extras and comments of our
     line stay. What they name and we do not is added to the file in which they have it.
     """
-    pinned = _by_name(line for text in theirs.values() for line in logical_lines(text))
+    pinned = _by_name(line for text in theirs.values() for line in logical_lines(text) if is_pinned(line))
     merged: dict[str, str] = {}
     changes: list[Change] = []
     asked: set[str] = set()
@@ -87,6 +87,6 @@ def _by_name(lines: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for line in lines:
         match = requirement(line)
-        if match and match["version"] and line.strip() not in found.setdefault(normal_name(match["name"]), []):
+        if match and line.strip() not in found.setdefault(normal_name(match["name"]), []):
             found[normal_name(match["name"])].append(line.strip())
     return found
