@@ -1,81 +1,135 @@
-"""The one place where the app replaces something inside `AgentFunctionApp`: sessions, graph workflows, how payloads are
-read.
+"""The function app: Microsoft's `AgentFunctionApp` with sessions, orchestrations, approvals, runs and their routes.
 
-The packages have no public way to do that. A test fails when one of the methods that are overridden here changes.
+This is the one place where something inside the package's class is replaced: it has no public way to do that. A test
+fails when one of the methods that are overridden here changes.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+import functools
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
+import azure.durable_functions as df
 from agent_framework import FunctionTool, SupportsAgentRun, Workflow
-from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
 from pydantic import BaseModel
 
-from durable_agents.orchestration.registry import Orchestration
+from durable_agents.activities.deliver_webhook import deliver_webhook
+from durable_agents.activities.notify_reviewer import notify_reviewer
+from durable_agents.binding import bind, bind_activity
+from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.http.review_links import LinkSigner
+from durable_agents.http.routing import Router
+from durable_agents.orchestration.completion_reports import reporting_end
+from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
+from durable_agents.routes import (
+    agent_routes,
+    approval_routes,
+    event_routes,
+    health_route,
+    mcp_tools,
+    openapi_route,
+    review_routes,
+    run_control_routes,
+    run_routes,
+    session_routes,
+    stream_routes,
+    workflow_routes,
+)
+from durable_agents.routes.health_checks import Dependencies
+from durable_agents.runs.purge import RunRemoval
+from durable_agents.runs.retention import sweep_runs
 from durable_agents.runs.tool_approvals import ToolApprovals
+from durable_agents.seal import Seal
+from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.compaction import summarize_with
+from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.entity import create_agent_entity
 from durable_agents.sessions.entity_function import register_entity
-from durable_agents.sessions.index import SessionIndex
+from durable_agents.sessions.idle_timeout import sweep_sessions
+from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.sessions.pending import allow_approvals, find_free_tools
 from durable_agents.sessions.tool_retries import ToolRetry
 from durable_agents.sessions.turn import StreamingAgent, Turns
-from durable_agents.settings.agents import AgentSettings
+from durable_agents.settings.hosting import HostingSettings
+from durable_agents.streams.store_factory import create_stream_store
+from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
+from durable_agents.workflows.graph import graph_orchestration
 from durable_agents.workflows.validation import agents_of, check_workflows
+from durable_agents.workflows.workflow_registry import WorkflowRegistry
 
 
-class DurableAgentApp(AgentFunctionApp):
-    """An `AgentFunctionApp` whose agents take their turns as `durable_agents.sessions.turn` says.
+class AgentFunctionApp(FrameworkApp):
+    """Hosts agents, orchestrations and graph workflows, with the routes to reach them under `/api`.
 
-    It generates no HTTP endpoints for agents and health: routes/ has truthful ones at the same URLs. Sessions live for
-    `session_ttl` after their last message, unless an agent says otherwise, and are listed in `session_index`.
-    A run of `tool_approval` has humans decide on a tool call, where a tool needs that. Everything else is the
-    package's; further arguments go to it as they are.
+    What it takes from the package are the names and the state of sessions and workflows; agents take their turns as
+    `durable_agents.sessions.turn` says. An HTTP route, an activity or a timer of the app's own is added as in any
+    function app; `add_activity` registers one that takes and returns a pydantic model.
 
-    The executors of `workflows` are registered as the package does it. Their orchestrations are registered with all
-    others, see `durable_agents.workflows.graph`, and their routes are those of `durable_agents.routes.workflow_routes`.
+    Args:
+        settings: What the deployment says.
+        agents: The agents that callers can talk to, each with its own endpoint.
+        orchestrations: What can be started under `/runs`.
+        workflows: Graph workflows: each has an endpoint, its runs are runs like all others.
+        mcp_tools: The names of the agents that are MCP tools as well.
+        options: Further arguments of Microsoft's class, as they are.
 
     Raises:
-        ValueError: The workflows cannot be hosted, see `check_workflows`; or an agent has a tool that a human has to
-            approve, and there is no `tool_approval`.
+        ValueError: The workflows cannot be hosted, see `check_workflows`, or the name of an agent is impossible.
     """
 
     def __init__(
         self,
+        settings: HostingSettings,
         *,
-        agent_settings: AgentSettings,
-        session_ttl: timedelta | None = None,
-        session_index: SessionIndex | None = None,
-        tool_approval: Orchestration | None = None,
         agents: Sequence[SupportsAgentRun] = (),
+        orchestrations: Iterable[Orchestration] = (),
         workflows: Sequence[Workflow] = (),
+        mcp_tools: Iterable[str] = (),
         **options: Any,
     ) -> None:
+        _keep_urls_out_of_logs()
         read_payloads_as_plain_json()
         check_workflows(workflows, [str(agent.name) for agent in agents])
         for workflow in workflows:
             use_plain_json(workflow)
+        self.settings = settings
+        self.router = Router(self)
+        self._signer = LinkSigner(settings.approval_links)
+        self._index = create_session_index(settings.sessions.index)
+        self._streams = create_stream_store(settings.stream_store)
+        asking = Orchestration(
+            tool_approval, ToolApprovalInput, fixed=tool_reviewers(settings.review), is_internal=True
+        )
+        self._approvers = ToolApprovals(asking)
         # Before the package's own __init__, which registers the agents.
-        self._agent_settings = agent_settings
-        self._session_ttl = session_ttl
-        self._session_index = session_index
-        self._tool_approvals = None if tool_approval is None else ToolApprovals(tool_approval)
-        for agent in agents if tool_approval is None else ():
-            _refuse_tools_nobody_can_approve(agent)
         super().__init__(
             agents=list(agents),
             workflows=list(workflows),
             enable_http_endpoints=False,
             enable_health_check=False,
-            **options,
+            **{"default_callback": None if self._streams is None else StreamCallback(self._streams), **options},
         )
+        graphs = map(graph_orchestration, workflows)
+        self.orchestrations = OrchestrationRegistry([*orchestrations, asking, *graphs])
+        for orchestration in self.orchestrations:
+            self._add_orchestration(orchestration)
+        self.add_activity(
+            notify_reviewer,
+            review=settings.review,
+            outbox_dir=settings.outbox_dir,
+            drafts=settings.drafts,
+            signer=self._signer,
+        )
+        self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
+        self._add_routes(mcp_tools)
 
     @property
     def agents(self) -> dict[str, SupportsAgentRun]:
@@ -86,18 +140,56 @@ class DurableAgentApp(AgentFunctionApp):
         inside = {name for workflow in self.workflows.values() for name in agents_of(workflow)}
         return {name: agent for name, agent in super().agents.items() if name not in inside}
 
-    @property
-    def names_by_entity(self) -> dict[str, str]:
-        """The names of all agents by the names of their entities, as histories have them."""
-        return {AgentSessionId.to_entity_name(name).lower(): name for name in super().agents}
+    def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
+        """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
-    @property
-    def agents_with_sessions(self) -> list[str]:
-        """The names of all agents, those inside workflows included."""
-        return list(super().agents)
+        Raises:
+            TypeError: The function or its dependencies do not fit, see `bind_activity`.
+        """
+        activity = bind_activity(function, **dependencies)
+        (parameter,) = (name for name in activity.__annotations__ if name != "return")
+        self.activity_trigger(input_name=parameter)(activity)
+
+    def _add_orchestration(self, orchestration: Orchestration) -> None:
+        """Register the generator under its own name, with `get_agent` filled in; at its end it reports to a webhook."""
+        function = reporting_end(orchestration.function)
+        with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
+        self.orchestration_trigger(context_name="context")(with_agents)
+
+    def _add_routes(self, mcp_agents: Iterable[str]) -> None:
+        settings, orchestrations, router = self.settings, self.orchestrations, self.router
+        agents, seal = AgentRegistry(self.agents), Seal(lambda: self._signer.keys)
+        all_agents = list(super().agents)
+        by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
+        run_ids, trusts = RunIds(seal), settings.trusts_app_service
+        removal = RunRemoval(by_entity, settings.drafts)
+        agent_routes.register(router, agents, run_ids, settings.agent_wait_seconds)
+        session_routes.register(router, agents, self._index)
+        stream_routes.register(router, agents, self._streams, run_ids, settings.stream_wait_seconds)
+        mcp_tools.register(self, agents, mcp_agents, run_ids, settings.agent_wait_seconds)
+        run_routes.register(router, orchestrations, by_entity, settings.completion_webhooks, seal)
+        run_control_routes.register(router, orchestrations, removal)
+        event_routes.register(router, orchestrations, trusts_app_service=trusts)
+        approval_routes.register(router, orchestrations, seal, trusts_app_service=trusts)
+        links = review_routes.Links(orchestrations, self._signer, settings.drafts, trusts)
+        review_routes.register(router, links)
+        dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
+        health_route.register(router, agents, settings.model.provider, dependencies)
+        workflow_routes.register(router, WorkflowRegistry(self.workflows.values(), orchestrations))
+        openapi_route.register(router, agents)
+        self._add_timer(settings.sessions.sweep_schedule, sweep_sessions, agents=all_agents, index=self._index)
+        kept = {"orchestrations": orchestrations, "kept": settings.runs, "removal": removal}
+        self._add_timer(settings.runs.sweep_schedule, sweep_runs, **kept)
+
+    def _add_timer(self, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:
+        """Register an async function that a timer calls, with a cron expression that has seconds."""
+        # AgentFunctionApp declares only a part of what it inherits.
+        app = cast(df.DFApp, self)
+        function = app.durable_client_input(client_name="client")(bind(handler, **dependencies))
+        app.timer_trigger(arg_name="timer", schedule=schedule)(function)
 
     def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
-        """Register nothing: `function_app.py` registers the orchestration with all others."""
+        """Register nothing: the orchestration is registered with all others."""
 
     def _register_workflow_routes(self, workflow: Workflow) -> None:
         """Register nothing: `durable_agents.routes.workflow_routes` has truthful routes at the same URLs."""
@@ -114,7 +206,7 @@ class DurableAgentApp(AgentFunctionApp):
         turns = Turns(
             name=agent_name,
             agent=cast(StreamingAgent, agent),
-            settings=self._agent_settings,
+            settings=self.settings.agents,
             budget=RunBudget.of_agent(agent),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
@@ -123,16 +215,12 @@ class DurableAgentApp(AgentFunctionApp):
             free_tools=find_free_tools(agent),
         )
         allow_approvals(agent)
-        lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self._session_ttl), self._session_index)
-        entity = create_agent_entity(turns, lifetime, self._tool_approvals)
+        lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.sessions.ttl), self._index)
+        entity = create_agent_entity(turns, lifetime, self._approvers)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
 
 
-def _refuse_tools_nobody_can_approve(agent: SupportsAgentRun) -> None:
-    options: dict[str, Any] = getattr(agent, "default_options", {})
-    for tool in options.get("tools") or ():
-        if isinstance(tool, FunctionTool) and tool.approval_mode == "always_require":
-            what = (
-                f"Agent {agent.name!r} has tool {tool.name!r}, which a human has to approve, and nobody can be asked."
-            )
-            raise ValueError(f"{what} Give the app the orchestration that asks: tool_approval=...")
+def _keep_urls_out_of_logs() -> None:
+    """Keep two libraries from logging each URL they ask: that of a webhook or of an MCP server may be a credential."""
+    for library in ("httpx", "httpx2"):
+        logging.getLogger(library).setLevel(logging.WARNING)

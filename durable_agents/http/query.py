@@ -1,11 +1,14 @@
 """Read the query parameters of a request: numbers, times, words of a list. A bad one is a 400 that names it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import azure.functions as func
 
 from durable_agents.http.problems import invalid_parameter
+
+TokenT = TypeVar("TokenT")
 
 
 def read_whole_number(req: func.HttpRequest, name: str, *, default: int, least: int, most: int) -> int:
@@ -49,3 +52,18 @@ def read_words(req: func.HttpRequest, name: str, known: Iterable[str]) -> list[s
     if not set(words) <= spelling.keys():
         raise invalid_parameter(name, str(text), f"one or more of {', '.join(spelling.values())}, separated by commas")
     return [spelling[word] for word in words]
+
+
+def read_page_token(req: func.HttpRequest, decode: Callable[[str], TokenT | None]) -> TokenT | None:
+    """Return what `page_token` stands for, None where there is none: the first page.
+
+    Raises:
+        ProblemError: 400, `decode` knows no page of that token.
+    """
+    text = req.params.get("page_token")
+    if not text:
+        return None
+    token = decode(text)
+    if token is None:
+        raise invalid_parameter("page_token", text, "the next_page_token of the page before, with the same query")
+    return token

@@ -109,9 +109,17 @@ def link(req: func.HttpRequest, *segments: str) -> str:
 
 
 def json_response(
-    body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    body: BaseModel | Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:
-    """Return a JSON answer."""
+    """Return a JSON answer: a model under the names callers know, without the members that were left unset."""
+    content = body.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(body, BaseModel) else body
     return func.HttpResponse(
-        json.dumps(body), status_code=status, headers=dict(headers or {}), mimetype="application/json"
+        json.dumps(content), status_code=status, headers=dict(headers or {}), mimetype="application/json"
     )
+
+
+def accepted(
+    body: BaseModel | Mapping[str, Any], location: str, headers: Mapping[str, str] | None = None
+) -> func.HttpResponse:
+    """Return the 202 that says where to look, and to look again in a second."""
+    return json_response(body, 202, {**(headers or {}), "Location": location, "Retry-After": "1"})

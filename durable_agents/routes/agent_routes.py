@@ -6,13 +6,12 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import RunRequest
 
 from durable_agents.http.contracts import Contract
 from durable_agents.http.problems import invalid_fields
 from durable_agents.http.requests import json_response, link
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.routes.agent_answers import check_same_run, describe_answer, describe_request, find_agent_run
 from durable_agents.routes.agent_models import (
     AgentAccepted,
@@ -52,17 +51,23 @@ _FAILURES = {status: (AgentFailure,) for status in (409, 410, 422, 502)}
 _TEXT = "text/plain"
 
 
-def register(app: AgentFunctionApp, ids: RunIds, wait_seconds: float) -> None:
+def register(router: Router, agents: AgentRegistry, ids: RunIds, wait_seconds: float) -> None:
     """Register the routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
-    agents = AgentRegistry(app.agents)
-    register_route(app, "GET", "agents", list_agents, contract=Contract({200: (AgentList,)}), agents=agents)
+    register_route(router, "GET", "agents", list_agents, contract=Contract({200: (AgentList,)}), agents=agents)
     runs = {agent.name: _run_contract(agent) for agent in agents.describe()}
     register_route(
-        app, "POST", "agents/{agent}/run", run_agent, contract=runs, agents=agents, ids=ids, wait_seconds=wait_seconds
+        router,
+        "POST",
+        "agents/{agent}/run",
+        run_agent,
+        contract=runs,
+        agents=agents,
+        ids=ids,
+        wait_seconds=wait_seconds,
     )
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}"
     later = Contract({200: (AgentAnswer,), 202: (AgentAccepted, AgentWaiting), **_FAILURES}, problems=(422,))
-    register_route(app, "GET", template, get_agent_response, contract=later, agents=agents, ids=ids)
+    register_route(router, "GET", template, get_agent_response, contract=later, agents=agents, ids=ids)
 
 
 async def list_agents(req: func.HttpRequest, *, agents: AgentRegistry) -> func.HttpResponse:

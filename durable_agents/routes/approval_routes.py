@@ -5,14 +5,13 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from durable_agents.http.contracts import PAGE_TOKEN, Contract, page_size
 from durable_agents.http.problems import invalid_parameter
 from durable_agents.http.requests import json_response, link
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.orchestration.approval_requests import read_request
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.orchestration.registry import OrchestrationRegistry
@@ -27,14 +26,14 @@ _LONGEST_PAGE = 200
 _RUNNING = RunQuery(statuses=["Running"])
 
 
-def register(
-    app: AgentFunctionApp, orchestrations: OrchestrationRegistry, seal: Seal, *, trusts_app_service: bool
-) -> None:
+def register(router: Router, orchestrations: OrchestrationRegistry, seal: Seal, *, trusts_app_service: bool) -> None:
     """Register the routes of approvals; `seal` marks page tokens."""
     listing = Contract({200: (ApprovalPage,)}, parameters=(page_size(_PAGE, _LONGEST_PAGE), PAGE_TOKEN))
-    register_route(app, "GET", "approvals", list_approvals, contract=listing, orchestrations=orchestrations, seal=seal)
     register_route(
-        app,
+        router, "GET", "approvals", list_approvals, contract=listing, orchestrations=orchestrations, seal=seal
+    )
+    register_route(
+        router,
         "POST",
         "approval/{instance_id}",
         decide_approval,

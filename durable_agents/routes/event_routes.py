@@ -5,12 +5,11 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 
 from durable_agents.http.contracts import Contract
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import json_response, link, read_json_value
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.ids import is_event_name
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.decisions import Submission, decide, read_decision_body
@@ -19,10 +18,10 @@ from durable_agents.runs.run_models import EventAccepted, EventPayload
 from durable_agents.runs.status import describe_run, find_run, is_over
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
+def register(router: Router, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
     """Register the route of events."""
     register_route(
-        app,
+        router,
         "POST",
         "runs/{instance_id}/events/{name}",
         raise_run_event,

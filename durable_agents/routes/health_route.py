@@ -4,14 +4,13 @@ from typing import Annotated, Literal
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel, Field
 
 from durable_agents.http.contracts import Contract, Parameter
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.routes.health_checks import Checks, Dependencies
 from durable_agents.sessions.agent_registry import AgentRegistry
 
@@ -38,12 +37,11 @@ class Health(BaseModel):
     checks: Checks | None = None
 
 
-def register(app: AgentFunctionApp, model_provider: str, dependencies: Dependencies) -> None:
+def register(router: Router, agents: AgentRegistry, model_provider: str, dependencies: Dependencies) -> None:
     """Register the health route; probes call it without a key."""
-    agents = AgentRegistry(app.agents)
     fixed = {"agents": agents, "model_provider": model_provider, "dependencies": dependencies}
     contract, anonymous = Contract({200: (Health,)}, parameters=(_DEEP,)), func.AuthLevel.ANONYMOUS
-    register_route(app, "GET", "health", check_health, contract=contract, auth_level=anonymous, **fixed)
+    register_route(router, "GET", "health", check_health, contract=contract, auth_level=anonymous, **fixed)
 
 
 async def check_health(

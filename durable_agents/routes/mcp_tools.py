@@ -57,13 +57,14 @@ class ToolArguments(BaseModel):
     threadId: str | None = None  # noqa: N815
 
 
-def register(app: AgentFunctionApp, names: Iterable[str], ids: RunIds, wait_seconds: float) -> None:
+def register(
+    app: AgentFunctionApp, agents: AgentRegistry, names: Iterable[str], ids: RunIds, wait_seconds: float
+) -> None:
     """Register an MCP tool for each of these agents; `wait_seconds` is how long a caller waits for the answer.
 
     Raises:
         ProblemError: There is no agent of one of the names.
     """
-    agents = AgentRegistry(app.agents)
     for name in names:
         agent = agents.find(name)
         function = bind(call_agent, agent=agent, ids=ids, wait_seconds=wait_seconds)

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel, ConfigDict
 
 from durable_agents.http.contracts import Contract
 from durable_agents.http.openapi import build_document
-from durable_agents.http.routing import register_route, registered_routes
+from durable_agents.http.routing import Router, register_route
 from durable_agents.sessions.agent_registry import AgentRegistry
 
 
@@ -26,7 +25,7 @@ class OpenApiDocument(BaseModel):
     paths: dict[str, Any]
 
 
-def register(app: AgentFunctionApp) -> None:
+def register(router: Router, agents: AgentRegistry) -> None:
     """Register the route of the document; register it last, for it describes the routes that there are.
 
     It needs a key as the others do: it names the agents, and what they can be asked for.
@@ -36,13 +35,13 @@ def register(app: AgentFunctionApp) -> None:
     @functools.cache
     def document() -> dict[str, Any]:
         # Built with the first request, which keeps a cold start short.
-        return build_document(registered_routes(app), {"agent": AgentRegistry(app.agents).names})
+        return build_document(router.routes, {"agent": agents.names})
 
     @functools.lru_cache(maxsize=8)
     def text(server: str) -> str:
         return json.dumps({**document(), "servers": [{"url": server}]})
 
-    register_route(app, "GET", "openapi.json", get_openapi_document, contract=contract, text=text)
+    register_route(router, "GET", "openapi.json", get_openapi_document, contract=contract, text=text)
 
 
 async def get_openapi_document(req: func.HttpRequest, *, text: Callable[[str], str]) -> func.HttpResponse:

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel, Field, StrictBool
 
 from durable_agents.http.contracts import Contract
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import json_response, read_json_object, read_model
 from durable_agents.http.review_links import ForgedLinkError, LinkClaims, LinkSigner
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.orchestration.approval_requests import RecordedDecision, hash_content
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.routes.review_page import PRIVATE, show_page
@@ -52,16 +51,18 @@ class Links:
     trusts_app_service: bool
 
 
-def register(app: AgentFunctionApp, links: Links) -> None:
+def register(router: Router, links: Links) -> None:
     """Register the routes of signed links. They are anonymous: the page has no data, the token is the credential."""
     anonymous = func.AuthLevel.ANONYMOUS
     page = Contract({200: ("text/html",)})
-    register_route(app, ("GET", "HEAD"), "review", show_review_page, contract=page, auth_level=anonymous)
+    register_route(router, ("GET", "HEAD"), "review", show_review_page, contract=page, auth_level=anonymous)
     reading = Contract({200: (Review,)}, bodies=(ReviewBody,), problems=(403, 409, 410))
-    register_route(app, "POST", "review", read_review, contract=reading, auth_level=anonymous, links=links)
+    register_route(router, "POST", "review", read_review, contract=reading, auth_level=anonymous, links=links)
     answers = {200: (DecisionAnswer,), 202: (DecisionAnswer,)}
     deciding = Contract(answers, bodies=(ReviewDecision,), problems=(403, 409, 410))
-    register_route(app, "POST", "review/decision", decide_review, contract=deciding, auth_level=anonymous, links=links)
+    register_route(
+        router, "POST", "review/decision", decide_review, contract=deciding, auth_level=anonymous, links=links
+    )
 
 
 async def show_review_page(req: func.HttpRequest) -> func.HttpResponse:

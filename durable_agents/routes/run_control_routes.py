@@ -6,7 +6,6 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, Field
 
@@ -20,7 +19,7 @@ from durable_agents.http.requests import (
     read_json_object,
     read_model,
 )
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.control import ask_for, wait_for_state
 from durable_agents.runs.purge import RunRemoval
@@ -62,7 +61,7 @@ _REWIND = _Change("rewind", "rewound", ("Failed",))
 _OVER = ("Completed", "Failed", "Terminated")
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, removal: RunRemoval) -> None:
+def register(router: Router, orchestrations: OrchestrationRegistry, removal: RunRemoval) -> None:
     """Register the routes that change runs."""
     one = "runs/{instance_id}"
     changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": removal.agents}
@@ -75,12 +74,12 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, remov
         (resume_run, "resume"),
         (rewind_run, "rewind"),
     ):
-        register_route(app, "POST", f"{one}/{name}", handler, contract=change, **changing)
+        register_route(router, "POST", f"{one}/{name}", handler, contract=change, **changing)
     restart = Contract({202: (RunAccepted,)}, parameters=(IDEMPOTENCY,), problems=(409, 422))
     restarting: dict[str, Any] = {"orchestrations": orchestrations, "starts": RunStarts()}
-    register_route(app, "POST", f"{one}/restart", restart_run, contract=restart, **restarting)
+    register_route(router, "POST", f"{one}/restart", restart_run, contract=restart, **restarting)
     deletion = Contract({204: ()}, problems=(409, 501))
-    register_route(app, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations, removal=removal)
+    register_route(router, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations, removal=removal)
 
 
 async def cancel_run(

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import Field
 
@@ -16,7 +15,7 @@ from durable_agents.http.contracts import IDEMPOTENCY, PAGE_TOKEN, Contract, Par
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_time, read_whole_number, read_words
 from durable_agents.http.requests import json_response, link, read_idempotency_key, read_json_object
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.runs.control import wait_for_state
 from durable_agents.runs.history import Step, read_steps
@@ -45,7 +44,7 @@ _START_PARAMETERS = (
 
 
 def register(
-    app: AgentFunctionApp,
+    router: Router,
     orchestrations: OrchestrationRegistry,
     agents: Mapping[str, str],
     webhooks: CompletionWebhookSettings,
@@ -56,12 +55,14 @@ def register(
     dependencies: dict[str, Any] = {"orchestrations": orchestrations, "agents": agents}
     starting = {**dependencies, "starts": RunStarts(), "webhooks": webhooks}
     starts = {orchestration.name: _start_contract(orchestration) for orchestration in orchestrations.startable}
-    register_route(app, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
+    register_route(router, "POST", "runs/{orchestration}", start_run, contract=starts, **starting)
     listing = Contract({200: (RunPage,)}, parameters=_list_parameters(orchestrations))
-    register_route(app, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations, seal=seal)
-    register_route(app, "GET", one, get_run_status, contract=Contract({200: (Run,)}, problems=(409,)), **dependencies)
+    register_route(router, "GET", "runs", list_runs, contract=listing, orchestrations=orchestrations, seal=seal)
+    register_route(
+        router, "GET", one, get_run_status, contract=Contract({200: (Run,)}, problems=(409,)), **dependencies
+    )
     history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,), problems=(409,))
-    register_route(app, "GET", f"{one}/history", get_run_history, contract=history, **dependencies)
+    register_route(router, "GET", f"{one}/history", get_run_history, contract=history, **dependencies)
 
 
 async def start_run(

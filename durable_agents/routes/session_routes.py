@@ -5,14 +5,13 @@ from typing import Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import AgentSessionId
 
 from durable_agents.http.contracts import PAGE_TOKEN, Contract, page_size
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response, link
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.ids import is_session_id
 from durable_agents.polling import poll
 from durable_agents.sessions.agent_registry import AgentRegistry
@@ -27,15 +26,17 @@ _WAIT_SECONDS = 5.0
 _POLL_SECONDS = "1"
 
 
-def register(app: AgentFunctionApp, index: SessionIndex) -> None:
+def register(router: Router, agents: AgentRegistry, index: SessionIndex) -> None:
     """Register the routes of sessions."""
-    agents, one = AgentRegistry(app.agents), "agents/{agent}/sessions/{session}"
+    one = "agents/{agent}/sessions/{session}"
     listing = Contract({200: (SessionPage,)}, parameters=(page_size(_PAGE, _LARGEST_PAGE), PAGE_TOKEN))
     deletion, reset = Contract({204: (), 202: (SessionChange,)}), Contract({200: (Session,), 202: (SessionChange,)})
-    register_route(app, "GET", "agents/{agent}/sessions", list_sessions, contract=listing, agents=agents, index=index)
-    register_route(app, "GET", one, get_session, contract=Contract({200: (Session,)}), agents=agents)
-    register_route(app, "DELETE", one, delete_session, contract=deletion, agents=agents, index=index)
-    register_route(app, "POST", f"{one}/reset", reset_session, contract=reset, agents=agents, index=index)
+    register_route(
+        router, "GET", "agents/{agent}/sessions", list_sessions, contract=listing, agents=agents, index=index
+    )
+    register_route(router, "GET", one, get_session, contract=Contract({200: (Session,)}), agents=agents)
+    register_route(router, "DELETE", one, delete_session, contract=deletion, agents=agents, index=index)
+    register_route(router, "POST", f"{one}/reset", reset_session, contract=reset, agents=agents, index=index)
 
 
 async def list_sessions(req: func.HttpRequest, *, agents: AgentRegistry, index: SessionIndex) -> func.HttpResponse:

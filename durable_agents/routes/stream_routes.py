@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import Field
 
 from durable_agents.http.contracts import Contract, Parameter
 from durable_agents.http.problems import ProblemError
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.ids import STREAM_CURSOR
 from durable_agents.routes.agent_answers import AgentRun, describe_answer, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry
@@ -40,12 +39,13 @@ _CONTRACT = Contract(
 _RETRY_MILLISECONDS = 100
 
 
-def register(app: AgentFunctionApp, store: StreamStore | None, ids: RunIds, wait_seconds: float) -> None:
+def register(
+    router: Router, agents: AgentRegistry, store: StreamStore | None, ids: RunIds, wait_seconds: float
+) -> None:
     """Register the route; `wait_seconds` is how long a response waits for its first event."""
-    agents = AgentRegistry(app.agents)
     template = "agents/{agent}/sessions/{session}/responses/{correlation_id}/stream"
     dependencies: dict[str, Any] = {"agents": agents, "ids": ids, "store": store, "wait_seconds": wait_seconds}
-    register_route(app, "GET", template, stream_agent_response, contract=_CONTRACT, **dependencies)
+    register_route(router, "GET", template, stream_agent_response, contract=_CONTRACT, **dependencies)
 
 
 async def stream_agent_response(

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -16,10 +15,9 @@ from durable_agents.http.contracts import IDEMPOTENCY, Contract, Parameter
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response, link, read_idempotency_key, read_json_object
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.ids import WORKFLOW_RUN_ID, is_workflow_run_id
 from durable_agents.orchestration.human_requests import read_human_requests
-from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.polling import poll
 from durable_agents.routes.agent_requests import WAIT_HEADER, Flag
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
@@ -51,24 +49,19 @@ _PARAMETERS = (
 )
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry) -> None:
-    """Register the routes of workflows.
-
-    Raises:
-        ValueError: A workflow of the app is not in the table of orchestrations.
-    """
-    workflows = WorkflowRegistry(app.workflows.values(), orchestrations)
+def register(router: Router, workflows: WorkflowRegistry) -> None:
+    """Register the routes of workflows."""
     runs = {workflow.name: _run_contract(workflow) for workflow in workflows}
     statuses = {workflow.name: Contract({200: (WorkflowStatus,)}) for workflow in workflows}
     responses = {workflow.name: _respond_contract(workflow) for workflow in workflows if workflow.responses}
     running: dict[str, Any] = {"workflows": workflows, "starts": RunStarts()}
-    register_route(app, "POST", "workflow/{workflow}/run", run_workflow, contract=runs, **running)
+    register_route(router, "POST", "workflow/{workflow}/run", run_workflow, contract=runs, **running)
     status, answer = "status/{instance_id}", "respond/{instance_id}/{human_request_id}"
     register_route(
-        app, "GET", f"workflow/{{workflow}}/{status}", get_workflow_status, contract=statuses, workflows=workflows
+        router, "GET", f"workflow/{{workflow}}/{status}", get_workflow_status, contract=statuses, workflows=workflows
     )
     register_route(
-        app, "POST", f"workflow/{{workflow}}/{answer}", respond_to_workflow, contract=responses, workflows=workflows
+        router, "POST", f"workflow/{{workflow}}/{answer}", respond_to_workflow, contract=responses, workflows=workflows
     )
 
 

@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework_azurefunctions import AgentFunctionApp
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
@@ -18,7 +17,7 @@ from pydantic.alias_generators import to_camel
 from durable_agents.http.contracts import Contract
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import json_response, read_json_object, read_model, read_text
-from durable_agents.http.routing import register_route
+from durable_agents.http.routing import Router, register_route
 from durable_agents.orchestration.approval_requests import ReviewerName
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.decisions import DecisionBody, Submission, decide
@@ -111,7 +110,7 @@ class HitlDecided(_SampleModel):
     approved: bool
 
 
-def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
+def register(router: Router, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
     """Register the routes of the samples.
 
     Raises:
@@ -132,10 +131,10 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, *, tr
     ):
         runs = _only(orchestrations, orchestration.__name__)
         register_route(
-            app, "POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies), runs=runs
+            router, "POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies), runs=runs
         )
         register_route(
-            app,
+            router,
             "GET",
             f"{sample}/status/{{instance_id}}",
             show,
@@ -143,7 +142,7 @@ def register(app: AgentFunctionApp, orchestrations: OrchestrationRegistry, *, tr
             runs=runs,
         )
     register_route(
-        app,
+        router,
         "POST",
         "hitl/approve/{instance_id}",
         decide_hitl_sample,

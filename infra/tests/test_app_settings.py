@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
+from durable_agents import SettingsError
 from durable_agents.settings.model import AzureOpenAISettings
 from durable_agents.settings.outbox import BlobFolder
 from durable_agents.settings.sessions import RedisStreamSettings, TableIndexSettings
 from infra.tests.bicep_file import INFRA, BicepFile
 from infra.write_local_settings import MODEL_OUTPUTS
-from settings import Settings, SettingsError
+from settings import Settings
 
 PROJECT = INFRA.parent
 DEPLOYMENT = PROJECT / "docs" / "deployment.md"

@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from durable_agents.tests.integration.conftest import Api
+from durable_agents.testing import Api
 
 NEVER_YET = "0 0 0 29 2 *"
 EVERY_SECOND = "* * * * * *"

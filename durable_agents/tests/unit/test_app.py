@@ -1,23 +1,25 @@
-"""`DurableAgentApp` overrides private methods of the package: these tests fail when the package changes them."""
+"""`AgentFunctionApp` overrides private methods of the package: these tests fail when the package changes them."""
 
 import inspect
 from typing import Any, cast
 
 import pytest
 from agent_framework import Agent, tool
-from agent_framework_azurefunctions import AgentFunctionApp
+from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from pydantic import ValidationError
 
 from activities.publish_content import PublicationReceipt
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
-from durable_agents.app import DurableAgentApp
+from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline import OfflineChatClient
-from durable_agents.settings.agents import AgentSettings
+from durable_agents.settings.hosting import HostingSettings
 from workflows.comment_moderation import create_comment_moderation
 
+SETTINGS = HostingSettings.from_environ({})
 
-def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:
+
+def entities_of(app: FrameworkApp) -> dict[str, tuple[Any, list[str]]]:
     """Return the trigger of each entity function and the types of its other bindings, by the name of the function."""
     # AgentFunctionApp declares only a part of what it inherits, and the names of the SDK are not typed.
     functions: list[Any] = cast(Any, app).get_functions()
@@ -32,32 +34,31 @@ def entities_of(app: AgentFunctionApp) -> dict[str, tuple[Any, list[str]]]:
 
 
 def test_the_package_still_has_the_method_and_calls_it_for_every_agent() -> None:
-    method = AgentFunctionApp._setup_agent_entity
+    method = FrameworkApp._setup_agent_entity
     assert list(inspect.signature(method).parameters) == ["self", "agent", "agent_name", "callback"]
-    assert inspect.getsource(AgentFunctionApp).count("._setup_agent_entity(") == 1
+    assert inspect.getsource(FrameworkApp).count("._setup_agent_entity(") == 1
 
 
 @pytest.mark.parametrize("name", ["_setup_workflow_orchestration", "_register_workflow_routes"])
 def test_the_package_still_has_the_methods_for_workflows_and_calls_each_once(name: str) -> None:
-    assert list(inspect.signature(getattr(AgentFunctionApp, name)).parameters) == ["self", "workflow"]
-    assert inspect.getsource(AgentFunctionApp).count(f".{name}(") == 1
+    assert list(inspect.signature(getattr(FrameworkApp, name)).parameters) == ["self", "workflow"]
+    assert inspect.getsource(FrameworkApp).count(f".{name}(") == 1
 
 
 def test_an_agent_inside_a_workflow_is_an_entity_but_none_of_the_agents_to_talk_to() -> None:
     client = OfflineChatClient()
     workflow = create_comment_moderation(client, lambda article: PublicationReceipt(store="folder", location="x"))
-    app = DurableAgentApp(agent_settings=AgentSettings(), agents=[create_writer(client)], workflows=[workflow])
+    app = AgentFunctionApp(SETTINGS, agents=[create_writer(client)], workflows=[workflow])
     assert list(entities_of(app)) == ["dafx-comment_moderation-SpamDetector", "dafx-Writer"]
     assert list(app.agents) == ["Writer"]
-    assert app.agents_with_sessions == ["comment_moderation-SpamDetector", "Writer"]
 
 
 def test_the_entities_are_ours_under_the_names_of_the_package() -> None:
     client = OfflineChatClient()
     agents = [create_writer(client), create_spam_detector(client)]
     options: dict[str, Any] = {"agents": agents, "enable_http_endpoints": False, "enable_health_check": False}
-    ours = entities_of(DurableAgentApp(agent_settings=AgentSettings(), agents=agents))
-    theirs = entities_of(AgentFunctionApp(**options))
+    ours = entities_of(AgentFunctionApp(SETTINGS, agents=agents))
+    theirs = entities_of(FrameworkApp(**options))
     assert list(ours) == ["dafx-Writer", "dafx-SpamDetector"]
     assert {name: binding for name, (binding, _) in ours.items()} == {
         name: binding for name, (binding, _) in theirs.items()
@@ -70,17 +71,10 @@ def test_a_retry_policy_that_cannot_be_read_stops_the_start(policy: dict[str, An
     look = tool(lambda: "seen", name="look", approval_mode="never_require", additional_properties={"retry": policy})
     agent = Agent(OfflineChatClient(), "Help.", name="Test", tools=[look])
     with pytest.raises(ValidationError):
-        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
-
-
-def test_a_tool_that_nobody_could_approve_stops_the_start() -> None:
-    pay = tool(lambda: "paid", name="pay", approval_mode="always_require")
-    agent = Agent(OfflineChatClient(), "Help.", name="Test", tools=[pay])
-    with pytest.raises(ValueError, match="'pay', which a human has to approve"):
-        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
+        AgentFunctionApp(SETTINGS, agents=[agent])
 
 
 def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
     agent = Agent(OfflineChatClient(), "Help.", name="Test", additional_properties={"budget": {"max_money": 1}})
     with pytest.raises(ValidationError):
-        DurableAgentApp(agent_settings=AgentSettings(), agents=[agent])
+        AgentFunctionApp(SETTINGS, agents=[agent])

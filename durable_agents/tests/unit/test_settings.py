@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from durable_agents import SettingsError
 from durable_agents.settings.agents import AgentSettings, McpServerSettings
 from durable_agents.settings.environment import Environment
 from durable_agents.settings.mail import MailSettings
@@ -25,7 +26,7 @@ from durable_agents.settings.sessions import (
     SqliteStreamSettings,
     TableIndexSettings,
 )
-from settings import Settings, SettingsError
+from settings import Settings
 
 AZURE_OPENAI = {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}
 FOUNDRY = {"FOUNDRY_PROJECT_ENDPOINT": "https://r.services.ai.azure.com/api/projects/p", "FOUNDRY_MODEL": "chat"}

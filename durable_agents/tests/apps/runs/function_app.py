@@ -7,20 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import azure.durable_functions as df
-from agent_framework_azurefunctions import AgentFunctionApp
 from pydantic import BaseModel
 
-from durable_agents.activities.deliver_webhook import deliver_webhook
-from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.registration import register_activity, register_orchestration, register_timer
-from durable_agents.routes import approval_routes as approvals
-from durable_agents.routes import event_routes as events
-from durable_agents.routes import run_control_routes as run_control
-from durable_agents.routes import run_routes as runs
-from durable_agents.runs.purge import RunRemoval
-from durable_agents.runs.retention import sweep_runs
-from durable_agents.seal import Seal
-from settings import Settings
+from durable_agents import AgentFunctionApp, HostingSettings, Orchestration
 
 FOLDER = Path(os.environ["OUTBOX_DIR"])
 RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=50, max_number_of_attempts=3)
@@ -108,27 +97,11 @@ def foreign(context: df.DurableOrchestrationContext) -> Any:
     yield context.wait_for_external_event("Never")
 
 
-settings = Settings.from_environ(os.environ)
-seal = Seal(lambda: [b"a key for these tests only"])
-app = AgentFunctionApp(agents=[], enable_http_endpoints=False, enable_health_check=False)
-orchestrations = OrchestrationRegistry([Orchestration(delivery, Order), Orchestration(parcel, Order)])
-for orchestration in orchestrations:
-    register_orchestration(app, orchestration)
-app.orchestration_trigger(context_name="context")(foreign)
-register_activity(app, ship)
-register_activity(app, weigh)
-register_activity(app, load)
-register_activity(app, deliver_webhook, webhooks=settings.completion_webhooks)
-runs.register(app, orchestrations, {}, settings.completion_webhooks, seal)
-removal = RunRemoval({}, settings.drafts)
-run_control.register(app, orchestrations, removal)
-events.register(app, orchestrations, trusts_app_service=False)
-approvals.register(app, orchestrations, seal, trusts_app_service=False)
-register_timer(
-    app,
-    settings.runs.sweep_schedule,
-    sweep_runs,
-    orchestrations=orchestrations,
-    kept=settings.runs,
-    removal=removal,
+app = AgentFunctionApp(
+    HostingSettings.from_environ(os.environ),
+    orchestrations=[Orchestration(delivery, Order), Orchestration(parcel, Order)],
 )
+app.orchestration_trigger(context_name="context")(foreign)
+app.add_activity(ship)
+app.add_activity(weigh)
+app.add_activity(load)

@@ -9,6 +9,7 @@ from durable_agents.chat_clients.offline import OfflineChatClient
 from durable_agents.http.problems import ProblemError
 from durable_agents.routes import mcp_tools as agent_tools
 from durable_agents.seal import Seal
+from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.correlation import RunIds
 
 IDS = RunIds(Seal(lambda: [b"key"]))
@@ -38,10 +39,11 @@ def describe_tool(app: AgentFunctionApp) -> dict[str, Any]:
 @pytest.mark.parametrize("name", ["Writer", "Spam_Detector", "e-mail-assistant", "Trailing_"])
 def test_the_tool_is_the_one_that_the_package_would_generate(name: str) -> None:
     ours = app_with(name)
-    agent_tools.register(ours, [name], IDS, wait_seconds=1)
+    agent_tools.register(ours, AgentRegistry(ours.agents), [name], IDS, wait_seconds=1)
     assert describe_tool(ours) == describe_tool(app_with(name, generate_tool=True))
 
 
 def test_an_agent_that_is_not_registered_stops_the_start() -> None:
+    writer = app_with("Writer")
     with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
-        agent_tools.register(app_with("Writer"), ["Poet"], IDS, wait_seconds=1)
+        agent_tools.register(writer, AgentRegistry(writer.agents), ["Poet"], IDS, wait_seconds=1)

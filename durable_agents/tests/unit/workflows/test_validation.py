@@ -15,9 +15,9 @@ from agent_framework import (
 from pydantic import BaseModel
 
 from agents.writer import create_writer
-from durable_agents.app import DurableAgentApp
+from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline import OfflineChatClient
-from durable_agents.settings.agents import AgentSettings
+from durable_agents.settings.hosting import HostingSettings
 from durable_agents.workflows.validation import agents_of, check_workflows, input_model_of, response_models_of
 
 
@@ -124,4 +124,4 @@ def test_a_workflow_in_a_workflow_is_refused() -> None:
 
 def test_the_app_does_not_start_with_a_workflow_that_cannot_be_hosted() -> None:
     with pytest.raises(ValueError, match="are reserved"):
-        DurableAgentApp(agent_settings=AgentSettings(), workflows=[graph("orders", Take("start"))])
+        AgentFunctionApp(HostingSettings.from_environ({}), workflows=[graph("orders", Take("start"))])

@@ -1,4 +1,4 @@
-"""What tests of an app need: `replay` plays an orchestration turn by turn, without a host.
+"""Play an orchestration turn by turn, without a host.
 
 Each turn sends the whole history, so code that is not deterministic goes wrong here as it would on Azure.
 """
@@ -11,12 +11,12 @@ from typing import Any, cast
 
 import azure.durable_functions as df
 from agent_framework import AgentResponse, Message, SupportsAgentRun, Workflow
+from agent_framework_durabletask import workflow_orchestrator_name
 from pydantic import BaseModel
 
-from durable_agents.app import DurableAgentApp
+from durable_agents.app import AgentFunctionApp
 from durable_agents.orchestration.registry import Orchestration
-from durable_agents.registration import register_orchestration
-from durable_agents.settings.agents import AgentSettings
+from durable_agents.settings.hosting import HostingSettings
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
 TIMER = 5
@@ -183,13 +183,21 @@ def replay(
 
     `at` is the time of the start, in UTC.
     """
-    app = DurableAgentApp(agent_settings=AgentSettings(), agents=agents, workflows=workflows)
-    register_orchestration(app, orchestration)
+    app = AgentFunctionApp(
+        HostingSettings.from_environ({}),
+        agents=agents,
+        orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
+        workflows=workflows,
+    )
     # AgentFunctionApp declares only a part of what it inherits.
     functions = cast(df.DFApp, app).get_functions()
     (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
     handle = function.get_user_function()
     return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
+
+
+def _names_of(workflows: Sequence[Workflow]) -> set[str]:
+    return {workflow_orchestrator_name(workflow.name) for workflow in workflows}
 
 
 def _flatten(action: dict[str, Any]) -> list[dict[str, Any]]:

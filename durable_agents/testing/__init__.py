@@ -1,0 +1,6 @@
+"""What tests of an app need: `replay` plays an orchestration turn by turn, `Api` asks the app on a host."""
+
+from durable_agents.testing.api import Api
+from durable_agents.testing.replay import Replay, replay
+
+__all__ = ["Api", "Replay", "replay"]

@@ -1,0 +1,43 @@
+"""An app with the routes of the agent framework's public samples, for clients that move over from them.
+
+python3 dev.py start --app-root examples/public_samples
+"""
+
+import os
+
+from activities.escalate_for_review import escalate_for_review
+from activities.handle_spam_email import handle_spam_email
+from activities.publish_content import publish_content
+from activities.send_email import send_email
+from agents import email_assistant, researcher, spam_detector, writer
+from durable_agents import AgentFunctionApp, Orchestration, create_chat_client
+from examples.public_samples import public_sample_routes
+from examples.public_samples.parallel_answers import ParallelAnswersInput, parallel_answers
+from examples.public_samples.text_refinement import TextRefinementInput, text_refinement
+from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
+from orchestrations.email_triage import EmailTriageInput, email_triage
+from settings import Settings
+
+settings = Settings.from_environ(os.environ)
+chat = create_chat_client(settings.model)
+revisions = {"max_revisions": settings.review.max_revisions}
+app = AgentFunctionApp(
+    settings,
+    agents=[
+        writer.create_writer(chat),
+        spam_detector.create_spam_detector(chat),
+        email_assistant.create_email_assistant(chat),
+        researcher.create_researcher(chat),
+    ],
+    orchestrations=[
+        Orchestration(text_refinement, TextRefinementInput),
+        Orchestration(parallel_answers, ParallelAnswersInput),
+        Orchestration(email_triage, EmailTriageInput, {"spam_threshold": settings.triage.spam_threshold}),
+        Orchestration(content_approval, ContentApprovalInput, revisions, approval_policy(settings.review)),
+    ],
+)
+app.add_activity(handle_spam_email, outbox_dir=settings.outbox_dir)
+app.add_activity(send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
+app.add_activity(escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
+app.add_activity(publish_content, publishing=settings.publishing)
+public_sample_routes.register(app.router, app.orchestrations, trusts_app_service=settings.trusts_app_service)
