@@ -25,15 +25,15 @@ class Change:
 def merge(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[dict[str, str], list[Change]]:
     """Return the texts of our files with the pins of theirs, and what has changed in them.
 
-    A package that any of their files names gets their version, in whichever file we name it; extras and comments of our
-    line stay. What they name and we do not is added to the file in which they have it.
+    A package that any of their files pins gets their version, that of the same file first, in whichever file we name
+    it; extras and comments of our line stay. What they name and we do not is added to the file in which they have it.
     """
-    pinned = _by_name(line for text in theirs.values() for line in logical_lines(text) if is_pinned(line))
+    everywhere = _pins("\n".join(theirs.values()))
     merged: dict[str, str] = {}
     changes: list[Change] = []
     asked: set[str] = set()
     for file in (name for name in MERGED if name in ours):
-        lines, changed = _with_pins(file, ours[file], pinned)
+        lines, changed = _with_pins(file, ours[file], everywhere | _pins(theirs.get(file, "")))
         asked |= _by_name(lines).keys()
         for name, found in _by_name(logical_lines(theirs.get(file, ""))).items():
             if name not in asked:
@@ -45,6 +45,10 @@ def merge(ours: Mapping[str, str], theirs: Mapping[str, str]) -> tuple[dict[str,
             merged[file] = newline.join("\n".join(lines).split("\n")) + newline
             changes += changed
     return merged, changes
+
+
+def _pins(text: str) -> dict[str, list[str]]:
+    return _by_name(line for line in logical_lines(text) if is_pinned(line))
 
 
 def _with_pins(file: str, text: str, pinned: Mapping[str, list[str]]) -> tuple[list[str], list[Change]]:

@@ -1,8 +1,8 @@
 """The one orchestration, played turn by turn with the agent that it asks."""
 
 from agents.writer import Draft, create_writer
+from durable_agents import Orchestration
 from durable_agents.chat_clients.offline import OfflineChatClient
-from durable_agents.orchestration.registry import Orchestration
 from durable_agents.testing import replay
 from orchestrations.text_refinement import TextRefinementInput, text_refinement
 

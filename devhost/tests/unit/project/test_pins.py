@@ -46,6 +46,12 @@ def test_what_i_require_myself_gets_their_version_and_is_not_named_twice() -> No
     }
 
 
+def test_a_condition_in_one_file_is_none_of_another() -> None:
+    theirs = {DEV: "a==1; sys_platform == 'win32'\n", C: "a==1\n"}
+    assert merge(dict(theirs), theirs) == ({}, [])
+    assert merged({DEV: "a==0; sys_platform == 'win32'\n", C: "a==0\n"}, theirs) == theirs
+
+
 def test_a_second_merge_changes_nothing() -> None:
     theirs = {R: "a==2\nb==1\n", C: "c==1\n"}
     once = merged({R: "a==1\nmine==1\n", C: ""}, theirs)
