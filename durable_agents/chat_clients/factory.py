@@ -102,6 +102,6 @@ def _read_any_answer(client: "OpenAIChatCompletionClient[Any]") -> SupportsChatG
 
 
 def _create_offline(settings: OfflineSettings) -> SupportsChatGetResponse[Any]:
-    from durable_agents.chat_clients.offline import OfflineChatClient
+    from durable_agents.chat_clients.offline.client import OfflineChatClient
 
     return OfflineChatClient(latency_seconds=settings.latency_seconds)

@@ -1,5 +1,5 @@
 from agents.librarian import NAME, create_librarian
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.settings.agents import McpServerSettings
 

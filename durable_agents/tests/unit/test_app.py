@@ -12,7 +12,7 @@ from activities.publish_content import PublicationReceipt
 from agents.spam_detector import create_spam_detector
 from agents.writer import create_writer
 from durable_agents.app import AgentFunctionApp
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.settings.hosting import HostingSettings
 from workflows.comment_moderation import create_comment_moderation
 

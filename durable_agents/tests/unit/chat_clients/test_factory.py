@@ -11,7 +11,7 @@ from agent_framework.openai import OpenAIChatCompletionClient
 from openai import AsyncAzureOpenAI
 
 from durable_agents.chat_clients.factory import create_chat_client
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.settings.model import AzureOpenAISettings, FoundrySettings, OfflineSettings, OpenAISettings
 
 ENDPOINT = "https://resource.openai.azure.com"

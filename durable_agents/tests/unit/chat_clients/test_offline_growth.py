@@ -3,15 +3,14 @@
 import time
 from collections.abc import Callable
 from datetime import date, datetime
-from ipaddress import IPv4Address, IPv6Address
 from typing import Literal
 
 import pytest
 from agent_framework import Message, tool
 from pydantic import AnyUrl, BaseModel, Field
 
-from durable_agents.chat_clients.offline_conversation import Conversation
-from durable_agents.chat_clients.offline_reply import compose_reply
+from durable_agents.chat_clients.offline.conversation import Conversation
+from durable_agents.chat_clients.offline.reply import compose_reply
 
 # Each is repeated to the length of the text; none of them is found in one go.
 UNITS = [
@@ -58,8 +57,7 @@ class Everything(BaseModel):
     day: date
     moment: datetime
     link: AnyUrl
-    v4: IPv4Address
-    v6: IPv6Address
+    code: str | None = Field(None, pattern=r"^[A-Z]{2}-\d{4}$")
     mail: str = Field(json_schema_extra={"format": "email"})
     count: int
     kind: Literal["small", "large"]
@@ -98,5 +96,5 @@ def test_the_time_grows_with_the_text(unit: str, options: dict[str, object]) -> 
 @pytest.mark.parametrize("length", [49_999, 50_001, 500_000])
 def test_no_more_of_a_text_is_read_than_a_limit(length: int) -> None:
     conversation = Conversation.from_messages([Message("user", ["x" * length])], "")
-    assert len(conversation.latest) == min(length, 50_000)
-    assert compose_reply([Message("user", ["x" * length])], {}).input_tokens == -(-length // 4)
+    assert len(conversation.user_texts[-1]) == min(length, 50_000)
+    assert compose_reply([Message("user", ["x" * length])], {}).usage["input_token_count"] == -(-length // 4)

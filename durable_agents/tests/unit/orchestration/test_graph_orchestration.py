@@ -24,7 +24,7 @@ from pydantic import BaseModel
 from activities.handle_spam_email import QuarantineReceipt, SpamReport
 from activities.send_email import EmailReceipt
 from agents.spam_detector import SpamVerdict
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.workflows.graph import graph_orchestration
 from workflows.email_routing import create_email_routing
 

@@ -5,7 +5,7 @@ import pytest
 from agent_framework import Agent
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.http.problems import ProblemError
 from durable_agents.routes import mcp_tools as agent_tools
 from durable_agents.seal import Seal

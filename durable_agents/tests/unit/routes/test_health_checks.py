@@ -9,7 +9,7 @@ from agent_framework import SupportsChatGetResponse
 from azure.durable_functions.models.utils.http_utils import _close_session
 
 from devhost.protocol.client_binding import ClientBinding
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.routes.health_checks import Dependencies
 
 

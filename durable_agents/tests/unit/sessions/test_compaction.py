@@ -5,7 +5,7 @@ import pytest
 from agent_framework import AgentResponse, Content, Message, UsageDetails
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.sessions.compaction import SUMMARY_HEADING, compact, summarize_with
 from durable_agents.sessions.conversation import (
     add_turn,

@@ -7,7 +7,7 @@ import pytest
 from agent_framework import Agent, FunctionInvocationContext, FunctionTool, MCPStreamableHTTPTool, tool
 from pydantic import ValidationError
 
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.sessions.failures import TurnFailedError
 from durable_agents.sessions.mcp import McpServer, McpTools
 from durable_agents.sessions.mcp_connection import connect_to_server

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from agents.writer import create_writer
 from durable_agents.app import AgentFunctionApp
-from durable_agents.chat_clients.offline import OfflineChatClient
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.workflows.validation import agents_of, check_workflows, input_model_of, response_models_of
 
