@@ -16,10 +16,8 @@ _BY_HAND = frozenset({"--pdb", "--trace", "-s", "--capture=no"})
 
 def requirements_of(root: Path, flags: Sequence[str]) -> tuple[str, ...]:
     """Return the requirement files of the tests: those of the libraries' own only when these are among them."""
-    chosen = _paths(root, flags)
-    if chosen and not any(_is_of_a_library(root, path) for path in chosen):
-        return TOOLS
-    return EVERYTHING
+    chosen = _paths(root, flags) or [root]
+    return EVERYTHING if any(_has_tests_of_a_library(root, path) for path in chosen) else TOOLS
 
 
 def worker_flags(root: Path, flags: Sequence[str]) -> list[str]:
@@ -28,9 +26,9 @@ def worker_flags(root: Path, flags: Sequence[str]) -> list[str]:
     Most tests of the libraries wait for processes, so there is one worker more than there are processors. Few tests are
     done before workers have started, and a debugger or a terminal takes this very process.
     """
-    chosen = _paths(root, flags)
+    chosen = _paths(root, flags) or [root]
     is_narrow = any(flag.startswith("-k") for flag in flags) or bool(_BY_HAND & {*flags})
-    are_few = bool(chosen) and all(path.is_file() or not _is_of_a_library(root, path) for path in chosen)
+    are_few = all(path.is_file() or not _has_tests_of_a_library(root, path) for path in chosen)
     if is_narrow or are_few:
         return ["-n", "0"]
     return ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
@@ -44,7 +42,7 @@ def _paths(root: Path, flags: Sequence[str]) -> list[Path]:
     return [path for path in paths if path.exists()]
 
 
-def _is_of_a_library(root: Path, path: Path) -> bool:
-    """Say whether a path lies in a library, or has one below it."""
-    libraries = [(root / name).resolve() for name in _LIBRARIES]
-    return any(path.is_relative_to(one) or one.is_relative_to(path) for one in libraries)
+def _has_tests_of_a_library(root: Path, path: Path) -> bool:
+    """Say whether tests of a library, which a project of a user has not, are at a path."""
+    tests = [(root / name / "tests").resolve() for name in _LIBRARIES]
+    return any(one.is_dir() and (path.is_relative_to(one) or one.is_relative_to(path)) for one in tests)

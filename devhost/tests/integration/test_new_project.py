@@ -123,7 +123,7 @@ def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str
     assert "News of durable_agents." in told and "News of devhost." in told and "+ later==1.0" in told
     assert (project / "durable_agents" / "later.py").exists() and (project / "devhost" / "later.py").exists()
     assert {name: (project / name).read_bytes() for name in mine} == mine
-    check(project, "pytest", "-n", "0", "-q")
+    check(project, "pytest", "-n", "0", "-q", "tests")
     with served(project) as api:
         assert "Critic" in [agent["name"] for agent in api.get("/health").json()["agents"]]
 

@@ -2,8 +2,7 @@
 
 from agents.writer import Draft, create_writer
 from durable_agents import Orchestration
-from durable_agents.chat_clients.offline import OfflineChatClient
-from durable_agents.testing import replay
+from durable_agents.testing import OfflineChatClient, replay
 from orchestrations.text_refinement import TextRefinementInput, text_refinement
 
 FIRST = Draft(title="Tea", content="Tea is a drink.")

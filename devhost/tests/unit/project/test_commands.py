@@ -43,7 +43,10 @@ def test_commands_of_devhost_are_passed_through(project: Path, command: str) -> 
 
 def test_few_tests_run_in_one_process(project: Path) -> None:
     assert last_line(project, "test", "tests", "-x") == "pytest -n 0 tests -x"
+    assert last_line(project, "test") == "pytest -n 0", "all there is are tests of a user"
+    (project / "devhost" / "tests").mkdir()
     assert last_line(project, "test", "-n", "3").endswith("--dist worksteal -n 3")
+    (project / "devhost" / "tests").rmdir()
 
 
 def test_lint_says_how_to_put_it_right_and_fix_does_it(project: Path) -> None:
