@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
@@ -54,7 +55,9 @@ _OF_DAMAGE = (sqlite3.DatabaseError, ValueError, LookupError, TypeError, Overflo
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return the exit status: 0, or 1 with the reason on stderr."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    parsed = _parser().parse_args(arguments, argparse.Namespace(command_line=arguments))
+    parsed, unknown = _parser().parse_known_args(arguments, argparse.Namespace(command_line=arguments))
+    if unknown:
+        parsed.parser.error(f"it knows no {' '.join(unknown)}")
     try:
         status: int = parsed.run(parsed)
     except _REASONS as ex:
@@ -191,8 +194,16 @@ def _hub_path(parsed: argparse.Namespace) -> Path:
     return (Path(parsed.db) if parsed.db else Path(parsed.app_root) / _DEFAULT_DB).resolve()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="devhost", description="Runs a durable Functions app on this machine.")
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a command line, without the list of all flags before it."""
+
+    def error(self, message: str) -> NoReturn:
+        print(printable_lines(f"{self.prog}: {message} ({self.prog} --help lists the flags)"), file=sys.stderr)
+        sys.exit(2)
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="devhost", description="Runs a durable Functions app on this machine.")
     commands = parser.add_subparsers(required=True, metavar="command")
     _add_start(commands.add_parser("start", help="serve the app until Ctrl+C"))
     _add_inspect(commands.add_parser("inspect", help="show runs and entities, also while a host serves them"))
@@ -201,7 +212,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_start(start: argparse.ArgumentParser) -> None:
-    start.set_defaults(run=_start)
+    start.set_defaults(run=_start, parser=start)
     start.add_argument("--app-root", default=".", help="folder of function_app.py and host.json (default: this one)")
     start.add_argument(
         "--port", type=_port, default=7071, help="port to listen on; 0 takes any free one (default: 7071)"
@@ -249,7 +260,7 @@ def _add_start(start: argparse.ArgumentParser) -> None:
 
 
 def _add_inspect(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(run=_inspect)
+    command.set_defaults(run=_inspect, parser=command)
     what = command.add_mutually_exclusive_group()
     what.add_argument("id", nargs="?", help="one instance, or one entity as @name@key (default: a table of instances)")
     what.add_argument("--entities", nargs="?", const="", metavar="PREFIX", help="a table of entities")
@@ -263,7 +274,7 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
 
 
 def _add_reset(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(run=_reset)
+    command.set_defaults(run=_reset, parser=command)
     command.add_argument("--yes", action="store_true", help="do not ask")
     _add_hub(command)
 

@@ -6,7 +6,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_what_only_the_benchmarks_need_is_pinned_and_fits_the_rest() -> None:
-    bench, rest = pins("requirements-bench.txt"), pins("constraints.txt") | pins("requirements-dev.txt")
+    bench, rest = pins("devhost/bench/requirements.txt"), pins("constraints.txt") | pins("requirements-dev.txt")
     assert {"dbos", "durabletask"} <= set(bench)
     assert all(version.startswith("==") for version in bench.values())
     assert {name: rest[name] for name in bench.keys() & rest.keys()} == {

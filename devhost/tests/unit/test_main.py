@@ -220,12 +220,17 @@ def test_file_that_is_no_task_hub_is_refused_and_stays_as_it_is(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["stop"], ["start", "--db", "x", "--ephemeral"], ["start", "--port", "http"]]
+    "arguments",
+    [[], ["stop"], ["start", "--db", "x", "--ephemeral"], ["start", "--port", "http"], ["start", "--nonsense", "x"]],
 )
-def test_wrong_usage_shows_how_to_call_it(arguments: list[str]) -> None:
+def test_wrong_usage_is_one_line_that_says_where_help_is(arguments: list[str]) -> None:
     result = devhost(*arguments)
     assert result.returncode == 2
-    assert result.stderr.startswith("usage: devhost")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(
+        " ".join(["devhost", *arguments[:1]] if arguments[:1] == ["start"] else ["devhost"])
+    )
+    assert "--help" in result.stderr
 
 
 # How it ends

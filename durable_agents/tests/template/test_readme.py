@@ -11,7 +11,7 @@ from typing import Protocol
 
 import pytest
 
-import dev
+from devhost.project.commands import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def test_every_dev_command_in_the_documents_exists() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     named = {name for document in documents for name in re.findall(r"dev\.py ([a-z]+)", document.read_text("utf-8"))}
     assert named >= {"start", "test"}
-    assert named <= set(dev.COMMANDS)
+    assert named <= set(COMMANDS)
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
