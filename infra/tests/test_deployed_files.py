@@ -43,6 +43,7 @@ def _modules(node: ast.AST) -> Iterator[Path]:
         names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     for name in names:
         yield Path(*name.split(".")).with_suffix(".py")
+        yield Path(*name.split("."), "__init__.py")
 
 
 def test_no_tests_documents_tools_or_local_settings_are_uploaded() -> None:
