@@ -87,7 +87,8 @@ class ReloadedHost(DevhostProcess):
     def __init__(self, folder: Path) -> None:
         self.app = folder / "app"
         self.effects = folder / "effects"
-        super().__init__(folder, self.app, ["--reload"], EFFECTS=str(self.effects))
+        # Hosts that write no bytecode could not mistake it.
+        super().__init__(folder, self.app, ["--reload"], EFFECTS=str(self.effects), PYTHONDONTWRITEBYTECODE="")
         self.write("function_app.py", textwrap.dedent(FUNCTION_APP))
         self.write("host.json", "{}")
         self.release("first")
