@@ -136,7 +136,9 @@ async def _find_rest(client: df.DurableOrchestrationClient, instance_id: str) ->
 
 def _ended(status: DurableOrchestrationStatus) -> WorkflowEnded:
     run = describe_run(status)
-    ended = WorkflowEnded(instance_id=run["instance_id"], runtime_status=run["runtime_status"], output=run["output"])
+    ended = WorkflowEnded(
+        instance_id=run["instance_id"], runtime_status=str(run["runtime_status"]), output=run["output"]
+    )
     if run["error"] is not None:
         ended.error = run["error"]
     return ended
