@@ -7,10 +7,8 @@ from pathlib import Path
 from devhost.project.environment import EVERYTHING, TOOLS
 
 _LIBRARIES = ("durable_agents", "devhost")
-# Flags of pytest whose value is an argument of its own, which may have the name of a file.
-_WITH_VALUE = frozenset(
-    {"-k", "-m", "-n", "-p", "-o", "-c", "-W", "-r", "--host", "--maxfail", "--dist", "--durations"}
-)
+# Flags of pytest that are known to have no value: what follows any other may be its value, and not a path to run.
+_WITHOUT_VALUE = frozenset({"", "-x", "-v", "-vv", "-q", "-qq", "-s", "-l", "--lf", "--ff", "--sw", "--co", "--pdb"})
 _BY_HAND = frozenset({"--pdb", "--trace", "-s", "--capture=no"})
 
 
@@ -37,7 +35,11 @@ def worker_flags(root: Path, flags: Sequence[str]) -> list[str]:
 def _paths(root: Path, flags: Sequence[str]) -> list[Path]:
     """Return the files and folders that are named among the flags, as `tests/test_x.py::test_y` too."""
     before = ["", *flags]
-    named = [flag for last, flag in zip(before, flags, strict=False) if last not in _WITH_VALUE and flag[:1] != "-"]
+    named = [
+        flag
+        for last, flag in zip(before, flags, strict=False)
+        if flag[:1] != "-" and (last[:1] != "-" or last in _WITHOUT_VALUE)
+    ]
     paths = [(root / flag.partition("::")[0]).resolve() for flag in named]
     return [path for path in paths if path.exists()]
 

@@ -12,9 +12,8 @@ from devhost.project.setup_lock import exclusive_setup
 from devhost.project.usage import UsageError
 
 _REQUEST = "it takes one folder: python3 dev.py new ../my-agents [--bare]"
-_HERE = Path(__file__).parent
 # What every new project gets in place of what this one has, and what one with --bare gets in the place of the samples.
-_FRESH, _BARE = _HERE / "fresh", _HERE / "bare"
+_FRESH, _BARE = "devhost/project/fresh", "devhost/project/bare"
 _PLACEHOLDER = "my-durable-agents"
 
 _FILES = (
@@ -86,8 +85,8 @@ def _make(root: Path, folder: Path, name: str, *, is_bare: bool) -> None:
         for file in _files(root, is_bare=is_bare):
             copy_file(root / file, half_made / file)
         for overlay in (_FRESH, _BARE) if is_bare else (_FRESH,):
-            for file in walk(overlay):
-                copy_file(overlay / file, half_made / file)
+            for file in walk(root / overlay):
+                copy_file(root / overlay / file, half_made / file)
         for written_to in (one for one in _WRITTEN_TO if (root / one / ".gitkeep").is_file()):
             copy_file(root / written_to / ".gitkeep", half_made / written_to / ".gitkeep")
         _rename(half_made, name)

@@ -54,6 +54,12 @@ def _move(root: Path) -> None:
         place = root / staged.name
         if place.is_dir() and not place.is_symlink():
             place.rename(area / "old" / staged.name)
-        staged.replace(place)
+        if (
+            os.name == "nt" and staged.name == "dev.py"
+        ):  # an open file cannot be replaced there, and the lock has it open
+            place.write_bytes(staged.read_bytes())
+            staged.unlink()
+        else:
+            staged.replace(place)
     (area / "ready").unlink()
     remove(area)

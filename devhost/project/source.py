@@ -5,6 +5,7 @@ import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -30,7 +31,7 @@ def opened(source: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="upgrade-") as folder:
         try:
             _unpack(source, Path(folder))
-        except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError, RuntimeError) as ex:
+        except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as ex:
             raise SourceError(f"{source.name} cannot be unpacked: {ex}") from ex
         yield _project_in(Path(folder), source)
 

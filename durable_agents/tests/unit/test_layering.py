@@ -24,8 +24,9 @@ RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 
 
 def modules(folder: Path) -> Iterator[Path]:
-    """Yield the modules of a library, without its tests and benchmarks."""
-    yield from (file for file in folder.rglob("*.py") if not {"tests", "bench"} & set(file.relative_to(folder).parts))
+    """Yield the modules of a library, without its tests and benchmarks, and without what a new project is made of."""
+    aside = {"tests", "bench", "bare"}
+    yield from (file for file in folder.rglob("*.py") if not aside & set(file.relative_to(folder).parts))
 
 
 def imports_of(file: Path) -> Iterator[str]:

@@ -32,6 +32,8 @@ def project(tmp_path: Path) -> Path:
         (["-m", "tests"], True, True),
         (["-x", "--host", "func"], True, True),
         (["--pdb"], True, False),
+        (["--ignore", "tests"], True, True),
+        (["-x", "tests", "--lf", "tests/agents"], False, False),
     ],
 )
 def test_flags(project: Path, flags: list[str], needs_all: bool, has_workers: bool) -> None:

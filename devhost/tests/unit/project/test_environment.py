@@ -2,7 +2,6 @@
 
 import ast
 import os
-import pty
 import shutil
 import signal
 import subprocess
@@ -139,6 +138,8 @@ def test_progress_is_a_line_a_stage_without_control_codes(tmp_path: Path) -> Non
 
 @posix_only
 def test_progress_moves_on_a_terminal(tmp_path: Path) -> None:
+    import pty
+
     project = make_project(tmp_path)
     ours, theirs = pty.openpty()
     command = [sys.executable, str(project / "dev.py"), "run", "-c", ""]

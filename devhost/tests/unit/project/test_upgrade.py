@@ -1,5 +1,6 @@
 """dev.py upgrade, run as a process between made-up versions of a template."""
 
+import gzip
 import io
 import os
 import shutil
@@ -22,6 +23,9 @@ NEWS = {
     "devhost/requirements.txt": "uvloop==2.0\n",
     "durable_agents/new.py": "",
 }
+
+
+DAMAGED = gzip.compress(b"x" * 10_000)[:20] + b"?" * 200
 
 
 @pytest.fixture
@@ -165,7 +169,7 @@ def test_an_archive_cannot_write_elsewhere(project: Path, kind: str, name: str) 
     assert snapshot(project.parent) == before
 
 
-@pytest.mark.parametrize("content", [None, b"no archive", b"PK\x05\x06" + b"\0" * 18])
+@pytest.mark.parametrize("content", [None, b"no archive", b"PK\x05\x06" + b"\0" * 18, DAMAGED])
 def test_what_is_no_version_of_the_template_is_one_sentence(project: Path, content: bytes | None) -> None:
     path = project.parent / "other.zip"
     if content is not None:
