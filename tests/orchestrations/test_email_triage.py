@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
-from durable_agents.orchestration.registry import Orchestration
+from durable_agents import Orchestration
 from orchestrations.email_triage import EmailTriageInput, email_triage
 
 TRIAGE = Orchestration(email_triage, EmailTriageInput)

@@ -1,14 +1,17 @@
 """Every setting has a default or a rule; every broken rule is reported, all in one message."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from durable_agents import SettingsError
-from durable_agents.settings.agents import AgentSettings, McpServerSettings
+from durable_agents.settings.agents import AgentSettings, McpServerSettings, read_mcp_server
 from durable_agents.settings.environment import Environment
-from durable_agents.settings.mail import MailSettings
+from durable_agents.settings.hosting import HostingSettings
+from durable_agents.settings.mail import MailSettings, read_mail
 from durable_agents.settings.model import (
     AzureOpenAISettings,
     FoundrySettings,
@@ -17,8 +20,13 @@ from durable_agents.settings.model import (
     OpenAISettings,
 )
 from durable_agents.settings.outbox import BlobFolder, read_outbox
-from durable_agents.settings.review import ApprovalLinkSettings, DraftSettings, ReviewSettings
-from durable_agents.settings.runs import TriageSettings
+from durable_agents.settings.review import (
+    ApprovalLinkSettings,
+    DraftSettings,
+    PublishingSettings,
+    ReviewSettings,
+    read_publishing,
+)
 from durable_agents.settings.sessions import (
     RedisStreamSettings,
     SessionSettings,
@@ -26,7 +34,6 @@ from durable_agents.settings.sessions import (
     SqliteStreamSettings,
     TableIndexSettings,
 )
-from settings import Settings
 
 AZURE_OPENAI = {"AZURE_OPENAI_ENDPOINT": "https://r.openai.azure.com", "AZURE_OPENAI_DEPLOYMENT_NAME": "chat"}
 FOUNDRY = {"FOUNDRY_PROJECT_ENDPOINT": "https://r.services.ai.azure.com/api/projects/p", "FOUNDRY_MODEL": "chat"}
@@ -43,6 +50,20 @@ IN_AZURE = {
     "PUBLISH_BLOB_ACCOUNT_URL": "https://a.blob.core.windows.net",
     "APPROVAL_LINK_KEY": LINK_KEY,
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings(HostingSettings):
+    """What the library reads, and all groups that an app may read as well."""
+
+    mail: MailSettings
+    publishing: PublishingSettings
+    mcp_server: McpServerSettings | None
+
+    @classmethod
+    def read(cls, env: Environment) -> dict[str, Any]:
+        groups = {"mail": read_mail(env), "publishing": read_publishing(env), "mcp_server": read_mcp_server(env)}
+        return {**HostingSettings.read(env), **groups}
 
 
 def problems_of(environ: dict[str, str]) -> tuple[str, ...]:
@@ -66,7 +87,6 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.publishing.container == "published"
     assert settings.publishing.directory == tmp_path / "published"
     assert settings.outbox_dir == tmp_path / "outbox"
-    assert settings.triage == TriageSettings(spam_threshold=0.8)
     assert settings.agent_wait_seconds == 30
     assert settings.agents == AgentSettings(3, 30, 120, 50_000, 6, 16_384, 24)
     index = SqliteIndexSettings(tmp_path / ".agents")
@@ -96,7 +116,6 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "PUBLISH_BLOB_ACCOUNT_URL": "https://a.blob.core.windows.net",
             "PUBLISH_CONTAINER": "my-posts",
             "PUBLISH_DIR": str(tmp_path / "pub"),
-            "SPAM_CONFIDENCE_THRESHOLD": "0.9",
             "REVIEWERS": "ada, bob",
             "REQUIRED_APPROVALS": "2",
             "SECOND_REVIEWER": "eve",
@@ -141,7 +160,6 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert settings.publishing.directory == tmp_path / "pub"
     assert settings.publishing.managed_identity_client_id == "id"
     assert settings.outbox_dir == tmp_path / "out"
-    assert settings.triage.spam_threshold == 0.9
     assert settings.agent_wait_seconds == 0
     assert settings.mcp_server == McpServerSettings("https://tools.example.com/mcp", "token", 2, 0.5)
     assert settings.agents == AgentSettings(1, 0.5, 7, 5_000, 2, 400, 0.5)
@@ -241,7 +259,6 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"APPROVAL_TIMEOUT_HOURS": "-1"}, "'APPROVAL_TIMEOUT_HOURS' is '-1'. Expected a number from 0 to 8760."),
         ({"APPROVAL_TIMEOUT_HOURS": "nan"}, "'APPROVAL_TIMEOUT_HOURS' is 'nan'."),
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
-        ({"SPAM_CONFIDENCE_THRESHOLD": "80"}, "'SPAM_CONFIDENCE_THRESHOLD' is '80'. Expected a number from 0 to 1."),
         ({"AGENT_WAIT_SECONDS": "300"}, "'AGENT_WAIT_SECONDS' is '300'. Expected a number from 0 to 230."),
         ({"AGENT_RETRY_ATTEMPTS": "0"}, "'AGENT_RETRY_ATTEMPTS' is '0'. Expected a whole number from 1 to 10."),
         ({"AGENT_STALL_SECONDS": "0"}, "'AGENT_STALL_SECONDS' is '0'. Expected a number from 0.1 to 3600."),
