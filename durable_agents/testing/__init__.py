@@ -1,6 +1,10 @@
-"""What tests of an app need: `replay` plays an orchestration turn by turn, `Api` asks the app on a host."""
+"""What tests of an app need.
 
+`replay` plays an orchestration turn by turn, `Api` asks the app on a host, `OfflineChatClient` is a model by rules.
+"""
+
+from durable_agents.chat_clients.offline import OfflineChatClient
 from durable_agents.testing.api import Api
 from durable_agents.testing.replay import Replay, replay
 
-__all__ = ["Api", "Replay", "replay"]
+__all__ = ["Api", "OfflineChatClient", "Replay", "replay"]

@@ -3,13 +3,14 @@
 import json
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openapi_schema_validator import OAS31Validator
 
 from devhost.testing.host_process import REPOSITORY, HostProcess
-from devhost.testing.plugin import StartHost
+from devhost.testing.plugin import NewHost, StartHost
 from examples.tests.http_file import HttpFile
 
 EXAMPLES = REPOSITORY / "examples"
@@ -66,10 +67,17 @@ def find_token(host: HostProcess, instance_id: str) -> str:
     return found[1]
 
 
-@pytest.mark.parametrize("file", ["requests.http", "public_samples/requests.http"])
-def test_every_request_answers_as_the_file_and_the_document_say(file: str, start_host: StartHost) -> None:
-    """A request about something that was removed from the app is left out, and the test skipped with the reason."""
-    host = start_host(EXAMPLES / "public_samples" if file.startswith("public_samples") else REPOSITORY)
+def test_every_request_answers_as_its_file_and_the_document_say(new_host: NewHost, tmp_path: Path) -> None:
+    with new_host(tmp_path / "host", app_root=REPOSITORY) as host:
+        check_requests("requests.http", host)
+
+
+def test_the_requests_of_the_public_samples_answer_so_too(start_host: StartHost) -> None:
+    check_requests("public_samples/requests.http", start_host())
+
+
+def check_requests(file: str, host: HostProcess) -> None:
+    """Send the requests; without those about something that was removed from the app, the test is skipped."""
     story = HttpFile.parse((EXAMPLES / file).read_text(encoding="utf-8"))
     story.variables["host"] = host.url
     with host.client() as http:

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,6 +5,7 @@ from pydantic import ValidationError
 
 from agents.writer import Draft
 from durable_agents import Orchestration
+from durable_agents.testing import replay
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 
 APPROVAL = Orchestration(content_approval, ContentApprovalInput)
@@ -14,7 +14,6 @@ FIRST = Draft(title="Tea", content="Tea is warm.")
 SECOND = Draft(title="Green tea", content="Green tea is warm.")
 SENT = {"channel": "webhook", "location": None}
 PUBLISHED = {"store": "folder", "location": "published/x.md"}
-Start = Callable[..., Any]
 
 
 def decide(run: Any, **fields: Any) -> None:
@@ -26,9 +25,9 @@ def decide(run: Any, **fields: Any) -> None:
 
 
 @pytest.fixture
-def waiting(start: Start) -> Any:
+def waiting() -> Any:
     """A run whose first draft waits for its decision; the reviewer has been told."""
-    run = start(APPROVAL, INPUT)
+    run = replay(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
     run.complete("notify_reviewer", SENT)
     return run
@@ -68,8 +67,8 @@ def test_feedback_is_revised_in_the_same_session_under_a_new_request(waiting: An
     assert [d["feedback"] for d in waiting.state["output"]["decisions"]] == ["Say which tea.", None]
 
 
-def test_both_drafts_come_from_one_session(start: Start) -> None:
-    run = start(APPROVAL, INPUT)
+def test_both_drafts_come_from_one_session() -> None:
+    run = replay(APPROVAL, INPUT)
     first = run.asked("Writer")["entity"]
     run.answer("Writer", FIRST)
     run.complete("notify_reviewer", SENT)
@@ -105,8 +104,8 @@ def test_a_draft_nobody_decides_on_is_escalated(waiting: Any) -> None:
     assert waiting.state["output"]["decisions"] == []
 
 
-def test_reviewers_who_cannot_be_told_may_decide_all_the_same(start: Start) -> None:
-    run = start(APPROVAL, INPUT)
+def test_reviewers_who_cannot_be_told_may_decide_all_the_same() -> None:
+    run = replay(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
     run.fail("notify_reviewer")
     assert "could not be told" in run.waiting_for["note"]
@@ -118,8 +117,8 @@ def test_reviewers_who_cannot_be_told_may_decide_all_the_same(start: Start) -> N
     assert run.timers() == {}
 
 
-def test_a_decision_stands_although_the_reviewers_turn_out_not_to_be_told(start: Start) -> None:
-    run = start(APPROVAL, INPUT)
+def test_a_decision_stands_although_the_reviewers_turn_out_not_to_be_told() -> None:
+    run = replay(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
     decide(run)
     run.fail("notify_reviewer")
@@ -128,8 +127,8 @@ def test_a_decision_stands_although_the_reviewers_turn_out_not_to_be_told(start:
     assert (output["outcome"], len(output["decisions"]), len(output["untold"])) == ("published", 1, 1)
 
 
-def test_a_draft_nobody_was_told_of_is_escalated_when_its_time_is_over(start: Start) -> None:
-    run = start(APPROVAL, INPUT)
+def test_a_draft_nobody_was_told_of_is_escalated_when_its_time_is_over() -> None:
+    run = replay(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
     run.fail("notify_reviewer")
     run.fire_timer()
@@ -138,8 +137,8 @@ def test_a_draft_nobody_was_told_of_is_escalated_when_its_time_is_over(start: St
     assert len(run.state["output"]["untold"]) == 1
 
 
-def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer_whose_decision_alone_counts(start: Start) -> None:
-    run = start(APPROVAL, {**INPUT, "second_reviewer": "eve", "escalation_timeout_hours": 2})
+def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer_whose_decision_alone_counts() -> None:
+    run = replay(APPROVAL, {**INPUT, "second_reviewer": "eve", "escalation_timeout_hours": 2})
     run.answer("Writer", FIRST)
     run.complete("notify_reviewer", SENT)
     run.fire_timer()
