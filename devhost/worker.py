@@ -34,6 +34,7 @@ from azure_functions_runtime.utils.executor import invocation_id_cv, run_sync_fu
 from devhost.entity_functions import telling
 from devhost.functions import Function, Refused, TriggerType
 from devhost.http_messages import HttpRequest, HttpResponse, http_datum, http_response
+from devhost.namesakes import forget_namesakes
 from devhost.protocol.answer import Answer
 from devhost.protocol.history import Event
 from devhost.sessions import Session
@@ -99,6 +100,7 @@ class Worker:
             AppLoadError: The module does not import, holds no app or more than one, or names a function twice.
         """
         sys.path.insert(0, str(app_root))
+        forget_namesakes(app_root)
         library_logger.disabled = True  # it logs what it raises
         try:
             indexed = index_function_app(str(app_root / "function_app.py"))

@@ -9,6 +9,7 @@ from durable_agents.activities.keyed import Keyed
 from durable_agents.activities.review_channel import ReviewReceipt
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.http.contracts import Contract
 from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
 from durable_agents.orchestration.approval_requests import RecordedDecision
 from durable_agents.orchestration.ask import AgentError, AnswerError
@@ -23,6 +24,7 @@ __all__ = [
     "AgentError",
     "AgentFunctionApp",
     "AnswerError",
+    "Contract",
     "First",
     "HostingSettings",
     "Keyed",

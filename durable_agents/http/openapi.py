@@ -21,6 +21,7 @@ Durable AI agents: talk to an agent, start orchestrations, decide on what they a
 
 Errors are `application/problem+json`. Every 202 says in `Location` where to look, and in `Retry-After` when. Times are
 ISO 8601 in UTC."""
+_PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 _REFERENCE = "#/components/schemas/{model}"
 _PATH_PATTERNS = {
     "session": names.SESSION_ID,
@@ -39,18 +40,20 @@ def build_document(routes: Iterable[HttpRoute], path_values: Mapping[str, Sequen
     """Return the document, as plain JSON, without its servers.
 
     A route with several contracts becomes several paths, each with the value in the place of the path parameter.
-    `path_values` are the possible values of other path parameters, by name; the rest has patterns.
+    `path_values` are the possible values of other path parameters, by name; those of the library have patterns.
 
     Raises:
-        ValueError: A path parameter has neither, or a docstring is missing.
+        ValueError: A docstring is missing.
     """
     operations = [operation for route in routes for operation in _expand(route)]
     schemas = _Schemas(contract for *_, contract in operations)
     paths: dict[str, dict[str, Any]] = {}
     for route, path, operation_id, contract in operations:
+        # What the Functions host knows of a parameter, as in `{number:int}`, is none of the document's.
+        shown = _PARAMETER.sub(r"{\1}", path)
         for method in route.methods:
             operation = _describe(route, path, operation_id, contract, schemas, path_values)
-            paths.setdefault(f"/{path}", {})[method.lower()] = (
+            paths.setdefault(f"/{shown}", {})[method.lower()] = (
                 _without_content(operation) if method == "HEAD" else operation
             )
     return {
@@ -128,7 +131,7 @@ def _describe(
         operation["description"] = inspect.cleandoc(rest)
     if route.is_anonymous:
         operation["security"] = []
-    in_path = [_path_parameter(name, path_values) for name in re.findall(r"\{(\w+)\}", path)]
+    in_path = [_path_parameter(name, path_values) for name in _PARAMETER.findall(path)]
     parameters = in_path + [_parameter(parameter) for parameter in contract.parameters]
     if parameters:
         operation["parameters"] = parameters
@@ -140,13 +143,15 @@ def _describe(
 
 
 def _path_parameter(name: str, path_values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    schema: dict[str, Any]
     if name in path_values:
         schema = {"type": "string", "enum": list(path_values[name])}
     elif name in _PATH_PATTERNS:
         # Python's end of text is `$` where the document is read.
         schema = {"type": "string", "pattern": f"^{_PATH_PATTERNS[name].pattern}$".replace(r"\Z", "$")}
     else:
-        raise ValueError(f"Path parameter {name!r} has no pattern. Give it one in durable_agents/ids.py and here.")
+        # A route of the app's own.
+        schema = {"type": "string", "minLength": 1}
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 

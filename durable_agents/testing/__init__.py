@@ -1,6 +1,6 @@
-"""What tests of an app need: `replay` plays an orchestration turn by turn, `Api` asks the app on a host.
+"""What tests of an app need.
 
-`OfflineChatClient` answers by rules, without a model.
+`replay` plays an orchestration turn by turn, `Api` asks the app on a host, `OfflineChatClient` is a model by rules.
 """
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import azure.durable_functions as df
-from agent_framework import AgentResponse, Message, SupportsAgentRun, Workflow
-from agent_framework_durabletask import workflow_orchestrator_name
+from agent_framework import Agent, AgentResponse, Message, Workflow
+from agent_framework_durabletask import DurableAIAgent, workflow_orchestrator_name
 from pydantic import BaseModel
 
 from durable_agents.app import AgentFunctionApp
+from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.settings.hosting import HostingSettings
 
@@ -204,17 +205,15 @@ def replay(
     orchestration: Orchestration,
     run_input: dict[str, Any],
     *,
-    agents: Sequence[SupportsAgentRun] = (),
     workflows: Sequence[Workflow] = (),
     at: datetime | None = None,
 ) -> Replay:
-    """Register an orchestration on an app with these agents and workflows, and run its first turn.
+    """Register an orchestration on an app with these workflows, and run its first turn.
 
-    `at` is the time of the start, in UTC.
+    No agent has to be named: the test says what each one answers. `at` is the time of the start, in UTC.
     """
-    app = AgentFunctionApp(
+    app = _Rehearsal(
         HostingSettings.from_environ({}),
-        agents=agents,
         orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
         workflows=workflows,
     )
@@ -223,6 +222,15 @@ def replay(
     (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
     handle = function.get_user_function()
     return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
+
+
+class _Rehearsal(AgentFunctionApp):
+    """An app that has every agent its orchestrations ask for."""
+
+    def get_agent(self, context: Any, agent_name: str, workflow_name: str | None = None) -> DurableAIAgent[Any]:
+        if workflow_name is None and agent_name not in super().agents:
+            self.add_agent(Agent(OfflineChatClient(), name=agent_name))
+        return super().get_agent(context, agent_name, workflow_name)
 
 
 def _names_of(workflows: Sequence[Workflow]) -> set[str]:

@@ -1,16 +1,18 @@
 """What the tests of the library share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from azure.functions import _durable_functions
 
-from devhost.testing.host_process import REPOSITORY, HostProcess
+from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
+from durable_agents.testing import Api
 from durable_agents.tests.support import redis_server
 
-APP = REPOSITORY
+APP = Path(__file__).parent / "app"
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +34,27 @@ def host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterato
     with new_host(tmp_path_factory.mktemp("host"), app_root=APP) as process:
         yield process
         process.stop()
+
+
+@pytest.fixture
+def api(host: HostProcess) -> Iterator[Api]:
+    """The API on the host that all tests share."""
+    with host.client() as http:
+        yield Api(http)
+
+
+@pytest.fixture
+def api_of() -> Iterator[Callable[[HostProcess], Api]]:
+    """Return `api_of(host)` for a host of the test's own."""
+    clients: list[httpx.Client] = []
+
+    def connect(host: HostProcess) -> Api:
+        clients.append(host.client())
+        return Api(clients[-1])
+
+    yield connect
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

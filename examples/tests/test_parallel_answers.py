@@ -1,11 +1,10 @@
-from collections.abc import Callable
 from itertools import permutations
-from typing import Any
 
 import pytest
 from agent_framework import AgentResponse, Content, Message
 
-from durable_agents.orchestration.registry import Orchestration
+from durable_agents import Orchestration
+from durable_agents.testing import replay
 from examples.public_samples.parallel_answers import Answer, ParallelAnswersInput, parallel_answers
 
 PARALLEL = Orchestration(parallel_answers, ParallelAnswersInput)
@@ -13,8 +12,8 @@ ANSWERS = {"Writer": Answer(text="Once upon a time."), "Researcher": Answer(text
 
 
 @pytest.mark.parametrize("order", list(permutations(ANSWERS)))
-def test_both_are_asked_at_once_and_may_answer_in_any_order(start: Callable[..., Any], order: tuple[str, ...]) -> None:
-    run = start(PARALLEL, {"question": "What is tea?"})
+def test_both_are_asked_at_once_and_may_answer_in_any_order(order: tuple[str, ...]) -> None:
+    run = replay(PARALLEL, {"question": "What is tea?"})
     sessions = {run.asked(agent)["entity"] for agent in ANSWERS}
     for agent in order:
         assert not run.state["isDone"]
@@ -27,10 +26,8 @@ def test_both_are_asked_at_once_and_may_answer_in_any_order(start: Callable[...,
 
 @pytest.mark.parametrize("failing", ANSWERS)
 @pytest.mark.parametrize("answered_before", [True, False])
-def test_the_run_fails_with_the_agent_that_failed(
-    start: Callable[..., Any], failing: str, answered_before: bool
-) -> None:
-    run = start(PARALLEL, {"question": "What is tea?"})
+def test_the_run_fails_with_the_agent_that_failed(failing: str, answered_before: bool) -> None:
+    run = replay(PARALLEL, {"question": "What is tea?"})
     (other,) = ANSWERS.keys() - {failing}
     if answered_before:
         run.answer(other, ANSWERS[other])
@@ -39,7 +36,7 @@ def test_the_run_fails_with_the_agent_that_failed(
     assert run.state["error"].startswith(f"Agent {failing!r} failed: AuthenticationError.")
 
 
-def test_an_answer_of_another_form_names_its_agent(start: Callable[..., Any]) -> None:
-    run = start(PARALLEL, {"question": "What is tea?"})
+def test_an_answer_of_another_form_names_its_agent() -> None:
+    run = replay(PARALLEL, {"question": "What is tea?"})
     run.answer("Researcher", AgentResponse(messages=[Message("assistant", ["Nothing."])]))
     assert run.state["error"] == "Agent 'Researcher' did not answer with a Answer."

@@ -1,8 +1,6 @@
-from collections.abc import Callable
-from typing import Any
-
 from agents.writer import Draft
-from durable_agents.orchestration.registry import Orchestration
+from durable_agents import Orchestration
+from durable_agents.testing import replay
 from examples.public_samples.text_refinement import TextRefinementInput, text_refinement
 
 REFINEMENT = Orchestration(text_refinement, TextRefinementInput)
@@ -10,8 +8,8 @@ FIRST = Draft(title="Tea", content="Tea is a drink.")
 IMPROVED = Draft(title="Tea", content="Tea is a warm drink.")
 
 
-def test_the_draft_is_improved_in_the_session_that_knows_it(start: Callable[..., Any]) -> None:
-    run = start(REFINEMENT, {"topic": "tea"})
+def test_the_draft_is_improved_in_the_session_that_knows_it() -> None:
+    run = replay(REFINEMENT, {"topic": "tea"})
     first = run.asked("Writer")
     run.answer("Writer", FIRST)
     second = run.asked("Writer")
@@ -23,8 +21,8 @@ def test_the_draft_is_improved_in_the_session_that_knows_it(start: Callable[...,
     assert run.state["output"] == {"first": FIRST.model_dump(), "improved": IMPROVED.model_dump()}
 
 
-def test_a_failed_model_call_fails_the_run(start: Callable[..., Any]) -> None:
-    run = start(REFINEMENT, {"topic": "tea"})
+def test_a_failed_model_call_fails_the_run() -> None:
+    run = replay(REFINEMENT, {"topic": "tea"})
     run.answer("Writer", FIRST)
     run.answer("Writer", {"error": "boom", "status": "error"})
     assert run.state["error"].startswith("Agent 'Writer' failed: EntityOperationFailed.")

@@ -106,7 +106,7 @@ def check_what_arrives(message: OutgoingEmail, server: tuple[Inbox, MailSettings
 
 
 @pytest.mark.smoke
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(recipient=SENDERS)
 @example(recipient="=?utf-8?q?x=40a.example=2Cy=40b.example=2Cz=40c.example=2C?=w@d.example")
 @example(recipient="=?utf-8?q?Ada=0D=0ABcc:_eve=40evil.example=0D=0AX-Injected:_yes?= <ada@example.com>")
@@ -123,7 +123,7 @@ def test_one_recipient_gets_it(recipient: str, server: tuple[Inbox, MailSettings
 
 
 @pytest.mark.smoke
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(subject=LINES)
 @example(
     subject="=?utf-8?q?Order=0D=0AReply-To:_eve=40evil.example=0D=0AContent-Type:_text/html=0D=0A=0D=0A<h1>hi</h1>?="

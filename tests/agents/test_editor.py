@@ -1,7 +1,7 @@
 from agent_framework import tool
 
 from agents.editor import NAME, create_editor
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 
 async def test_the_agent_uses_the_tools_it_is_given() -> None:

@@ -1,7 +1,7 @@
 """The e-mail assistant drafts a reply with a subject and a body."""
 
 from agents.email_assistant import DESCRIPTION, NAME, EmailReply, create_email_assistant
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 
 def test_the_agent_is_named_and_described() -> None:

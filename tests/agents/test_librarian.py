@@ -1,7 +1,7 @@
 from agents.librarian import NAME, create_librarian
-from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.settings.groups import McpServerSettings
+from durable_agents.testing import OfflineChatClient
 
 SERVER = McpServerSettings("https://example.com/mcp", token="s3cret")
 

@@ -1,7 +1,7 @@
 import pytest
 
 from agents.researcher import NAME, count_words, create_researcher, search_library
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 
 async def test_the_agent_uses_its_tools() -> None:

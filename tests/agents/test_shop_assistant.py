@@ -1,5 +1,5 @@
 from agents.shop_assistant import NAME, create_shop_assistant
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 
 def refuse(key: str, order_id: str, amount_cents: int) -> str:

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from agents.spam_detector import DESCRIPTION, NAME, SpamVerdict, create_spam_detector
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 ORDINARY = "From: ann@example.com\nSubject: Minutes\n\nDear all, attached are the minutes of Tuesday's meeting."
 SPAM = """\

@@ -1,7 +1,7 @@
 """The writer drafts, and revises within a session."""
 
 from agents.writer import DESCRIPTION, NAME, Draft, create_writer
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 
 
 def test_the_agent_is_named_and_described() -> None:

@@ -1,8 +1,6 @@
 import json
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from agent_framework import AgentResponse, Content, Message
@@ -10,7 +8,8 @@ from pydantic import ValidationError
 
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
-from durable_agents.orchestration.registry import Orchestration
+from durable_agents import Orchestration
+from durable_agents.testing import replay
 from orchestrations.email_triage import EmailTriageInput, email_triage
 
 TRIAGE = Orchestration(email_triage)
@@ -27,8 +26,8 @@ EFFECT_KEY = re.compile(r"run-1-[0-9a-f-]{36}-(handle_spam_email|send_email)")
 REPLY = EmailReply(subject="Re: Order 7", body="On its way.")
 
 
-def test_spam_goes_to_quarantine_and_no_reply_is_drafted(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_spam_goes_to_quarantine_and_no_reply_is_drafted() -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", SPAM)
     report = run.waits_for("handle_spam_email")
     run.complete("handle_spam_email", {"location": "outbox/quarantine/run-1-spam.json"})
@@ -42,8 +41,8 @@ def test_spam_goes_to_quarantine_and_no_reply_is_drafted(start: Callable[..., An
     assert output["receipt"] == {"location": "outbox/quarantine/run-1-spam.json"}
 
 
-def test_anything_else_is_answered_in_its_thread(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_anything_else_is_answered_in_its_thread() -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", HAM)
     run.answer("EmailAssistant", REPLY)
     message = run.waits_for("send_email")
@@ -62,10 +61,8 @@ def test_anything_else_is_answered_in_its_thread(start: Callable[..., Any]) -> N
 
 
 @pytest.mark.parametrize(("confidence", "asks"), [(0.8, "EmailAssistant"), (0.81, None)])
-def test_spam_needs_a_confidence_above_the_threshold(
-    start: Callable[..., Any], confidence: float, asks: str | None
-) -> None:
-    run = start(TRIAGE, INPUT)
+def test_spam_needs_a_confidence_above_the_threshold(confidence: float, asks: str | None) -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", SPAM.model_copy(update={"confidence": confidence}))
     if asks is None:
         assert run.waits_for("handle_spam_email")
@@ -73,8 +70,8 @@ def test_spam_needs_a_confidence_above_the_threshold(
         assert run.asked(asks)
 
 
-def test_a_failed_model_call_fails_the_run_and_names_the_agent(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_a_failed_model_call_fails_the_run_and_names_the_agent() -> None:
+    run = replay(TRIAGE, INPUT)
     error = Content.from_error(message="key sk-1 is wrong", error_code="AuthenticationError")
     run.answer("SpamDetector", AgentResponse(messages=[Message("assistant", [error])]))
 
@@ -82,27 +79,27 @@ def test_a_failed_model_call_fails_the_run_and_names_the_agent(start: Callable[.
     assert "sk-1" not in run.state["error"]
 
 
-def test_a_failed_entity_fails_the_run(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_a_failed_entity_fails_the_run() -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", {"error": "boom", "status": "error"})
     assert run.state["error"].startswith("Agent 'SpamDetector' failed: EntityOperationFailed.")
 
 
-def test_an_answer_of_another_form_fails_the_run(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_an_answer_of_another_form_fails_the_run() -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", AgentResponse(messages=[Message("assistant", ["It is spam."])]))
     assert run.state["error"] == "Agent 'SpamDetector' did not answer with a SpamVerdict."
 
 
-def test_an_activity_that_keeps_failing_fails_the_run(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, INPUT)
+def test_an_activity_that_keeps_failing_fails_the_run() -> None:
+    run = replay(TRIAGE, INPUT)
     run.answer("SpamDetector", SPAM)
     run.fail("handle_spam_email")
     assert run.state["error"].startswith("boom")
 
 
-def test_what_a_machine_sent_is_not_answered(start: Callable[..., Any]) -> None:
-    run = start(TRIAGE, {**INPUT, "email": {**EMAIL, "headers": {"Auto-Submitted": "auto-replied"}}})
+def test_what_a_machine_sent_is_not_answered() -> None:
+    run = replay(TRIAGE, {**INPUT, "email": {**EMAIL, "headers": {"Auto-Submitted": "auto-replied"}}})
     run.answer("SpamDetector", HAM)
     output = run.state["output"]
     assert run.state["isDone"]
@@ -119,12 +116,10 @@ def test_a_sender_without_an_address_is_refused(sender: str) -> None:
 
 
 @pytest.mark.parametrize(("verdict", "activity"), [(SPAM, "handle_spam_email"), (HAM, "send_email")])
-def test_effects_are_keyed_by_the_execution_the_same_in_every_replay(
-    start: Callable[..., Any], verdict: SpamVerdict, activity: str
-) -> None:
+def test_effects_are_keyed_by_the_execution_the_same_in_every_replay(verdict: SpamVerdict, activity: str) -> None:
     keys = []
     for _ in range(2):
-        run = start(TRIAGE, INPUT)
+        run = replay(TRIAGE, INPUT)
         run.answer("SpamDetector", verdict)
         if verdict is HAM:
             run.answer("EmailAssistant", REPLY)
@@ -133,7 +128,7 @@ def test_effects_are_keyed_by_the_execution_the_same_in_every_replay(
         run.raise_event("noise", {})
         assert keys[-1] in json.dumps(run.state["actions"])
         run.now += timedelta(days=1)
-    later = start(TRIAGE, INPUT, at=run.now)
+    later = replay(TRIAGE, INPUT, at=run.now)
     later.answer("SpamDetector", verdict)
     if verdict is HAM:
         later.answer("EmailAssistant", REPLY)

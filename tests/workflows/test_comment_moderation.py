@@ -3,8 +3,8 @@ from agent_framework import WorkflowRunResult
 from pydantic import ValidationError
 
 from activities.publish_content import Article, PublicationReceipt
-from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.human_requests import HumanInput, HumanRequest
+from durable_agents.testing import OfflineChatClient
 from workflows.comment_moderation import (
     Comment,
     ModeratedComment,

@@ -3,7 +3,7 @@ from pydantic import ValidationError
 
 from activities.handle_spam_email import QuarantineReceipt, SpamReport
 from activities.send_email import EmailReceipt, OutgoingEmail
-from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.testing import OfflineChatClient
 from workflows.email_routing import IncomingEmail, RoutedEmail, create_email_routing
 
 SPAM = "You won the lottery! Claim your prize now."

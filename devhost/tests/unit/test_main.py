@@ -52,6 +52,18 @@ def assert_refused(result: "subprocess.CompletedProcess[str]", message: str) -> 
     assert "Listening" not in result.stdout
 
 
+def test_the_app_gets_its_own_modules_and_not_those_of_the_current_folder(tmp_path: Path) -> None:
+    here, app = tmp_path / "here", tmp_path / "app"
+    for folder in (here, app):
+        (folder / "agents").mkdir(parents=True)
+        (folder / "agents" / "__init__.py").touch()
+        (folder / "agents" / "critic.py").write_text(f"NAME = 'critic_of_{folder.name}'\n")
+    (app / "host.json").write_text('{"version": "2.0"}')
+    (app / "function_app.py").write_text("from agents import critic\n\nraise RuntimeError(critic.NAME)\n")
+    result = devhost("start", "--app-root", app, "--ephemeral", "--port", "0", folder=here)
+    assert result.stderr.rstrip().endswith("RuntimeError: critic_of_app")
+
+
 # What it prints
 
 
@@ -62,7 +74,7 @@ def test_functions_are_listed_with_methods_and_urls(own: DevhostProcess) -> None
     assert f"    only_get: [GET] {url}/api/only-get\n" in listing
     assert re.search(r"^    orchestrationTrigger: .*\becho, fail_with, greet, ", listing, re.MULTILINE)
     assert re.search(r"^    activityTrigger: .*\bfail, hello, need_file, pause\b", listing, re.MULTILINE)
-    assert "    entityTrigger: Shelf\n" in listing
+    assert "    entityTrigger: Clerk, Shelf\n" in listing
     assert "on Azure 1 of these URLs need one." in listing
     assert f"Task hub: {own.database}\n" in listing
     names = re.findall(r"^    (\w+): \[", listing, re.MULTILINE)

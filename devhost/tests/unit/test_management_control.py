@@ -173,6 +173,15 @@ def test_entity_is_signaled_read_and_deleted_by_a_name_in_any_case(hub: HubOverH
     assert hub.run("put_book", f"{prefix}run", f"{prefix}a")["output"] == ["first", "second"]
 
 
+def test_an_entity_function_has_a_durable_client(hub: HubOverHttp, prefix: str) -> None:
+    assert hub.post(f"entities/Clerk/{prefix}a?op=order", json="null").status_code == 202
+    for _ in range(200):
+        if (answer := hub.get(f"entities/clerk/{prefix}a")).status_code == 200:
+            break
+    assert answer.json() == f"{prefix}a-started"
+    assert hub.until(f"{prefix}a-started", "Completed")["output"] == ["first", "second"]
+
+
 def test_entities_are_listed_by_name_with_their_state_if_asked_for(hub: HubOverHttp, prefix: str) -> None:
     hub.run("put_book", f"{prefix}run", f"{prefix}a")
     for fetch_state in (True, False):

@@ -30,7 +30,7 @@ async def test_the_agents_are_listed_as_tools(host: Any) -> None:
     async with connect(host) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert list(tools) == ["Writer", "SpamDetector", "Researcher"]
-    assert tools["Writer"].description == "Drafts short articles and revises them with a reviewer's feedback."
+    assert tools["Writer"].description == "Writes."
     schema = tools["Writer"].input_schema
     assert (list(schema["properties"]), schema["required"]) == (["query", "sessionId"], ["query"])
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from devhost.testing.host_process import REPOSITORY, DevhostProcess
+from devhost.testing.host_process import DevhostProcess
 
 pytestmark = pytest.mark.devhost_only("the Functions host has the timers of its storage")
 
 FLAGS = ("--early-timers",)
-RUNS_APP = REPOSITORY / "durable_agents" / "tests" / "apps" / "runs"
+TESTS = Path(__file__).parents[1]
 SOON = 1.5 / 3600
 
 
@@ -19,7 +19,7 @@ SOON = 1.5 / 3600
 def host(tmp_path: Path) -> Iterator[DevhostProcess]:
     """The whole app, whose drafts wait one and a half seconds for a decision."""
     settings = {"REVIEWERS": "ada", "APPROVAL_TIMEOUT_HOURS": str(SOON), "SECOND_REVIEWER": "eve"}
-    with DevhostProcess(tmp_path, REPOSITORY, FLAGS, **settings) as process:
+    with DevhostProcess(tmp_path, TESTS / "app", FLAGS, **settings) as process:
         yield process
 
 
@@ -35,7 +35,7 @@ def test_a_draft_waits_its_whole_time_before_it_goes_to_the_second_reviewer(host
 
 
 def test_attempts_of_an_activity_are_one_step_however_early_the_pauses_end(tmp_path: Path) -> None:
-    with DevhostProcess(tmp_path, RUNS_APP, flags=FLAGS) as host, host.client() as http:
+    with DevhostProcess(tmp_path, TESTS / "apps" / "runs", FLAGS) as host, host.client() as http:
         run = http.post("/api/runs/delivery?wait=10", json={"way": "retries", "number": 10}).json()
         (step,) = http.get(f"{run['links']['self']}/history").json()["steps"]
         assert (step["name"], step["status"], step["attempts"]) == ("weigh", "completed", 3)

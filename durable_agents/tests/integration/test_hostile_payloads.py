@@ -24,8 +24,6 @@ INPUTS: dict[str, dict[str, Any]] = {
     "dafx-email_routing": EMAIL,
     "email_triage": {"email": EMAIL, "spam_threshold": 0.5},
     "content_approval": {"topic": "Tea", "approval_timeout_hours": 1, "max_revisions": 0},
-    "text_refinement": {"topic": "Tea"},
-    "parallel_answers": {"question": "Tea?"},
 }
 AGENTS = ["Writer", "ShopAssistant", "comment_moderation-SpamDetector"]
 OPERATIONS: dict[str, dict[str, Any]] = {

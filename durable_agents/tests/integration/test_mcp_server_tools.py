@@ -25,7 +25,7 @@ def diary(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server_of() -> Iterator[Callable[..., McpServerProcess]]:
-    """Start a server: the example's, or with a diary the one whose documents go wrong."""
+    """Start a server, which keeps a diary of its calls if it is given one."""
     started: list[McpServerProcess] = []
 
     def start(diary: Path | None = None, token: str | None = None) -> McpServerProcess:

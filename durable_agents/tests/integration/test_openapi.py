@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -37,15 +38,16 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 EXAMPLES = 15
 LONGEST_WAIT = 230
 SEED = 7
 
 
 @pytest.fixture(scope="module")
-def fuzzed_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+def fuzzed_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost, app_root: Path) -> Iterator[HostProcess]:
     """A host of this module's own, where no answer is waited for longer than a second."""
-    with new_host(tmp_path_factory.mktemp("fuzzed"), AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1") as host:
+    with new_host(tmp_path_factory.mktemp("fuzzed"), app_root, AGENT_WAIT_SECONDS="1", STREAM_WAIT_SECONDS="1") as host:
         yield host
         host.stop()
 

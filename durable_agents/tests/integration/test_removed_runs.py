@@ -82,7 +82,6 @@ def test_the_next_run_under_a_freed_key_acts(api: Any) -> None:
         assert api.http.delete(f"/api/runs/{instance_id}").status_code == 204
     mails = [Path(output["receipt"]["location"]).read_text(encoding="utf-8") for output in outputs]
     assert ["To: ada@example.com" in mails[0], "To: eve@example.com" in mails[1]] == [True, True]
-    assert outputs[0]["receipt"]["message_id"] != outputs[1]["receipt"]["message_id"]
 
 
 def test_the_next_run_under_a_freed_key_puts_spam_into_quarantine(api: Any) -> None:
@@ -122,7 +121,8 @@ def test_retention_removes_what_belongs_to_a_run(start_host: Any, api_of: Any) -
 
 
 def test_a_session_that_others_have_spoken_in_outlives_the_run(api: Any) -> None:
-    instance_id = api.start("text_refinement", {"topic": "tea in session"})
+    instance_id = api.start("content_approval", {"topic": "tea in session"})
+    api.decide(instance_id, api.draft(instance_id)["request_id"], approved=True)
     api.finish(instance_id)
     (own,) = [one for one in sessions(api.http) if "tea in session" in str(one["state"])]
     session_id = own["entityId"]["key"]
@@ -131,4 +131,4 @@ def test_a_session_that_others_have_spoken_in_outlives_the_run(api: Any) -> None
     assert api.http.delete(f"/api/runs/{instance_id}").status_code == 204
     # A message comes after the one that would have ended the session.
     answer = api.http.post("/api/agents/Writer/run", json=message).json()
-    assert answer["message_count"] == 8
+    assert answer["message_count"] == 6

@@ -3,14 +3,13 @@
 import contextlib
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from devhost.testing.host_process import REPOSITORY
-
-APP = REPOSITORY / "durable_agents" / "tests" / "apps" / "runs"
+APP = Path(__file__).parents[1] / "apps" / "runs"
 
 
 def start_runs(http: httpx.Client, way: str, count: int) -> list[str]:

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from devhost.testing.host_process import REPOSITORY, HostProcess
+from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
 
-APP = REPOSITORY / "durable_agents" / "tests" / "apps" / "runs"
+APP = Path(__file__).parents[1] / "apps" / "runs"
 OPERATIONS = [("POST", f"/{name}") for name in ("cancel", "suspend", "resume", "rewind", "restart")] + [("DELETE", "")]
 
 

@@ -4,15 +4,15 @@ import base64
 import hashlib
 import hmac
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from devhost.testing.host_process import REPOSITORY
 from durable_agents.tests.support.webhook_receiver import Call, WebhookReceiver
 
-APP = REPOSITORY / "durable_agents" / "tests" / "apps" / "runs"
+APP = Path(__file__).parents[1] / "apps" / "runs"
 KEY = b"0123456789abcdef0123456789abcdef"
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 

@@ -288,7 +288,7 @@ async def test_in_azure_without_redis_the_answer_comes_as_a_whole(
     model.script(Slow(Answer("At last."), seconds=1))
     # Nobody listens there: the list of sessions must not cost an answer either.
     nowhere = "https://127.0.0.1:9"
-    azure = {"SESSION_TABLE_ACCOUNT_URL": nowhere, "PUBLISH_BLOB_ACCOUNT_URL": nowhere, "APPROVAL_LINK_KEY": "k" * 32}
+    azure = {"SESSION_TABLE_ACCOUNT_URL": nowhere, "BLOB_ACCOUNT_URL": nowhere, "APPROVAL_LINK_KEY": "k" * 32}
     host = await asyncio.to_thread(
         start_host, STREAM_WAIT_SECONDS="0.3", WEBSITE_SITE_NAME="my-app", **azure, **model.settings
     )

@@ -3,16 +3,16 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from devhost.testing.functions_host import FunctionsHostProcess
-from devhost.testing.host_process import REPOSITORY
 from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer
 from durable_agents.tests.wire.faults import Silence
 
-RUNS_APP = REPOSITORY / "durable_agents" / "tests" / "apps" / "runs"
+RUNS_APP = Path(__file__).parents[1] / "apps" / "runs"
 EMAIL = {"email": {"sender": "ada@example.com", "subject": "Order 7", "body": "Where is my order?"}}
 VERDICT = {"is_spam": False, "confidence": 0.9, "reason": "an order"}
 REPLY = {"subject": "Re: Order 7", "body": "On its way."}
@@ -35,7 +35,7 @@ async def test_a_turn_that_died_with_the_worker_is_taken_again(
     await asyncio.to_thread(host.kill_worker)
     output = await asyncio.to_thread(finish, api_of(host), instance_id)
     assert (output["outcome"], output["reply"]) == ("replied", REPLY)
-    assert [path.name for path in host.outbox.iterdir()] == [f"{instance_id}-reply.eml"]
+    assert [str(path) for path in host.outbox.iterdir()] == [output["receipt"]["location"]]
 
 
 def test_an_activity_that_died_with_the_worker_is_tried_again(start_host: Any, api_of: Any) -> None:

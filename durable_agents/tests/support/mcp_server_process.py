@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from devhost.testing.host_process import REPOSITORY
 from devhost.testing.ports import free_port, listens
 
-EXAMPLE = REPOSITORY / "examples" / "library_server.py"
-FAULTY = REPOSITORY / "durable_agents" / "tests" / "support" / "faulty_library.py"
+SERVER = Path(__file__).with_name("library_server.py")
 
 
 class McpServerProcess:
-    """Runs the example's server, or the one whose documents go wrong: `diary` is then the file of its calls."""
+    """Runs the library; `diary` is the file of its calls, and who has no `token` that was set is refused."""
 
     def __init__(self, diary: Path | None = None, token: str | None = None) -> None:
         self._port = free_port()
-        self._command = [sys.executable, str(EXAMPLE), "--port", str(self._port)]
-        if diary is not None:
-            self._command = [sys.executable, str(FAULTY), str(self._port), str(diary), *([token] if token else [])]
+        self._command = [sys.executable, str(SERVER), str(self._port), str(diary or os.devnull)]
+        self._command += [token] if token else []
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

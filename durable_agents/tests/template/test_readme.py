@@ -9,15 +9,22 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 
 from devhost.project.commands import COMMANDS
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTED = ("docs", "durable_agents", "devhost", "examples")
 README_URL = "http://localhost:7071"
 EXAMPLE = re.compile(r"```bash\n(?P<command>(?:(?!```).)*?curl.*?)```\s+```json\n(?P<answer>.*?)```", re.DOTALL)
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+# What the prompts, the settings and the registrations of the app decide.
+OF_THE_APP = ("agents", "agent_count", "usage", "input", "title", "preview", "expires_at", "content_hash")
+needs_curl = pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+# Each curl tells its status on stderr, where no pipe takes it.
+REPORT_STATUS = "curl() { command curl -w '%{stderr}status %{http_code}\\n' \"$@\"; }\n"
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,}")
 
 
@@ -34,8 +41,13 @@ def placeholders(text: str) -> str:
 
 
 def assert_shown(shown: object, real: object, path: str = "answer") -> None:
-    """Assert that the README shows this answer; a shown text that ends in ` ...` stands for a longer one."""
-    if isinstance(shown, dict) and isinstance(real, dict):
+    """Assert that the README shows this answer; a shown text that ends in ` ...` stands for a longer one.
+
+    What depends on the agents and orchestrations of the app is theirs to change: only its form is looked at.
+    """
+    if path.rpartition(".")[2] in OF_THE_APP:
+        assert type(shown) is type(real), path
+    elif isinstance(shown, dict) and isinstance(real, dict):
         assert list(shown) == list(real), path
         for name, value in shown.items():
             assert_shown(value, real[name], f"{path}.{name}")
@@ -45,22 +57,55 @@ def assert_shown(shown: object, real: object, path: str = "answer") -> None:
         assert shown == real, path
 
 
+def missing(script: str, host: Host) -> list[str]:
+    """Return the agents, orchestrations and workflows that a script talks to and the app does not have."""
+    paths = httpx.get(f"{host.url}/api/openapi.json", timeout=30).json()["paths"]
+    named = re.findall(r"/api(/(?:agents|workflow)/\w+/run|/runs/[a-z][\w-]+)", script)
+    return sorted(set(named) - set(paths))
+
+
+def skip_without(script: str, host: Host) -> None:
+    """Skip the test of a script about something that was removed from the app."""
+    if gone := missing(script, host):
+        pytest.skip(f"README.md shows {', '.join(gone)}, which this app does not have")
+
+
+@needs_curl
 @pytest.mark.smoke
-@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
 def test_the_curl_commands_answer_as_shown(host: Host, tmp_path: Path) -> None:
     examples = list(EXAMPLE.finditer(README))
-    assert len(examples) == 5
-    script = "\nprintf '\\0'\n".join(example["command"] for example in examples).replace(README_URL, host.url)
+    # Each uses what those before it have made.
+    end = next((n for n, example in enumerate(examples) if missing(example["command"], host)), len(examples))
+    script = "\nprintf '\\0'\n".join(example["command"] for example in examples[:end]).replace(README_URL, host.url)
     done = subprocess.run(["bash", "-eu", "-c", script], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     answers = done.stdout.replace(host.url, README_URL).split("\0")
-    for example, answer in zip(examples, answers, strict=True):
+    for example, answer in zip(examples[:end], answers, strict=True):
         assert_shown(json.loads(placeholders(example["answer"])), json.loads(placeholders(answer)))
+    if end < len(examples):
+        skip_without(examples[end]["command"], host)
 
 
-@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("curl")), reason="needs bash and curl")
+@needs_curl
+def test_the_other_curl_commands_are_not_refused(host: Host, tmp_path: Path) -> None:
+    blocks = [block for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) if "curl" in block]
+    # A paragraph of a block is a command with its comment, or several that belong together.
+    commands = [command for block in blocks for command in block.split("\n\n")]
+    kept = [command for command in commands if not missing(command, host)]
+    script = "\n".join(kept).replace(README_URL, host.url)
+    done = subprocess.run(["bash", "-euc", REPORT_STATUS + script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    statuses = re.findall(r"status (\d{3})", done.stderr)
+    assert len(statuses) == len(re.findall(r"\bcurl ", script))
+    assert [status for status in statuses if status >= "400"] == [], done.stdout
+    if len(kept) < len(commands):
+        skip_without("\n".join(commands), host)
+
+
+@needs_curl
 def test_the_stream_of_an_answer_can_be_watched(host: Host) -> None:
     (script,) = re.findall(r"```sh\n(STREAM=.*?)```", README, re.DOTALL)
+    skip_without(script, host)
     done = subprocess.run(["bash", "-eu", "-c", script.replace(README_URL, host.url)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"^event: (\w+)$", done.stdout, re.MULTILINE)[0] == "start"
@@ -68,10 +113,13 @@ def test_the_stream_of_an_answer_can_be_watched(host: Host) -> None:
 
 def test_the_example_emails_all_get_an_outcome(host: Host) -> None:
     (line,) = re.findall(r"^python3 dev\.py run (.*)$", README, re.MULTILINE)
+    skip_without("/api/runs/email_triage", host)
+    if not (ROOT / line.split()[0]).exists():
+        pytest.skip(f"README.md shows {line.split()[0]}, which this project does not have")
     command = [sys.executable, *line.split(), "--url", host.url]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONUTF8": "1"})
     assert done.returncode == 0, done.stdout + done.stderr
-    assert re.search(r"[1-9]\d* quarantined, [1-9]\d* replied, 0 ignored, 0 error", done.stdout)
+    assert re.search(r"\d+ quarantined, \d+ replied, 0 ignored, 0 error", done.stdout)
 
 
 def test_every_dev_command_in_the_documents_exists() -> None:
@@ -82,6 +130,12 @@ def test_every_dev_command_in_the_documents_exists() -> None:
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
-    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]:
+    documents = [*ROOT.glob("*.md"), *(file for top in DOCUMENTED for file in (ROOT / top).rglob("*.md"))]
+    lost = set()
+    for document in documents:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
-            assert (document.parent / target).exists(), f"{document.name} links to {target}"
+            path = (document.parent / target).resolve()
+            # Whoever has deleted a whole folder of the project knows that the documents speak of it.
+            if not path.exists() and (ROOT / path.relative_to(ROOT).parts[0]).exists():
+                lost.add(f"{document.name} links to {target}")
+    assert lost == set()

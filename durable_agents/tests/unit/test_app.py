@@ -8,14 +8,12 @@ from agent_framework import Agent, tool
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from pydantic import ValidationError
 
-from activities.publish_content import PublicationReceipt
-from agents.spam_detector import create_spam_detector
-from agents.writer import create_writer
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.http.problems import ProblemError
 from durable_agents.settings.hosting import HostingSettings
-from workflows.comment_moderation import create_comment_moderation
+from durable_agents.tests.app.agents import create_spam_detector, create_writer
+from durable_agents.tests.app.graphs import create_comment_moderation
 
 SETTINGS = HostingSettings.from_environ({})
 
@@ -48,8 +46,8 @@ def test_the_package_still_has_the_methods_for_workflows_and_calls_each_once(nam
 
 def test_an_agent_inside_a_workflow_is_an_entity_but_none_of_the_agents_to_talk_to() -> None:
     client = OfflineChatClient()
-    workflow = create_comment_moderation(client, lambda article: PublicationReceipt(store="folder", location="x"))
-    app = AgentFunctionApp(SETTINGS, agents=[create_writer(client)], workflows=[workflow])
+    workflows = [create_comment_moderation(client)]
+    app = AgentFunctionApp(SETTINGS, agents=[create_writer(client)], workflows=workflows)
     assert list(entities_of(app)) == ["dafx-comment_moderation-SpamDetector", "dafx-Writer"]
     assert list(app.agents) == ["Writer"]
 

@@ -1,8 +1,11 @@
-"""Who may import whom: the library's folders in one order, and nothing of the template or of devhost."""
+"""Who may import whom: the library's folders in one order, and nothing of the template, not even in tests."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "durable_agents"
@@ -35,8 +38,7 @@ def imports_of(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file} has a relative import, which hides which folder is meant"
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (f"{'.' * node.level}{node.module}.{alias.name}" for alias in node.names)
 
 
 def of_the_template() -> set[str]:
@@ -52,6 +54,7 @@ def test_the_folders_of_the_library_import_downwards_only() -> None:
         layer = file.relative_to(LIBRARY).parts[0].removesuffix(".py")
         for imported in imports_of(file):
             package, _, rest = imported.partition(".")
+            assert package, f"{file} has a relative import, which hides which folder is meant"
             other = rest.partition(".")[0]
             if package == "durable_agents" and layer != "__init__" and other != layer:
                 upwards |= set() if RANKS[layer] < RANKS[other] else {(layer, other, file.name)}
@@ -68,3 +71,26 @@ def test_devhost_imports_neither() -> None:
     others = of_the_template() | {"durable_agents"}
     found = {(file.name, name) for file in modules(ROOT / "devhost") for name in imports_of(file)}
     assert {(file, name) for file, name in found if name.partition(".")[0] in others} == set()
+
+
+def files_of_tests(library: str) -> set[Path]:
+    """Return the files of a library's tests; those in `template/` are about the project that it is shipped with."""
+    files = {file for file in (ROOT / library).rglob("*.py") if "tests" in file.relative_to(ROOT).parts}
+    return {file for file in files if not file.is_relative_to(LIBRARY / "tests" / "template")}
+
+
+@pytest.mark.parametrize(("library", "others"), [("durable_agents", set()), ("devhost", {"durable_agents"})])
+def test_the_tests_of_a_library_import_nothing_of_the_template(library: str, others: set[str]) -> None:
+    """So whoever changes or deletes what is theirs finds no test red that is not."""
+    forbidden = of_the_template() | others
+    found = {(file.name, name) for file in files_of_tests(library) for name in imports_of(file)}
+    assert {(file, name) for file, name in found if name.partition(".")[0] in forbidden} == set()
+
+
+def test_the_tests_of_the_library_run_no_app_but_their_own(app_root: Path) -> None:
+    assert app_root.is_relative_to(LIBRARY / "tests")
+    # That is the folder of the template.
+    named = {
+        file.name for file in files_of_tests("durable_agents") if re.search(r"\bREPOSITORY\b", file.read_text("utf-8"))
+    }
+    assert named <= {Path(__file__).name}

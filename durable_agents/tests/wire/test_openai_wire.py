@@ -10,10 +10,9 @@ import pytest
 from agent_framework import Agent, SupportsChatGetResponse, tool
 from agent_framework.exceptions import ChatClientException
 
-from agents.spam_detector import SpamVerdict, create_spam_detector
-from agents.writer import INSTRUCTIONS, create_writer
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.settings.groups import OpenAISettings
+from durable_agents.tests.app.agents import SpamVerdict, create_spam_detector, create_writer
 from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 
 
@@ -46,7 +45,7 @@ async def test_an_answer(server: ChatCompletionsServer, client: SupportsChatGetR
     assert response.usage_details == {"input_token_count": 11, "output_token_count": 7, "total_token_count": 18}
     assert response.created_at == "2025-01-01T12:00:00.000000Z"
     system, user = server.requests[0].body["messages"]
-    assert (system["role"], system["content"]) == ("system", INSTRUCTIONS)
+    assert (system["role"], system["content"]) == ("system", "You write.")
     assert user["role"] == "user"
 
 

@@ -227,3 +227,12 @@ def Shelf(context: df.DurableEntityContext):  # noqa: N802  the capital shows th
     elif context.operation_name == "delete":
         context.destruct_on_exit()
     context.set_result(books)
+
+
+@app.generic_trigger(arg_name="context", type="entityTrigger", entityName="Clerk")
+@app.generic_input_binding(arg_name="client", type="durableClient")
+async def Clerk(context: func.EntityContext, client: str) -> str:  # noqa: N802  the name of an entity
+    """Start a run for each message; the SDK's own decorators give no entity a client, so this is how one gets it."""
+    key = json.loads(context.body)["self"]["key"]
+    started = await df.DurableOrchestrationClient(client).start_new("put_book", f"{key}-started", key)
+    return df.Entity.create(lambda entity: entity.set_state(started))(context)

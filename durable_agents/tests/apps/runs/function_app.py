@@ -10,6 +10,7 @@ import azure.durable_functions as df
 from pydantic import BaseModel
 
 from durable_agents import AgentFunctionApp, HostingSettings, Orchestration
+from durable_agents.tests.app.limits import read_limits
 
 FOLDER = Path(os.environ["OUTBOX_DIR"])
 RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=50, max_number_of_attempts=3)
@@ -100,6 +101,7 @@ def foreign(context: df.DurableOrchestrationContext) -> Any:
 app = AgentFunctionApp(
     HostingSettings.from_environ(os.environ),
     orchestrations=[Orchestration(delivery, Order), Orchestration(parcel, Order)],
+    **read_limits(os.environ),
 )
 app.orchestration_trigger(context_name="context")(foreign)
 app.add_activity(ship)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from activities.escalate_for_review import Escalation, escalate_for_review
 from durable_agents.activities.notify_reviewer import ReviewRequest, notify_reviewer
-from durable_agents.activities.review_channel import ReviewReceipt, ReviewWebhookError
+from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, ReviewWebhookError, deliver
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.settings.groups import ApprovalLinkSettings, Folder, ReviewSettings
@@ -30,14 +29,6 @@ REQUEST = ReviewRequest(
     content_hash="0" * 64,
     expires_at=datetime(2026, 1, 2, tzinfo=UTC),
     reviewers=("ada", "bob"),
-)
-ESCALATION = Escalation(
-    key="run-1-r1-escalation",
-    instance_id="run-1",
-    request_id="r1",
-    title="Tea",
-    content="Tea is warm.",
-    expired_at=datetime(2026, 1, 2, tzinfo=UTC),
 )
 
 
@@ -96,13 +87,13 @@ def receiver() -> Iterator[Receiver]:
 def test_without_a_webhook_each_message_is_one_file(tmp_path: Path) -> None:
     for _ in range(2):
         notified = notify(tmp_path, ReviewSettings())
-        escalated = escalate_for_review(ESCALATION, review=ReviewSettings(), outbox_dir=tmp_path / "outbox")
+        escalated = deliver("escalated", ReviewMessage(key="late"), ReviewSettings(), tmp_path / "outbox")
     folder = tmp_path / "outbox" / "reviews"
     files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
     links = files["run-1-r1.json"].pop("links")
     assert files == {
         "run-1-r1.json": {"kind": "review_requested", **REQUEST.model_dump(mode="json")},
-        "run-1-r1-escalation.json": {"kind": "review_escalated", **ESCALATION.model_dump(mode="json")},
+        "late.json": {"kind": "escalated", "key": "late"},
     }
     assert notified.location == str(folder / "run-1-r1.json")
     assert [link["reviewer"] for link in links] == ["ada", "bob"]
@@ -171,7 +162,7 @@ def test_a_webhook_can_tell_a_repeat_by_its_key(receiver: Receiver, tmp_path: Pa
 def test_a_refusal_fails_without_showing_the_url(receiver: Receiver, tmp_path: Path) -> None:
     receiver.status = 503
     with pytest.raises(ReviewWebhookError, match="HTTP 503") as failure:
-        escalate_for_review(ESCALATION, review=receiver.review, outbox_dir=tmp_path)
+        notify(tmp_path, receiver.review)
     assert "secret" not in str(failure.value)
 
 

@@ -60,8 +60,8 @@ def test_the_offline_client_loads_no_provider() -> None:
     program = """
 import sys
 from durable_agents.chat_clients.factory import create_chat_client
-from settings import Settings
-create_chat_client(Settings.from_environ({}).model)
+from durable_agents import HostingSettings
+create_chat_client(HostingSettings.from_environ({}).model)
 print(sorted({"openai", "azure.identity", "agent_framework_foundry"} & set(sys.modules)))
 """
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

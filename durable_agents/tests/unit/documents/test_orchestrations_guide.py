@@ -6,10 +6,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from agent_framework import Agent
 
 from durable_agents import Orchestration
-from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.testing import Replay, replay
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "orchestrations.md").read_text(encoding="utf-8")
@@ -27,8 +25,7 @@ def guide() -> ModuleType:
 
 
 def play(function: Any, run_input: dict[str, Any] | None = None) -> Replay:
-    agents = [Agent(OfflineChatClient(), name=name) for name in ("Writer", "Editor", "Critic")]
-    return replay(Orchestration(function), TOPIC if run_input is None else run_input, agents=agents)
+    return replay(Orchestration(function), TOPIC if run_input is None else run_input)
 
 
 def answer(run: Replay, guide: ModuleType, text: str, agent: str = "Writer") -> None:

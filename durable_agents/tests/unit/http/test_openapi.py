@@ -112,8 +112,13 @@ def test_an_anonymous_route_needs_no_key() -> None:
 def test_what_is_missing_is_named() -> None:
     with pytest.raises(ValueError, match=r"make_thing\(\) has no docstring"):
         document(Contract({204: ()}), description="")
-    with pytest.raises(ValueError, match="Path parameter 'shape' has no pattern"):
-        document(Contract({204: ()}), "things/{shape}")
+
+
+@pytest.mark.parametrize("template", ["things/{shape}", "things/{shape:alpha}", "things/{shape:length(1,5)?}"])
+def test_a_route_of_the_apps_own_may_have_any_path_parameter(template: str) -> None:
+    (parameter,) = document(Contract({204: ()}), template)["paths"]["/things/{shape}"]["post"]["parameters"]
+    assert (parameter["name"], parameter["required"]) == ("shape", True)
+    assert parameter["schema"] == {"type": "string", "minLength": 1}
 
 
 def test_what_the_deployment_fills_in_may_be_left_out() -> None:

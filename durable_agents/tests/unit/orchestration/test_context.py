@@ -6,11 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from agent_framework import Agent
 from pydantic import BaseModel
 
 from durable_agents import Keyed, Orchestration, OrchestrationContext, Retry, Steps, StepTimeoutError
-from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.testing import Replay, replay
 
 Story = Callable[[OrchestrationContext, "Order"], Steps[Any]]
@@ -45,8 +43,7 @@ def weigh(order: Order) -> int:
 
 
 def play(story: Story, **order: Any) -> Replay:
-    agents = [Agent(OfflineChatClient(), "Answer.", name=name) for name in ("Buyer", "Seller")]
-    return replay(Orchestration(story), order, agents=agents)
+    return replay(Orchestration(story), order)
 
 
 def output_of(run: Replay) -> Any:

@@ -21,12 +21,11 @@ from agent_framework import (
 from agent_framework_durabletask import execute_workflow_activity
 from pydantic import BaseModel
 
-from activities.handle_spam_email import QuarantineReceipt, SpamReport
-from activities.send_email import EmailReceipt
-from agents.spam_detector import SpamVerdict
 from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.tests.app.agents import SpamVerdict
+from durable_agents.tests.app.effects import Letter, Receipt
+from durable_agents.tests.app.graphs import create_email_routing
 from durable_agents.workflows.graph import graph_orchestration
-from workflows.email_routing import create_email_routing
 
 EMAIL = {"sender": "ada@example.com", "body": "Where is my order?"}
 
@@ -236,20 +235,15 @@ def test_a_request_under_an_id_that_would_change_a_url_fails_the_run(start: Call
     assert "under id 'a?op=x', which is impossible" in run.state["error"]
 
 
-def email_routing(filed: list[SpamReport] | None = None) -> Workflow:
+def email_routing(filed: list[Letter] | None = None) -> Workflow:
     """The graph; it notes down what it files."""
-    reports = [] if filed is None else filed
+    letters = [] if filed is None else filed
 
-    def handle_spam_email(report: SpamReport) -> QuarantineReceipt:
-        reports.append(report)
-        return QuarantineReceipt(location=report.key)
+    def note(letter: Letter) -> Receipt:
+        letters.append(letter)
+        return Receipt(location=letter.key)
 
-    return create_email_routing(
-        OfflineChatClient(),
-        0.8,
-        handle_spam_email,
-        lambda email: EmailReceipt(transport="outbox", message_id="m", location=email.key),
-    )
+    return create_email_routing(OfflineChatClient(), note)
 
 
 def test_an_agent_answers_in_a_session_of_this_execution_of_the_run(start: Callable[..., Any]) -> None:
@@ -270,7 +264,7 @@ def test_an_agent_answers_in_a_session_of_this_execution_of_the_run(start: Calla
 
 
 def test_an_executor_that_runs_twice_acts_under_the_same_key(start: Callable[..., Any]) -> None:
-    filed: list[SpamReport] = []
+    filed: list[Letter] = []
     workflow = email_routing(filed)
     run = start(graph_orchestration(workflow), EMAIL, workflow)
     run_executors(run, workflow)

@@ -14,10 +14,10 @@ from agent_framework import (
 )
 from pydantic import BaseModel
 
-from agents.writer import create_writer
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.settings.hosting import HostingSettings
+from durable_agents.tests.app.agents import create_writer
 from durable_agents.workflows.validation import agents_of, check_workflows, input_model_of, response_models_of
 
 

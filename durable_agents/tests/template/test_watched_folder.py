@@ -26,12 +26,12 @@ _SPAM = {
 def test_a_session_that_writes_everywhere_restarts_no_host(
     tmp_path: Path, new_host: Callable[..., Any], api_of: Callable[..., Any]
 ) -> None:
-    host = new_host(tmp_path / "host", STATE_DIR="", OUTBOX_DIR="", PUBLISH_DIR="")
+    host = new_host(tmp_path / "host", STATE_DIR="", OUTBOX_DIR="")
     if not isinstance(host, FunctionsHostProcess):
         pytest.skip("devhost watches no folder: --host func shows it")
     with host:
         write_everywhere(api_of(host))
-        assert tops_of_files(host.app_folder) >= {".agents", "outbox", "published"}
+        assert tops_of_files(host.app_folder) >= {".agents", "outbox"}
         assert _RESTARTS not in host.output()
         (host.app_folder / "another").mkdir()
         deadline = time.monotonic() + _NOTICED_SECONDS

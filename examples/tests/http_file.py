@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ class HttpFile:
 
     requests: list[HttpFileRequest]
     variables: dict[str, str]
+    left_out: list[HttpFileRequest] = field(default_factory=list)
     _answers: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -49,10 +50,18 @@ class HttpFile:
         requests = [_parse_request(block, variables) for block in re.split(r"^###.*$", text, flags=re.MULTILINE)]
         return cls([request for request in requests if request is not None], variables)
 
-    def run(self, http: httpx.Client) -> Iterator[tuple[HttpFileRequest, httpx.Response]]:
-        """Send the requests one after the other; variables may be changed in between."""
+    def run(
+        self, http: httpx.Client, is_possible: Callable[[HttpFileRequest], bool]
+    ) -> Iterator[tuple[HttpFileRequest, httpx.Response]]:
+        """Send the requests one after the other; variables may be changed in between.
+
+        What is not possible, and what uses the answer of such a request, goes to `left_out`.
+        """
         for request in self.requests:
-            yield request, self._send(request, http)
+            if is_possible(request) and not self._uses_what_was_left_out(request):
+                yield request, self._send(request, http)
+            else:
+                self.left_out.append(request)
 
     def value(self, reference: str, http: httpx.Client) -> str:
         """Return what a reference stands for.
@@ -69,6 +78,10 @@ class HttpFile:
             time.sleep(0.05)
             self._send(request, http)
         return str(found)
+
+    def _uses_what_was_left_out(self, request: HttpFileRequest) -> bool:
+        names = {reference.partition(_ANSWER)[0] for reference in _REFERENCE.findall(request.url + request.body)}
+        return any(left_out.name in names for left_out in self.left_out)
 
     def _send(self, request: HttpFileRequest, http: httpx.Client) -> httpx.Response:
         url, body = self._replace(request.url, http), self._replace(request.body, http)

@@ -1,6 +1,6 @@
-"""An MCP server with the tools of the example's library and more, whose documents show what can go wrong.
+"""An MCP server with a library of documents; but for one, they show what can go wrong.
 
-    python faulty_library.py PORT DIARY [TOKEN]
+    python library_server.py PORT DIARY [TOKEN]
 
 Each call of read_document is a line in the file DIARY: the document, and the idempotency key that came along. With a
 TOKEN, every request must bear it.
@@ -17,14 +17,14 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-server = MCPServer("faulty")
+server = MCPServer("library")
 port, diary = int(sys.argv[1]), Path(sys.argv[2])
 token = sys.argv[3] if len(sys.argv) > 3 else None
 
 
 @server.tool()
 def list_documents() -> str:
-    return "slow, big, broken"
+    return "returns.txt: Returns"
 
 
 @server.tool()
@@ -33,6 +33,8 @@ async def read_document(document: str, ctx: Context) -> str:
         meta = dict(ctx.request_context.meta or {})
         lines.write(json.dumps({"document": document, "key": meta.get("idempotency_key")}) + "\n")
     match document:
+        case "returns.txt":
+            return "Goods can be sent back within 30 days."
         case "slow":
             await asyncio.sleep(1.5)
         case "stuck":

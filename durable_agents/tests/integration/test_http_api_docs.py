@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-DOCUMENT = (Path(__file__).parents[3] / "docs" / "http-api.md").read_text(encoding="utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text(encoding="utf-8")
 STORIES = DOCUMENT.partition("\n## OpenAPI\n")[0]
 RUNS, APPROVALS = STORIES.split("\n## Approvals\n")
 COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)

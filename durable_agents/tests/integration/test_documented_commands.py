@@ -1,4 +1,4 @@
-"""The curl commands of README and docs, run page by page in one shell against the real app.
+"""The curl commands of the manual, run page by page in one shell against an app with what they name.
 
 A command is expected to succeed, unless a comment behind it says `# answers 422`, or another status.
 """
@@ -15,10 +15,9 @@ from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
 from durable_agents.tests.support.mcp_server_process import McpServerProcess
 
-ROOT = Path(__file__).parents[3]
-# test_http_api_docs.py runs the stories of durable_agents/docs/http-api.md, which come before.
-MANUAL = "durable_agents/docs"
-PAGES = ["README.md", f"{MANUAL}/agents.md", f"{MANUAL}/workflows.md", f"{MANUAL}/http-api.md#OpenAPI"]
+MANUAL = Path(__file__).parents[2] / "docs"
+# test_http_api_docs.py runs the stories of http-api.md, which come before.
+PAGES = ["agents.md", "workflows.md", "http-api.md#OpenAPI"]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 PREFIXES = ("http://localhost:7071", "localhost:7071")
 # Each curl tells its status on stderr, where no pipe takes it.
@@ -26,11 +25,11 @@ REPORT_STATUS = "curl() { command curl -w '%{stderr}status %{http_code}\\n' \"$@
 
 
 @pytest.fixture(scope="module")
-def full_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+def full_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost, app_root: Path) -> Iterator[HostProcess]:
     """The app with all that is optional: an MCP server."""
     server = McpServerProcess()
     server.start()
-    with new_host(tmp_path_factory.mktemp("host"), MCP_SERVER_URL=server.url) as host:
+    with new_host(tmp_path_factory.mktemp("host"), app_root, MCP_SERVER_URL=server.url) as host:
         yield host
         host.stop()
     server.kill()
@@ -39,7 +38,7 @@ def full_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> It
 def commands_of(page: str) -> str:
     """Return the blocks of a page that talk to the app, as one script; `page#Heading` begins at that section."""
     file, _, heading = page.partition("#")
-    text = (ROOT / file).read_text(encoding="utf-8")
+    text = (MANUAL / file).read_text(encoding="utf-8")
     blocks = BLOCK.findall(text[text.index(f"\n## {heading}\n") :] if heading else text)
     return "\n".join(block for block in blocks if "curl" in block)
 

@@ -1,0 +1,105 @@
+"""Adding something as README and CONTRIBUTING say, or deleting a sample, turns nothing red.
+
+Each test works on a copy of the project. Of the library's tests those of its units are run there: its integration tests
+run an app of their own, on which nothing of the user's has an effect, see test_layering.py.
+"""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from durable_agents.tests.template.scratch_project import ROOT, ScratchProject
+
+PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
+TEMPLATE = "durable_agents/tests/template"
+NOT_THESE = f"--ignore={TEMPLATE}/test_adding.py"
+# It takes long and looks at one activity, which is deleted in none of these tests.
+WITHOUT_MAIL = "--ignore=tests/activities/test_send_email_properties.py"
+YOURS = ["activities", "agents", "orchestrations", "routes", "tests", "workflows", "function_app.py", "settings.py"]
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("adding")]
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
+    """The project with one thing more of each kind."""
+    project = ScratchProject(tmp_path_factory.mktemp("extended") / "project")
+    readme, contributing = ((ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md"))
+    project.add_as_told(re.split(r"^## ", readme.partition("\n## Add an agent\n")[2], flags=re.MULTILINE)[0])
+    for section in re.split(r"^##+ ", contributing, flags=re.MULTILINE):
+        project.add_as_told(section)
+    # As CONTRIBUTING says of imports and long lines.
+    project.run("ruff", "check", "--select", "I", "--fix", "function_app.py")
+    project.run("ruff", "format", "function_app.py")
+    return project
+
+
+def test_the_documents_add_one_of_each_kind(extended: ScratchProject) -> None:
+    for kind in ("agents", "activities", "orchestrations", "workflows", "routes"):
+        before = {file.name for file in (ROOT / kind).glob("*.py")}
+        assert {file.name for file in (extended.folder / kind).glob("*.py")} > before, kind
+        new_tests = {file.name for file in (extended.folder / "tests" / kind).glob("test_*.py")}
+        assert new_tests > {file.name for file in (ROOT / "tests" / kind).glob("test_*.py")}, kind
+
+
+@pytest.mark.parametrize(
+    "tests", [["tests", TEMPLATE, NOT_THESE], ["infra/tests", "examples/tests"], ["durable_agents/tests/unit"]]
+)
+def test_all_tests_stay_green(extended: ScratchProject, tests: list[str]) -> None:
+    assert " passed" in extended.run(*PYTEST, *(test for test in tests if "-" in test or (ROOT / test).exists()))
+
+
+def test_lint_and_types_stay_clean(extended: ScratchProject) -> None:
+    extended.run("ruff", "check", ".")
+    extended.run("ruff", "format", "--check", *YOURS)
+    extended.run("mypy", *YOURS)
+
+
+def test_what_was_added_works_over_http(extended: ScratchProject, start_host: Any, api_of: Callable[..., Any]) -> None:
+    api = api_of(start_host(extended.folder))
+    said = api.http.post("/api/agents/Critic/run", json={"message": "Tea is wet."})
+    assert (said.status_code, said.json()["status"]) == (200, "success")
+    output = api.finish(api.start("critique", {"text": "Tea is wet."}))
+    assert Path(output["receipt"]["location"]).exists()
+    screened = api.http.post("/api/workflow/screening/run", json={"text": "Tea."}, params={"waitForResponse": "true"})
+    assert screened.json()["output"] == ["passed"]
+    assert api.http.get("/api/words/tea").json() == {"word": "tea", "letters": 3}
+    assert "/words/{word}" in api.http.get("/api/openapi.json").json()["paths"]
+
+
+SAMPLES = [
+    ["orchestrations/email_triage.py"],
+    # The Editor starts it.
+    ["orchestrations/content_approval.py", "agents/editor.py"],
+    ["workflows/email_routing.py", "workflows/comment_moderation.py"],
+    ["agents/shop_assistant.py", "agents/librarian.py"],
+]
+
+
+@pytest.mark.parametrize("samples", SAMPLES, ids=lambda samples: Path(samples[0]).stem)
+def test_a_sample_can_be_deleted(samples: list[str], tmp_path: Path, start_host: Any, api_of: Any) -> None:
+    if not all((ROOT / sample).exists() for sample in samples):
+        pytest.skip("it has been")
+    project = ScratchProject(tmp_path / "project")
+    project.delete(*samples)
+    rest = [top for top in ("infra/tests", "examples/tests") if (ROOT / top).exists()]
+    assert " passed" in project.run(*PYTEST, WITHOUT_MAIL, "tests", TEMPLATE, NOT_THESE, *rest)
+    assert api_of(start_host(project.folder)).http.get("/api/health").json()["status"] == "healthy"
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [["examples"], ["devhost/tests", "devhost/bench"], ["durable_agents/tests"], ["docs"]],
+    ids=lambda folders: folders[0],
+)
+def test_a_folder_can_be_deleted(folders: list[str], tmp_path: Path, start_host: Any, api_of: Any) -> None:
+    project = ScratchProject(tmp_path / "project")
+    project.delete(*(folder for folder in folders if (ROOT / folder).exists()))
+    # All that is left can still be collected.
+    project.run(*PYTEST, "--collect-only")
+    left = [top for top in (TEMPLATE, "infra/tests", "examples/tests") if (project.folder / top).exists()]
+    assert " passed" in project.run(*PYTEST, WITHOUT_MAIL, "tests", NOT_THESE, *left)
+    assert api_of(start_host(project.folder)).http.get("/api/health").json()["status"] == "healthy"

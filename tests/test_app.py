@@ -1,0 +1,114 @@
+"""The app on a host: one story for each orchestration and each workflow ends as it should."""
+
+import email
+import json
+from email import policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devhost.testing.host_process import HostProcess
+from durable_agents.testing import Api
+
+HAM = {
+    "sender": "Ada <ada@example.com>",
+    "subject": "Order 7",
+    "body": "Where is my order?",
+    "message_id": "<7@example.com>",
+}
+SPAM = {
+    "sender": "prizes@example.net",
+    "subject": "You won the lottery!!!",
+    "body": "Congratulations, winner! Claim your prize of $1,000,000 now: send your bank details and a gift card.",
+}
+
+
+def test_the_app_starts_and_its_agents_answer(api: Api) -> None:
+    assert api.http.get("/api/health").json()["status"] == "healthy"
+    for agent in api.http.get("/api/agents").json()["agents"]:
+        answer = api.http.post(agent["links"]["run"], json={"message": "Hello"})
+        assert answer.status_code in (200, 202), answer.text
+
+
+@pytest.mark.sample
+def test_an_honest_email_is_answered(api: Api, host: HostProcess) -> None:
+    instance_id = api.start("email_triage", {"email": HAM})
+    output = api.finish(instance_id)
+    assert (output["outcome"], output["verdict"]["is_spam"]) == ("replied", False)
+    assert output["reason"].startswith("Judged not spam")
+    path = Path(output["receipt"]["location"])
+    assert [path] == list(host.outbox.glob(f"{instance_id}-*-reply.eml"))
+    sent = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+    assert sent["To"] == "ada@example.com"
+    assert sent["In-Reply-To"] == HAM["message_id"]
+    assert sent["Message-ID"] == output["receipt"]["message_id"]
+    assert sent["Subject"] == output["reply"]["subject"]
+
+
+@pytest.mark.sample
+def test_spam_is_quarantined_and_not_answered(api: Api, host: HostProcess) -> None:
+    instance_id = api.start("email_triage", {"email": SPAM, "spam_threshold": 0})
+    output = api.finish(instance_id)
+    assert (output["outcome"], output["reply"]) == ("quarantined", None)
+    (filed,) = (host.outbox / "quarantine").glob(f"{instance_id}-*-spam.json")
+    record = json.loads(filed.read_text(encoding="utf-8"))
+    assert (record["sender"], record["reason"]) == (SPAM["sender"], output["verdict"]["reason"])
+    assert not list(host.outbox.glob(f"{instance_id}-*"))
+
+
+def test_a_reply_that_comes_back_to_the_app_is_not_answered(api: Api) -> None:
+    first = api.finish(api.start("email_triage", {"email": HAM}))
+    reply = email.message_from_bytes(Path(first["receipt"]["location"]).read_bytes(), policy=policy.default)
+    came_in = {"sender": reply["From"], "subject": reply["Subject"], "body": reply.get_content()}
+    second = api.finish(api.start("email_triage", {"email": {**came_in, "headers": dict(reply.items())}}))
+    assert (second["outcome"], second["reply"], second["receipt"]) == ("ignored", None, None)
+
+
+def test_an_encoded_subject_starts_no_header(api: Api) -> None:
+    subject = "=?utf-8?q?Order=0D=0AReply-To:_eve=40evil.example=0D=0A=0D=0A<h1>unlock</h1>?="
+    output = api.finish(api.start("email_triage", {"email": {**HAM, "subject": subject}}))
+    sent = email.message_from_bytes(Path(output["receipt"]["location"]).read_bytes(), policy=policy.default)
+    assert sent["Reply-To"] is None
+    assert "Order Reply-To: eve@evil.example <h1>unlock</h1>" in sent["Subject"]
+
+
+@pytest.mark.sample
+def test_an_article_is_revised_approved_and_published(api: Api, host: HostProcess) -> None:
+    instance_id = api.start("content_approval", {"topic": "green tea"})
+    first = api.draft(instance_id)
+    feedback = "Mention the samovar."
+    assert api.decide(instance_id, first["request_id"], approved=False, feedback=feedback).status_code == 200
+    second = api.draft(instance_id, attempt=2)
+    assert feedback in second["preview"]
+    assert api.decide(instance_id, second["request_id"], approved=True).status_code == 200
+    output = api.finish(instance_id)
+    assert (output["outcome"], [decision["approved"] for decision in output["decisions"]]) == (
+        "published",
+        [False, True],
+    )
+    article = Path(output["publication"]["location"])
+    assert list(host.published.glob(f"{instance_id}-*")) == [article]
+    assert article.read_text(encoding="utf-8").startswith(f"# {output['draft']['title']}\n")
+
+
+@pytest.mark.parametrize(("mail", "outcome"), [(HAM, "replied"), (SPAM, "quarantined")])
+def test_an_email_is_routed(api: Api, mail: dict[str, str], outcome: str) -> None:
+    body = {name: mail[name] for name in ("sender", "subject", "body")}
+    ended = api.http.post("/api/workflow/email_routing/run", json=body, params={"waitForResponse": "true"}).json()
+    (routed,) = ended["output"]
+    assert routed["outcome"] == outcome
+    assert Path(routed["location"]).exists()
+
+
+def test_a_comment_with_a_link_waits_for_a_human(api: Api) -> None:
+    comment: dict[str, Any] = {"author": "Ada", "text": "See www.example.com"}
+    instance_id = api.start("dafx-comment_moderation", comment)
+    run = api.wait(instance_id, lambda run: run["waiting_for"] is not None)
+    (asked,) = run["waiting_for"]["requests"]
+    respond = f"/api/workflow/comment_moderation/respond/{instance_id}/{asked['request_id']}"
+    assert api.http.post(respond, json={"approved": True, "moderator": "mary"}).status_code == 200
+    ended = api.wait(instance_id, lambda run: run["runtime_status"] != "Running")
+    (moderated,) = ended["output"]
+    assert (moderated["outcome"], moderated["moderator"]) == ("published", "mary")
+    assert Path(moderated["location"]).read_text(encoding="utf-8").endswith(f"{comment['text']}\n")
