@@ -29,7 +29,7 @@ class Version:
 
     @classmethod
     def of_library(cls, folder: Path) -> Self:
-        """Read the version in a library's pyproject.toml."""
+        """Read the version in a library's pyproject.toml, or where that says it is: `__version__` in `__init__.py`."""
         path = folder / "pyproject.toml"
         shown = f"{folder.name}/pyproject.toml"
         try:
@@ -41,6 +41,8 @@ class Version:
         match table:
             case {"project": {"version": str(text)}}:
                 return cls(text)
+            case {"project": {"dynamic": [*names]}} if "version" in names:
+                return cls(_dunder_version(folder / "__init__.py"))
         raise VersionError(f"{shown} has no [project] version")
 
     def __str__(self) -> str:
@@ -54,6 +56,14 @@ class Version:
 
     def __hash__(self) -> int:
         return hash(self._order)
+
+
+def _dunder_version(module: Path) -> str:
+    text = module.read_text(encoding="utf-8") if module.is_file() else ""
+    match = re.search(r"""^__version__ = ["']([^"']*)["']""", text, re.MULTILINE)
+    if match is None:
+        raise VersionError(f"{module.parent.name}/__init__.py has no __version__")
+    return match[1]
 
 
 def sections_after(changelog: str, version: Version) -> str:
