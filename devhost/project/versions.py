@@ -1,11 +1,11 @@
 """Versions of the libraries, and what their changelogs say about them."""
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Self
 
 _VERSION = re.compile(r"(\d+(?:\.\d+)*)(?:\.?(dev|a|b|rc|post)(\d+))?")
-_STATED = re.compile(r"""^__version__ = ["']([^"']+)["']$""", re.MULTILINE)
 _STAGES = ("dev", "a", "b", "rc", "", "post")
 _HEADING = re.compile(r"##[ \t]+\[?v?(\d[^\]\s]*)\]?.*")
 
@@ -29,18 +29,21 @@ class Version:
 
     @classmethod
     def of_library(cls, folder: Path) -> Self:
-        """Read the version of a library: `__version__` in its `__init__.py`, from which its wheel has it too."""
-        shown = f"{folder.name}/__init__.py"
+        """Read the version in a library's pyproject.toml, or where that says it is: `__version__` in `__init__.py`."""
+        path = folder / "pyproject.toml"
+        shown = f"{folder.name}/pyproject.toml"
         try:
-            text = (folder / "__init__.py").read_text(encoding="utf-8")
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise VersionError(f"there is no {shown}") from None
         except ValueError as ex:
             raise VersionError(f"{shown} cannot be read: {ex}") from None
-        stated = _STATED.search(text)
-        if stated is None:
-            raise VersionError(f"{shown} has no __version__")
-        return cls(stated[1])
+        match table:
+            case {"project": {"version": str(text)}}:
+                return cls(text)
+            case {"project": {"dynamic": [*names]}} if "version" in names:
+                return cls(_dunder_version(folder / "__init__.py"))
+        raise VersionError(f"{shown} has no [project] version")
 
     def __str__(self) -> str:
         return self._text
@@ -53,6 +56,14 @@ class Version:
 
     def __hash__(self) -> int:
         return hash(self._order)
+
+
+def _dunder_version(module: Path) -> str:
+    text = module.read_text(encoding="utf-8") if module.is_file() else ""
+    match = re.search(r"""^__version__ = ["']([^"']*)["']""", text, re.MULTILINE)
+    if match is None:
+        raise VersionError(f"{module.parent.name}/__init__.py has no __version__")
+    return match[1]
 
 
 def sections_after(changelog: str, version: Version) -> str:

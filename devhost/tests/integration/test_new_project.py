@@ -94,8 +94,10 @@ def newer_version(folder: Path) -> Path:
         else:
             shutil.copy(ROOT / name, source)
     for library in manifest.LIBRARIES:
-        path = source / library / "pyproject.toml"
-        path.write_text(re.sub(r'(?m)^version = ".*"', 'version = "9.0.0"', path.read_text(encoding="utf-8")))
+        for name in ("pyproject.toml", "__init__.py"):
+            path = source / library / name
+            text = path.read_text(encoding="utf-8")
+            path.write_text(re.sub(r'(?m)^(version|__version__) = ".*"', r'\1 = "9.0.0"', text), encoding="utf-8")
         (source / library / "CHANGELOG.md").write_text(f"## 9.0.0\n\n- News of {library}.\n")
         (source / library / "later.py").write_text('"""What came later."""\n')
         manifest.write(source, library)

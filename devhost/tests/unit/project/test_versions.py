@@ -31,6 +31,14 @@ def test_a_library_that_does_not_say_its_version(tmp_path: Path, text: str | Non
         Version.of_library(tmp_path)
 
 
+def test_a_version_that_is_said_in_the_module(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\ndynamic = ['version']\n")
+    with pytest.raises(VersionError, match=r"__init__\.py has no __version__"):
+        Version.of_library(tmp_path)
+    (tmp_path / "__init__.py").write_text('"""X."""\n\n__version__ = "0.3.1"\n')
+    assert Version.of_library(tmp_path) == Version("0.3.1")
+
+
 def test_the_sections_above_a_version() -> None:
     changelog = "# C\n\n## Unreleased\n\n- u\n\n## [0.3.0] - 2027\n\n- three\n\n## v0.2.1\n\n- b\n\n## 0.2.0\n\n- two\n"
     assert sections_after(changelog, Version("0.2.0")) == "## [0.3.0] - 2027\n\n- three\n\n## v0.2.1\n\n- b"
