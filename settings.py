@@ -7,10 +7,9 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from durable_agents import HostingSettings
-from durable_agents.characters.mail_headers import read_mailbox
+from durable_agents import Folder, HostingSettings, McpServerSettings
+from durable_agents.mail import read_mailbox
 from durable_agents.settings.fields import SecretUrl, WholeNumber, hidden, reveal
-from durable_agents.settings.groups import Folder, McpServerSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,7 @@
 from datetime import datetime
 from typing import Self
 
-from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
-from durable_agents.orchestration.review import Review
-from durable_agents.settings.groups import Folder, ReviewSettings
+from durable_agents import Folder, Review, ReviewMessage, ReviewReceipt, ReviewSettings, tell_reviewers
 
 
 class Escalation(ReviewMessage):
@@ -36,10 +34,10 @@ class Escalation(ReviewMessage):
 
 
 def escalate_for_review(escalation: Escalation, *, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:
-    """Deliver the escalation to the reviewers and return the receipt. Safe to run twice, see `deliver`.
+    """Deliver the escalation to the reviewers and return the receipt. Safe to run twice, see `tell_reviewers`.
 
     Raises:
         ReviewWebhookError: The webhook cannot be reached or answered with an error.
         OSError: The outbox cannot be written.
     """
-    return deliver("review_escalated", escalation, review, outbox_dir)
+    return tell_reviewers("review_escalated", escalation, review, outbox_dir)

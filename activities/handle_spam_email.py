@@ -2,9 +2,7 @@
 
 from pydantic import BaseModel
 
-from durable_agents.activities.keyed import Keyed
-from durable_agents.settings.groups import Folder
-from durable_agents.storage.outbox_files import put_once
+from durable_agents import Folder, Keyed, put_once
 
 QUARANTINE_FOLDER = "quarantine"
 

@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-from durable_agents.settings.groups import Folder
-from durable_agents.storage.once_files import keyed_path
-from durable_agents.storage.outbox_files import put_once
+from durable_agents import Folder, put_once
 
 
 def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Folder) -> str:
@@ -18,5 +16,4 @@ def issue_refund(key: str, order_id: str, amount_cents: int, *, folder: Folder) 
         OSError: The folder cannot be written.
     """
     receipt = {"order_id": order_id, "amount_cents": amount_cents}
-    put_once(folder, key, ".json", json.dumps(receipt).encode())
-    return keyed_path(Path(), key, "").name
+    return Path(put_once(folder, key, ".json", json.dumps(receipt).encode())).stem

@@ -5,10 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from durable_agents.activities.keyed import Keyed
-from durable_agents.settings.groups import Folder
-from durable_agents.storage.once_blobs import BlobCredential
-from durable_agents.storage.outbox_files import put_once
+from durable_agents import BlobCredential, Folder, Keyed, put_once
 
 
 class Article(Keyed):

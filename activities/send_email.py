@@ -9,8 +9,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, Field
 
-from durable_agents.activities.keyed import Keyed
-from durable_agents.characters.mail_headers import (
+from durable_agents import Folder, Keyed, put_once
+from durable_agents.mail import (
     HeaderLine,
     Mailbox,
     MailboxText,
@@ -19,8 +19,6 @@ from durable_agents.characters.mail_headers import (
     write_line,
     write_mailbox,
 )
-from durable_agents.settings.groups import Folder
-from durable_agents.storage.outbox_files import put_once
 from settings import MailSettings
 
 _TIMEOUT_SECONDS = 30

@@ -4,7 +4,7 @@ from typing import Any
 
 from agent_framework import Agent, SupportsChatGetResponse
 
-from durable_agents.settings.groups import McpServerSettings
+from durable_agents import McpServerSettings
 
 NAME = "Librarian"
 DESCRIPTION = "Answers questions from the documents of an MCP server, and says which ones it used."

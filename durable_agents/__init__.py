@@ -6,35 +6,43 @@ These are its public names; `durable_agents.testing` has what tests of an app ne
 __version__ = "0.2.0"
 
 from durable_agents.activities.keyed import Keyed
-from durable_agents.activities.review_channel import ReviewReceipt
+from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, tell_reviewers
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.contracts import Contract
 from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
-from durable_agents.orchestration.approval_requests import RecordedDecision
+from durable_agents.orchestration.approval_requests import RecordedDecision, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
 from durable_agents.orchestration.context import OrchestrationContext, Retry, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
 from durable_agents.orchestration.steps import First, Step, Steps
 from durable_agents.runs.run_tools import create_run_tools
+from durable_agents.settings.groups import Folder, McpServerSettings, ReviewSettings
 from durable_agents.settings.hosting import HostingSettings, SettingsError
+from durable_agents.storage.once_blobs import BlobCredential
+from durable_agents.storage.outbox_files import put_once
 
 __all__ = [
     "AgentError",
     "AgentFunctionApp",
     "AnswerError",
+    "BlobCredential",
     "Contract",
     "First",
+    "Folder",
     "HostingSettings",
     "Keyed",
+    "McpServerSettings",
     "Orchestration",
     "OrchestrationContext",
     "RecordedDecision",
     "Retry",
     "Review",
+    "ReviewMessage",
     "ReviewPolicy",
     "ReviewReceipt",
+    "ReviewSettings",
     "SettingsError",
     "Step",
     "StepTimeoutError",
@@ -44,5 +52,8 @@ __all__ = [
     "TurnLimits",
     "create_chat_client",
     "create_run_tools",
+    "cut",
+    "put_once",
     "review_policy",
+    "tell_reviewers",
 ]

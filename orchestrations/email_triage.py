@@ -10,7 +10,7 @@ from agents import email_assistant, spam_detector
 from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
 from durable_agents import OrchestrationContext, Steps
-from durable_agents.characters.mail_headers import find_machine_mark
+from durable_agents.mail import find_machine_mark
 
 
 class EmailTriageInput(BaseModel):

@@ -38,7 +38,7 @@ def test_an_honest_email_is_answered(api: Api, host: HostProcess) -> None:
     assert (output["outcome"], output["verdict"]["is_spam"]) == ("replied", False)
     assert output["reason"].startswith("Judged not spam")
     path = Path(output["receipt"]["location"])
-    assert [path] == list(host.outbox.glob(f"{instance_id}-*-reply.eml"))
+    assert [path] == list(host.outbox.glob(f"{instance_id}-*-send_email.eml"))
     sent = email.message_from_bytes(path.read_bytes(), policy=policy.default)
     assert sent["To"] == "ada@example.com"
     assert sent["In-Reply-To"] == HAM["message_id"]
@@ -51,7 +51,7 @@ def test_spam_is_quarantined_and_not_answered(api: Api, host: HostProcess) -> No
     instance_id = api.start("email_triage", {"email": SPAM, "spam_threshold": 0})
     output = api.finish(instance_id)
     assert (output["outcome"], output["reply"]) == ("quarantined", None)
-    (filed,) = (host.outbox / "quarantine").glob(f"{instance_id}-*-spam.json")
+    (filed,) = (host.outbox / "quarantine").glob(f"{instance_id}-*-handle_spam_email.json")
     record = json.loads(filed.read_text(encoding="utf-8"))
     assert (record["sender"], record["reason"]) == (SPAM["sender"], output["verdict"]["reason"])
     assert not list(host.outbox.glob(f"{instance_id}-*"))

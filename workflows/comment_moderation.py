@@ -25,7 +25,7 @@ from pydantic import BaseModel, Field, StrictBool
 
 from activities.publish_content import Article, PublicationReceipt
 from agents.spam_detector import SpamVerdict, create_spam_detector
-from durable_agents.orchestration.approval_requests import cut
+from durable_agents import cut
 
 NAME = "comment_moderation"
 # In the state of a run, which all its executors share.

@@ -29,7 +29,7 @@ from activities.handle_spam_email import QuarantineReceipt, SpamReport
 from activities.send_email import EmailReceipt, OutgoingEmail
 from agents.email_assistant import EmailReply, create_email_assistant
 from agents.spam_detector import SpamVerdict, create_spam_detector
-from durable_agents.characters.mail_headers import HeaderLine, MailboxText, find_machine_mark
+from durable_agents.mail import HeaderLine, MailboxText, find_machine_mark
 
 NAME = "email_routing"
 # In the state of a run, which all its executors share.

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, deliver
+from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, tell_reviewers
 from durable_agents.http.review_links import LinkClaims, LinkSigner
 from durable_agents.settings.groups import Folder, ReviewSettings
 from durable_agents.storage.drafts import KeptDraft, draft_key, keep_draft
@@ -63,7 +63,7 @@ def notify_reviewer(
 ) -> ReviewReceipt:
     """Keep the draft for the page behind the links, deliver the request, and return the receipt.
 
-    Safe to run twice: the first draft kept for a request stays, the links come out the same, and see `deliver`.
+    Safe to run twice: the first draft kept for a request stays, the links come out the same, and see `tell_reviewers`.
 
     Raises:
         ReviewWebhookError: The webhook cannot be reached or answered with an error.
@@ -73,7 +73,9 @@ def notify_reviewer(
     draft = KeptDraft(title=request.title, content=request.content)
     keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
     links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers or (None,)]
-    receipt = deliver("review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir)
+    receipt = tell_reviewers(
+        "review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir
+    )
     until = request.expires_at.isoformat(" ", "minutes")
     place = receipt.location or "the review webhook"
     logger.info(_WAITS, request.instance_id, request.request_id, until, request.instance_id, place)

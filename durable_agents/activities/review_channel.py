@@ -30,7 +30,7 @@ class ReviewWebhookError(Exception):
     """The review webhook did not take a message."""
 
 
-def deliver(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:
+def tell_reviewers(kind: str, message: ReviewMessage, review: ReviewSettings, outbox_dir: Folder) -> ReviewReceipt:
     """Deliver `message`, marked as being of this `kind`, and return the receipt.
 
     May deliver twice after a crash: a file is written once per key, and the webhook gets the key in the header

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activities.send_email import OutgoingEmail, send_email
-from durable_agents.characters.mail_headers import read_mailbox
+from durable_agents.mail import read_mailbox
 from settings import MailSettings
 
 HEADERS = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "In-Reply-To", "References"]

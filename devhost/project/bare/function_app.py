@@ -4,7 +4,7 @@ import os
 
 from agents import writer
 from durable_agents import AgentFunctionApp, Orchestration, create_chat_client
-from orchestrations.text_refinement import TextRefinementInput, text_refinement
+from orchestrations.text_refinement import text_refinement
 from settings import Settings
 
 settings = Settings.from_environ(os.environ)
@@ -15,5 +15,5 @@ app = AgentFunctionApp(
     agents=[
         writer.create_writer(chat),
     ],
-    orchestrations=[Orchestration(text_refinement, TextRefinementInput)],
+    orchestrations=[Orchestration(text_refinement)],
 )

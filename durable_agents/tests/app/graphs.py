@@ -19,7 +19,7 @@ from agent_framework import (
 )
 from pydantic import BaseModel, Field, StrictBool
 
-from durable_agents.characters.mail_headers import MailboxText
+from durable_agents.mail import MailboxText
 from durable_agents.tests.app.agents import EmailReply, SpamVerdict, create_email_assistant, create_spam_detector
 from durable_agents.tests.app.effects import Article, Letter, Receipt, publish, quarantine, send_reply
 

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from durable_agents import OrchestrationContext, RecordedDecision, ReviewPolicy, ReviewReceipt, Steps
-from durable_agents.characters.mail_headers import HeaderLine, MailboxText
+from durable_agents.mail import HeaderLine, MailboxText
 from durable_agents.tests.app.agents import Draft, EmailReply, SpamVerdict
 from durable_agents.tests.app.effects import Article, Letter, Receipt, escalate, publish, quarantine, send_reply
 

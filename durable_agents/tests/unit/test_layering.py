@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+import durable_agents
+
 ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "durable_agents"
 # Each imports those after it. What is not listed, a single module at the top, is of the first or of the last layer.
 ORDER = [
     {"testing"},
-    {"app", "registration"},
+    {"app"},
     {"routes"},
     {"workflows", "streams"},
     {"runs"},
@@ -21,7 +23,8 @@ ORDER = [
     {"sessions"},
     {"storage", "chat_clients", "http"},
     {"settings", "binding", "payloads", "polling", "seal"},
-    {"characters", "ids", "limits"},
+    {"mail"},
+    {"characters", "ids", "limits", "__version__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 
@@ -76,6 +79,7 @@ def test_devhost_imports_neither() -> None:
 def files_of_tests(library: str) -> set[Path]:
     """Return the files of a library's tests; those in `template/` are about the project that it is shipped with."""
     files = {file for file in (ROOT / library).rglob("*.py") if "tests" in file.relative_to(ROOT).parts}
+    files -= set((ROOT / "devhost" / "project" / "bare").rglob("*.py"))
     return {file for file in files if not file.is_relative_to(LIBRARY / "tests" / "template")}
 
 
@@ -94,3 +98,16 @@ def test_the_tests_of_the_library_run_no_app_but_their_own(app_root: Path) -> No
         file.name for file in files_of_tests("durable_agents") if re.search(r"\bREPOSITORY\b", file.read_text("utf-8"))
     }
     assert named <= {Path(__file__).name}
+
+
+PUBLIC = {"durable_agents", "durable_agents.mail", "durable_agents.settings.fields", "durable_agents.testing"}
+
+
+def test_what_the_template_imports_of_the_library_is_public() -> None:
+    folders = [ROOT / name for name in ("agents", "activities", "orchestrations", "workflows")]
+    files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
+    imported = {(file.name, name) for file in files for name in imports_of(file) if name.startswith("durable_agents")}
+    assert {(file, name) for file, name in imported if name.rpartition(".")[0] not in PUBLIC} == set()
+    assert {name for _, name in imported if name.count(".") == 1} - {"durable_agents.mail"} <= {
+        f"durable_agents.{name}" for name in durable_agents.__all__
+    }

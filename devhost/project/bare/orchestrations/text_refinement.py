@@ -1,13 +1,10 @@
 """One agent, asked twice in one session: draft, then improve the draft."""
 
-from typing import Any
-
-import azure.durable_functions as df
 from pydantic import BaseModel, Field
 
 from agents import writer
 from agents.writer import Draft
-from durable_agents.orchestration.ask import GetAgent, Steps, ask
+from durable_agents import OrchestrationContext, Steps
 
 
 class TextRefinementInput(BaseModel):
@@ -23,16 +20,16 @@ class TextRefinementOutput(BaseModel):
     improved: Draft
 
 
-def text_refinement(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
+def text_refinement(context: OrchestrationContext, request: TextRefinementInput) -> Steps[TextRefinementOutput]:
     """Have the Writer draft a paragraph, and improve it in the same session, where it knows the draft.
 
     Raises:
         AgentError: A model call failed.
         AnswerError: The answer does not have the form that was asked for.
     """
-    request = TextRefinementInput.model_validate(context.get_input())
-    agent = get_agent(context, writer.NAME)
-    session = agent.create_session()
-    first = yield from ask(agent, f"Write one short paragraph about: {request.topic}", Draft, session)
-    improved = yield from ask(agent, "Improve your paragraph; at most 25 words in each sentence.", Draft, session)
-    return TextRefinementOutput(first=first, improved=improved).model_dump(mode="json")
+    session = context.new_session(writer.NAME)
+    message = f"Write one short paragraph about: {request.topic}"
+    first = yield from context.ask(writer.NAME, message, Draft, session=session)
+    message = "Improve your paragraph; at most 25 words in each sentence."
+    improved = yield from context.ask(writer.NAME, message, Draft, session=session)
+    return TextRefinementOutput(first=first, improved=improved)

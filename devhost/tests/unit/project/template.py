@@ -38,18 +38,19 @@ USERS = {
     ".agents/.gitkeep": "",
 }
 LIBRARIES = {
+    "durable_agents/__init__.py": "",
     "durable_agents/app.py": "VERSION = '{version}'\n",
     "durable_agents/docs/agents.md": "",
     "durable_agents/docs/decisions/0001.md": "",
     "durable_agents/tests/test_app.py": "assert '{version}'\n",
     "durable_agents/CHANGELOG.md": "# Changes\n\n## 0.3.0\n\n- Brings three.\n\n## 0.2.0\n\n- Brings two.\n",
-    "durable_agents/__init__.py": '"""The library."""\n\n__version__ = "{version}"\n',
+    "durable_agents/pyproject.toml": '[project]\nname = "durable-agents"\nversion = "{version}"\n',
     "devhost/host.py": "VERSION = '{version}'\n",
     "devhost/requirements.txt": "uvloop==1.0\n",
     "devhost/bench/rows.py": "",
     "devhost/tests/test_host.py": "assert '{version}'\n",
     "devhost/CHANGELOG.md": "# Changes\n\n## [0.3.0] - 2027-01-01\n\n- Hosts faster.\n\n## 0.2.0\n\n- Hosts.\n",
-    "devhost/__init__.py": '"""The host."""\n\n__version__ = "{version}"\n',
+    "devhost/pyproject.toml": '[project]\nname = "devhost"\nversion = "{version}"\n',
 }
 OUTPUTS = {
     "outbox/mail.json": "secret",

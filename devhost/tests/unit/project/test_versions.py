@@ -23,11 +23,11 @@ def test_what_is_no_version(text: str) -> None:
         Version(text)
 
 
-@pytest.mark.parametrize("text", [None, "", "__version__ = 2\n"])
+@pytest.mark.parametrize("text", [None, "[project]\nname = 'x'\n", "not toml"])
 def test_a_library_that_does_not_say_its_version(tmp_path: Path, text: str | None) -> None:
     if text is not None:
-        (tmp_path / "__init__.py").write_text(text)
-    with pytest.raises(VersionError, match=r"__init__\.py"):
+        (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(VersionError, match=r"pyproject\.toml"):
         Version.of_library(tmp_path)
 
 

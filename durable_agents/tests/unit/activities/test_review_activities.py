@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from durable_agents.activities.notify_reviewer import ReviewRequest, notify_reviewer
-from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, ReviewWebhookError, deliver
+from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, ReviewWebhookError, tell_reviewers
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.settings.groups import ApprovalLinkSettings, Folder, ReviewSettings
@@ -87,7 +87,7 @@ def receiver() -> Iterator[Receiver]:
 def test_without_a_webhook_each_message_is_one_file(tmp_path: Path) -> None:
     for _ in range(2):
         notified = notify(tmp_path, ReviewSettings())
-        escalated = deliver("escalated", ReviewMessage(key="late"), ReviewSettings(), tmp_path / "outbox")
+        escalated = tell_reviewers("escalated", ReviewMessage(key="late"), ReviewSettings(), tmp_path / "outbox")
     folder = tmp_path / "outbox" / "reviews"
     files = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in folder.iterdir()}
     links = files["run-1-r1.json"].pop("links")

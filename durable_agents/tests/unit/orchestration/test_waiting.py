@@ -54,7 +54,7 @@ def test_the_wait_is_open_before_the_reviewer_can_know_of_it(start: Start) -> No
     run.complete("notify_reviewer", SENT)
 
     assert request["content"] == FIRST.content
-    assert run.waits_for("publish")["key"] == f"run-1-{request['request_id']}"
+    assert run.waits_for("publish")["title"] == FIRST.title
 
 
 @pytest.mark.parametrize("as_text", [True, False])

@@ -1,6 +1,6 @@
 import pytest
 
-from durable_agents.characters.mail_headers import (
+from durable_agents.mail import (
     Mailbox,
     check_message_id,
     find_machine_mark,
