@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import azure.durable_functions as df
+import azure.functions as func
 from agent_framework import FunctionTool, SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
@@ -19,6 +20,7 @@ from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind, bind_activity
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.completion_reports import reporting_end
@@ -27,21 +29,22 @@ from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_a
 from durable_agents.payloads import read_payloads_as_plain_json
 from durable_agents.routes import (
     agent_routes,
-    approval_routes,
-    event_routes,
     health_route,
     mcp_tools,
     openapi_route,
-    review_routes,
-    run_control_routes,
-    run_routes,
     session_routes,
     stream_routes,
     workflow_routes,
 )
+from durable_agents.routes.approval_routes import ApprovalRoutes
+from durable_agents.routes.event_routes import EventRoutes
 from durable_agents.routes.health_checks import Dependencies
-from durable_agents.runs.purge import RunRemoval
-from durable_agents.runs.retention import sweep_runs
+from durable_agents.routes.review_routes import ReviewRoutes
+from durable_agents.routes.run_control_routes import RunControlRoutes
+from durable_agents.routes.run_routes import RunRoutes
+from durable_agents.runs.listing import PageTokens
+from durable_agents.runs.purge import RunPurge
+from durable_agents.runs.run_view import RunView
 from durable_agents.runs.tool_approvals import ToolApprovals
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry
@@ -102,6 +105,7 @@ class AgentFunctionApp(FrameworkApp):
             use_plain_json(workflow)
         self.settings = settings
         self.router = Router(self)
+        self.links = Links()
         self._signer = LinkSigner(settings.approval_links)
         self._index = create_session_index(settings.sessions.index)
         self._streams = create_stream_store(settings.stream_store)
@@ -140,6 +144,14 @@ class AgentFunctionApp(FrameworkApp):
         inside = {name for workflow in self.workflows.values() for name in agents_of(workflow)}
         return {name: agent for name, agent in super().agents.items() if name not in inside}
 
+    def link(self, req: func.HttpRequest, *segments: str) -> str:
+        """Return the absolute URL of a route for the caller of this request, as `app.link(req, "runs", run_id)`.
+
+        It is right from any route of the app's own, whatever prefix host.json has and whatever stands before the app.
+        The segments must be safe in a URL as they are.
+        """
+        return self.links.to(req, *segments)
+
     def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -162,24 +174,23 @@ class AgentFunctionApp(FrameworkApp):
         all_agents = list(super().agents)
         by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
         run_ids, trusts = RunIds(seal), settings.trusts_app_service
-        removal = RunRemoval(by_entity, settings.drafts)
+        view, tokens = RunView(by_entity, self.links), PageTokens(seal)
+        purge = RunPurge(orchestrations, by_entity, settings.drafts, settings.runs)
         agent_routes.register(router, agents, run_ids, settings.agent_wait_seconds)
         session_routes.register(router, agents, self._index)
         stream_routes.register(router, agents, self._streams, run_ids, settings.stream_wait_seconds)
         mcp_tools.register(self, agents, mcp_agents, run_ids, settings.agent_wait_seconds)
-        run_routes.register(router, orchestrations, by_entity, settings.completion_webhooks, seal)
-        run_control_routes.register(router, orchestrations, removal)
-        event_routes.register(router, orchestrations, trusts_app_service=trusts)
-        approval_routes.register(router, orchestrations, seal, trusts_app_service=trusts)
-        links = review_routes.Links(orchestrations, self._signer, settings.drafts, trusts)
-        review_routes.register(router, links)
+        RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
+        RunControlRoutes(orchestrations, view, purge).register(router)
+        EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
+        ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
+        ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
         dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
         health_route.register(router, agents, settings.model.provider, dependencies)
         workflow_routes.register(router, WorkflowRegistry(self.workflows.values(), orchestrations))
         openapi_route.register(router, agents)
         self._add_timer(settings.sessions.sweep_schedule, sweep_sessions, agents=all_agents, index=self._index)
-        kept = {"orchestrations": orchestrations, "kept": settings.runs, "removal": removal}
-        self._add_timer(settings.runs.sweep_schedule, sweep_runs, **kept)
+        self._add_timer(settings.runs.sweep_schedule, purge.purge_ended_runs)
 
     def _add_timer(self, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:
         """Register an async function that a timer calls, with a cron expression that has seconds."""

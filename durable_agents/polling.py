@@ -11,9 +11,9 @@ _GROWTH = 1.5
 
 
 async def poll(
-    look: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float, longest_interval_seconds: float = 1.0
+    probe: Callable[[], Awaitable[ResultT | None]], timeout_seconds: float, longest_interval_seconds: float = 1.0
 ) -> ResultT | None:
-    """Return what `look` returns once that is not None, or None when the time is over; it looks at least once.
+    """Return what `probe` returns once that is not None, or None when the time is over; it looks at least once.
 
     The first looks follow each other within milliseconds, later ones after up to the longest interval.
     """
@@ -21,7 +21,7 @@ async def poll(
     deadline = loop.time() + timeout_seconds
     interval = _FIRST_INTERVAL_SECONDS
     while True:
-        found = await look()
+        found = await probe()
         remaining = deadline - loop.time()
         if found is not None or remaining <= 0:
             return found

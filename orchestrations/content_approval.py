@@ -12,12 +12,11 @@ from agents import writer
 from agents.writer import Draft
 from durable_agents.activities.review_channel import ReviewReceipt
 from durable_agents.characters.person_names import identity_of
-from durable_agents.orchestration.approval_requests import ApprovalRequest, RecordedDecision, ReviewerName
+from durable_agents.orchestration.approval_requests import ApprovalRequest, AuditEntry, ReviewerName
+from durable_agents.orchestration.approvals import ask_reviewers, open_request
 from durable_agents.orchestration.ask import GetAgent, Steps, ask
-from durable_agents.orchestration.asking import ask_reviewers
-from durable_agents.orchestration.audit_log import DecisionTrail
-from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
-from durable_agents.orchestration.waiting import open_request
+from durable_agents.orchestration.audit_log import AuditLog
+from durable_agents.orchestration.side_effects import SIDE_EFFECT_RETRY
 from durable_agents.settings.review import MAX_REVIEWERS, ReviewSettings
 
 
@@ -56,7 +55,7 @@ class ContentApprovalOutput(BaseModel):
 
     outcome: Literal["published", "rejected", "escalated"]
     draft: Draft | None = None
-    decisions: list[RecordedDecision] = []
+    decisions: list[AuditEntry] = []
     notifications: list[ReviewReceipt] = []
     untold: list[str] = []
     publication: PublicationReceipt | None = None
@@ -86,18 +85,18 @@ def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetA
     request = ContentApprovalInput.model_validate(context.get_input())
     agent = get_agent(context, writer.NAME)
     session = agent.create_session()
-    trail = DecisionTrail(context)
+    log = AuditLog(context)
     output = ContentApprovalOutput(outcome="rejected")
     message = f"Write an article about: {request.topic}"
 
     for attempt in range(1, request.max_revisions + 2):
-        trail.show({"stage": "drafting", "attempt": attempt})
+        log.show({"stage": "drafting", "attempt": attempt})
         output.draft = yield from ask(agent, message, Draft, session)
         approval = _open_request(context, request, output.draft, attempt)
-        decision = yield from _review(context, approval, trail, output)
+        decision = yield from _review(context, approval, log, output)
         if decision is None and request.second_reviewer and request.escalation_timeout_hours:
             approval = _open_request(context, request, output.draft, attempt, escalated=True)
-            decision = yield from _review(context, approval, trail, output)
+            decision = yield from _review(context, approval, log, output)
 
         if decision is None:
             output.outcome = "escalated"
@@ -111,7 +110,7 @@ def content_approval(context: df.DurableOrchestrationContext, *, get_agent: GetA
             break
         message = f"Revise your article. The reviewer's feedback: {decision.feedback}"
 
-    output.decisions = trail.decisions
+    output.decisions = log.decisions
     return output.model_dump(mode="json")
 
 
@@ -140,13 +139,13 @@ def _open_request(
 def _review(
     context: df.DurableOrchestrationContext,
     approval: ApprovalRequest,
-    trail: DecisionTrail,
+    log: AuditLog,
     output: ContentApprovalOutput,
-) -> Steps[RecordedDecision | None]:
+) -> Steps[AuditEntry | None]:
     """Put the draft to the reviewers of this request and return what they decide, or None if they do not in time."""
     draft = output.draft
     assert draft is not None
-    decision, receipt = yield from ask_reviewers(context, draft.title, draft.content, approval, trail)
+    decision, receipt = yield from ask_reviewers(context, draft.title, draft.content, approval, log)
     if receipt is None:
         output.untold.append(approval.request_id)
     else:

@@ -12,8 +12,7 @@ from agents.email_assistant import EmailReply
 from agents.spam_detector import SpamVerdict
 from durable_agents.characters.mail_headers import HeaderLine, MailboxText, MessageId, find_machine_mark
 from durable_agents.orchestration.ask import GetAgent, Steps, ask
-from durable_agents.orchestration.effects import effect_key
-from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
+from durable_agents.orchestration.side_effects import SIDE_EFFECT_RETRY, effect_key
 
 
 class Email(BaseModel):

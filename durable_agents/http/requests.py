@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from durable_agents.http.problems import ProblemError, invalid_body
-from durable_agents.ids import is_idempotency_key
+from durable_agents.ids import IDEMPOTENCY_KEY, fits
 
 MAX_BODY_BYTES = 262_144
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -92,7 +93,7 @@ def read_idempotency_key(req: func.HttpRequest) -> str | None:
         ProblemError: 400, it is not possible as a key.
     """
     key: str | None = req.headers.get("idempotency-key")
-    if key is not None and not is_idempotency_key(key):
+    if key is not None and not fits(IDEMPOTENCY_KEY, key):
         detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
         raise ProblemError(400, "invalid-idempotency-key", detail)
     return key
@@ -112,10 +113,10 @@ def json_response(
     body: BaseModel | Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> func.HttpResponse:
     """Return a JSON answer: a model under the names callers know, without the members that were left unset."""
-    content = body.model_dump(mode="json", by_alias=True, exclude_unset=True) if isinstance(body, BaseModel) else body
-    return func.HttpResponse(
-        json.dumps(content), status_code=status, headers=dict(headers or {}), mimetype="application/json"
-    )
+    content = body.model_dump(by_alias=True, exclude_unset=True) if isinstance(body, BaseModel) else body
+    # Not by pydantic's own writer: it refuses names with half a character, and JSON of more than 255 levels.
+    text = json.dumps(content, default=to_jsonable_python)
+    return func.HttpResponse(text, status_code=status, headers=dict(headers or {}), mimetype="application/json")
 
 
 def accepted(

@@ -8,11 +8,10 @@ from agent_framework_durabletask import AgentSessionId
 from pydantic import AwareDatetime, BaseModel, Field
 
 from durable_agents.activities.review_channel import ReviewReceipt
-from durable_agents.orchestration.approval_requests import RecordedDecision, ReviewerName
+from durable_agents.orchestration.approval_requests import AuditEntry, ReviewerName
+from durable_agents.orchestration.approvals import ask_reviewers, open_request
 from durable_agents.orchestration.ask import GetAgent, Steps
-from durable_agents.orchestration.asking import ask_reviewers
-from durable_agents.orchestration.audit_log import DecisionTrail
-from durable_agents.orchestration.waiting import open_request
+from durable_agents.orchestration.audit_log import AuditLog
 from durable_agents.sessions.tool_requests import DecisionMessage, UndecidedMessage
 from durable_agents.settings.review import MAX_REVIEWERS, ReviewSettings
 
@@ -34,7 +33,7 @@ class ToolApprovalOutput(BaseModel):
     """What was decided, by whom. `notification` is null if the reviewers could not be told."""
 
     outcome: Literal["approved", "rejected", "expired"]
-    decisions: list[RecordedDecision] = []
+    decisions: list[AuditEntry] = []
     notification: ReviewReceipt | None = None
 
 
@@ -46,7 +45,7 @@ def tool_reviewers(review: ReviewSettings) -> dict[str, Any]:
 def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Steps[dict[str, Any]]:
     """Put a tool call to its reviewers, whole, and pass what they decide to the session that waits for it."""
     call = ToolApprovalInput.model_validate(context.get_input())
-    trail = DecisionTrail(context)
+    log = AuditLog(context)
     title = f"{call.agent} wants to call {call.tool}"
     content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
     request = open_request(
@@ -58,15 +57,15 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
         reviewers=call.reviewers,
         required_approvals=call.required_approvals,
     )
-    decision, receipt = yield from ask_reviewers(context, title, content, request, trail)
+    decision, receipt = yield from ask_reviewers(context, title, content, request, log)
     _tell(context, call, decision)
-    output = ToolApprovalOutput(outcome="expired", decisions=trail.decisions, notification=receipt)
+    output = ToolApprovalOutput(outcome="expired", decisions=log.decisions, notification=receipt)
     if decision is not None:
         output.outcome = "approved" if decision.approved else "rejected"
     return output.model_dump(mode="json")
 
 
-def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision | None) -> None:
+def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: AuditEntry | None) -> None:
     """Tell the session what was decided, or that nothing was: it does not judge by its own clock."""
     session = AgentSessionId(call.agent, call.session_id)
     entity = df.EntityId(session.entity_name, session.key)

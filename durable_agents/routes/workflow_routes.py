@@ -139,24 +139,24 @@ def _accept(req: func.HttpRequest, workflow: HostedWorkflow, instance_id: str) -
 def _describe_end(status: DurableOrchestrationStatus) -> dict[str, Any]:
     run = describe_run(status)
     ended = WorkflowEnded(
-        instance_id=run["instance_id"], runtime_status=run["runtime_status"], output=run["output"], error=run["error"]
+        instance_id=run.instance_id, runtime_status=str(run.runtime_status), output=run.output, error=run.error
     )
-    return ended.model_dump(mode="json", by_alias=True, exclude={"error"} if run["error"] is None else None)
+    return ended.model_dump(mode="json", by_alias=True, exclude={"error"} if run.error is None else None)
 
 
 def _describe(req: func.HttpRequest, workflow: HostedWorkflow, run: WorkflowRun) -> dict[str, Any]:
     shown = describe_run(run.status)
     open_requests = [] if is_over(run.status) else read_human_requests(run.status.custom_status)
-    respond_url = link(req, "workflow", workflow.name, "respond", shown["instance_id"])
-    stage, pending = shown["stage"], {request.request_id: request for request in open_requests}
+    respond_url = link(req, "workflow", workflow.name, "respond", shown.instance_id)
+    stage, pending = shown.stage, {request.request_id: request for request in open_requests}
     status = WorkflowStatus(
-        instance_id=shown["instance_id"],
-        runtime_status=shown["runtime_status"],
+        instance_id=shown.instance_id,
+        runtime_status=shown.runtime_status,
         custom_status=None if stage is None else WorkflowCustomStatus(state=stage, pending_requests=pending),
-        output=shown["output"],
-        error=shown["error"],
-        created_time=shown["created_at"],
-        last_updated_time=shown["last_updated_at"],
+        output=shown.output,
+        error=shown.error,
+        created_time=shown.created_at,
+        last_updated_time=shown.last_updated_at,
         pending_human_input_requests=[
             PendingHumanInput(
                 request_id=request.request_id,

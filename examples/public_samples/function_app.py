@@ -11,8 +11,8 @@ from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import email_assistant, researcher, spam_detector, writer
 from durable_agents import AgentFunctionApp, Orchestration, create_chat_client
-from examples.public_samples import public_sample_routes
 from examples.public_samples.parallel_answers import ParallelAnswersInput, parallel_answers
+from examples.public_samples.public_sample_routes import PublicSampleRoutes
 from examples.public_samples.text_refinement import TextRefinementInput, text_refinement
 from orchestrations.content_approval import ContentApprovalInput, approval_policy, content_approval
 from orchestrations.email_triage import EmailTriageInput, email_triage
@@ -40,4 +40,5 @@ app.add_activity(handle_spam_email, outbox_dir=settings.outbox_dir)
 app.add_activity(send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
 app.add_activity(escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 app.add_activity(publish_content, publishing=settings.publishing)
-public_sample_routes.register(app.router, app.orchestrations, trusts_app_service=settings.trusts_app_service)
+samples = PublicSampleRoutes(app.orchestrations, app.links, trusts_app_service=settings.trusts_app_service)
+samples.register(app.router)

@@ -55,7 +55,7 @@ def test_the_worker_accepts_every_function(functions: list[dict[str, Any]]) -> N
     assert names_of(functions, "entityTrigger") == {f"dafx-{agent}" for agent in agents}
     assert len(names_of(functions, "activityTrigger") - executors_of(functions)) == 6
     assert len(executors_of(functions)) == 11
-    assert names_of(functions, "timerTrigger") == {"sweep_sessions", "sweep_runs"}
+    assert names_of(functions, "timerTrigger") == {"sweep_sessions", "purge_ended_runs"}
     assert len(names_of(functions, "httpTrigger")) == 38
     tools = {"Writer", "SpamDetector", "Researcher"}
     assert names_of(functions, "mcpToolTrigger") == {f"mcptool-{agent}" for agent in tools}

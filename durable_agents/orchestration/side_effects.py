@@ -1,6 +1,9 @@
-"""Keys of what a run does outside, by which a repeat is recognised."""
+"""What a run does outside: how often it is tried, and by which key a repeat is recognised."""
 
 import azure.durable_functions as df
+
+SIDE_EFFECT_RETRY = df.RetryOptions(first_retry_interval_in_milliseconds=5_000, max_number_of_attempts=3)
+"""For activities that reach another system and are safe to run twice: 3 attempts, 5 seconds apart."""
 
 
 def effect_key(context: df.DurableOrchestrationContext, effect: str) -> str:
