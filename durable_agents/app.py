@@ -45,7 +45,7 @@ from durable_agents.routes.run_routes import RunRoutes
 from durable_agents.runs.listing import PageTokens
 from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_view import RunView
-from durable_agents.runs.tool_approvals import ToolApprovals
+from durable_agents.runs.tool_approval_runs import ToolApprovals
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.budget import RunBudget

@@ -149,6 +149,19 @@ def test_an_agent_is_asked_and_answers_with_its_tokens() -> None:
     assert shown(step)["usage"] == {"input_token_count": 5, "output_token_count": 2}
 
 
+def test_an_agent_shows_its_session_and_what_it_was_asked_if_that_is_asked_for() -> None:
+    long = "x" * 3_000
+    question = asked("dafx-writer", "q1", 1, input=json.dumps({"message": long, "correlation_id": "c"}))
+    (step,) = steps_of(question, raised("q1", answer({"type": "text", "text": "Hello"}), 3))
+    assert shown(step)["session"] == "s1"
+    assert not {"input", "output"} & shown(step).keys()
+    told = step.shown(with_payloads=True)
+    assert (told.input, told.input_truncated) == (f'"{long[:1_999]}', True)
+    assert (told.output["messages"][0]["contents"][0]["text"], told.output_truncated) == ("Hello", False)
+    (signal,) = steps_of(asked("counter", "s1", 1, signal=True, input="7"))
+    assert (signal.status, signal.shown(with_payloads=True).input, "session" in shown(signal)) == ("sent", 7, False)
+
+
 def test_a_model_that_failed_and_an_entity_that_failed_are_failures() -> None:
     error = {"type": "error", "error_code": "rate_limited", "message": "Too many."}
     (step,) = steps_of(asked("dafx-writer", "q1", 1), raised("q1", answer(error), 3))

@@ -64,3 +64,15 @@ def test_an_input_of_another_form_is_not_shown(stored: object) -> None:
 
 def test_an_input_from_the_webhook_comes_as_an_object() -> None:
     assert describe_run(status(input={"topic": "tea"})).input == {"topic": "tea"}
+
+
+def test_what_a_run_shows_of_itself_in_another_form_is_left_out() -> None:
+    """Any orchestration writes its own custom status: a number for a stage must not keep the run from being shown."""
+    run = describe_run(status(customStatus={"stage": 3, "waiting_for": "Ada"}))
+    assert (run.stage, run.waiting_for) == (None, None)
+
+
+def test_a_wait_of_an_orchestration_of_ones_own_is_shown_as_it_is() -> None:
+    waiting = {"event_name": "paid", "due": {"\ud800": None}}
+    shown = json_response(describe_run(status(customStatus={"stage": "unpaid", "waiting_for": waiting})))
+    assert json.loads(shown.get_body())["waiting_for"] == waiting
