@@ -11,7 +11,7 @@ from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.contracts import Contract
 from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
-from durable_agents.orchestration.approval_requests import RecordedDecision, cut
+from durable_agents.orchestration.approval_requests import AuditEntry, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
 from durable_agents.orchestration.context import OrchestrationContext, Retry, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
@@ -27,6 +27,7 @@ __all__ = [
     "AgentError",
     "AgentFunctionApp",
     "AnswerError",
+    "AuditEntry",
     "BlobCredential",
     "Contract",
     "First",
@@ -36,7 +37,6 @@ __all__ = [
     "McpServerSettings",
     "Orchestration",
     "OrchestrationContext",
-    "RecordedDecision",
     "Retry",
     "Review",
     "ReviewMessage",

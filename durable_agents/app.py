@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import azure.durable_functions as df
+import azure.functions as func
 from agent_framework import FunctionTool, SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
@@ -17,7 +18,7 @@ from pydantic import BaseModel
 
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
-from durable_agents.binding import bind, bind_activity
+from durable_agents.binding import bind_activity
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
@@ -28,19 +29,24 @@ from durable_agents.orchestration.registry import Orchestration, OrchestrationRe
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
-from durable_agents.routes import approval_routes, event_routes, review_routes, run_control_routes, run_routes
 from durable_agents.routes.agent_routes import AgentRoutes
+from durable_agents.routes.approval_routes import ApprovalRoutes
+from durable_agents.routes.event_routes import EventRoutes
 from durable_agents.routes.health_checks import Dependencies
 from durable_agents.routes.health_route import HealthRoute
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.routes.openapi_route import OpenApiRoute
+from durable_agents.routes.review_routes import ReviewRoutes
+from durable_agents.routes.run_control_routes import RunControlRoutes
+from durable_agents.routes.run_routes import RunRoutes
 from durable_agents.routes.session_routes import SessionRoutes
 from durable_agents.routes.stream_routes import StreamRoutes
 from durable_agents.routes.workflow_routes import WorkflowRoutes
-from durable_agents.runs.purge import RunRemoval
-from durable_agents.runs.retention import sweep_runs
+from durable_agents.runs.listing import PageTokens
+from durable_agents.runs.purge import RunPurge
+from durable_agents.runs.run_view import RunView
 from durable_agents.runs.status import INTERNAL_FIELDS
-from durable_agents.runs.tool_approvals import ToolApprovals
+from durable_agents.runs.tool_approval_runs import ToolApprovals
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.budget import RunBudget
@@ -147,6 +153,14 @@ class AgentFunctionApp(FrameworkApp):
         inside = {name for workflow in self.workflows.values() for name in agents_of(workflow)}
         return {name: agent for name, agent in super().agents.items() if name not in inside}
 
+    def link(self, req: func.HttpRequest, *segments: str) -> str:
+        """Return the absolute URL of a route for the caller of this request, as `app.link(req, "runs", run_id)`.
+
+        It is right from any route of the app's own, whatever prefix host.json has and whatever stands before the app.
+        The segments must be safe in a URL as they are.
+        """
+        return self.links.to(req, *segments)
+
     def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -172,32 +186,30 @@ class AgentFunctionApp(FrameworkApp):
         all_agents = list(super().agents)
         by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
         run_ids, trusts = RunIds(seal), settings.APP_SERVICE_AUTHENTICATION
-        removal = RunRemoval(by_entity, settings.drafts)
+        view, tokens = RunView(by_entity, self.links), PageTokens(seal)
+        purge = RunPurge(orchestrations, by_entity, settings.drafts, settings.RUN_RETENTION_DAYS)
         AgentRoutes(agents, self.links, run_ids, settings.AGENT_WAIT_SECONDS).register(router)
         SessionRoutes(agents, self.links, self._index).register(router)
         StreamRoutes(agents, self._streams, run_ids, self._streaming.wait_seconds).register(router)
         for name in mcp_agents:
             AgentTool(agents.find(name), run_ids, settings.AGENT_WAIT_SECONDS).register(self)
-        run_routes.register(router, orchestrations, by_entity, settings.completion_webhooks, seal)
-        run_control_routes.register(router, orchestrations, removal)
-        event_routes.register(router, orchestrations, trusts_app_service=trusts)
-        approval_routes.register(router, orchestrations, seal, trusts_app_service=trusts)
-        links = review_routes.Links(orchestrations, self._signer, settings.drafts, trusts)
-        review_routes.register(router, links)
+        RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
+        RunControlRoutes(orchestrations, view, purge).register(router)
+        EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
+        ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
+        ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
         dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
         HealthRoute(agents, settings.model.provider, dependencies).register(router)
         WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
         OpenApiRoute(router, agents, self.links).register()
         self._add_timer(sweeps.sessions, IdleSessions(all_agents, self._index).sweep_sessions)
-        kept = {"orchestrations": orchestrations, "retention": settings.RUN_RETENTION_DAYS, "removal": removal}
-        self._add_timer(sweeps.runs, sweep_runs, **kept)
+        self._add_timer(sweeps.runs, purge.purge_ended_runs)
 
-    def _add_timer(self, schedule: str, handler: Callable[..., Any], **dependencies: Any) -> None:
+    def _add_timer(self, schedule: str, handler: Callable[..., Any]) -> None:
         """Register an async function that a timer calls, with a cron expression that has seconds."""
         # AgentFunctionApp declares only a part of what it inherits.
         app = cast(df.DFApp, self)
-        function = app.durable_client_input(client_name="client")(bind(handler, **dependencies))
-        app.timer_trigger(arg_name="timer", schedule=schedule)(function)
+        app.timer_trigger(arg_name="timer", schedule=schedule)(app.durable_client_input(client_name="client")(handler))
 
     def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
         """Register nothing: the orchestration is registered with all others."""

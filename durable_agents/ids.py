@@ -19,6 +19,11 @@ HUMAN_REQUEST_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
+def fits(pattern: re.Pattern[str], text: str) -> bool:
+    """Say whether the whole of `text` is of this pattern."""
+    return pattern.fullmatch(text) is not None
+
+
 def is_session_id(text: str) -> bool:
     """Say whether `text` may be the id of an agent session: 1 to 128 letters, digits, `_`, `.` and `-`."""
     return SESSION_ID.fullmatch(text) is not None
@@ -27,16 +32,6 @@ def is_session_id(text: str) -> bool:
 def is_instance_id(text: str) -> bool:
     """Say whether `text` may be the id of an orchestration instance: as a session id, `:` allowed."""
     return INSTANCE_ID.fullmatch(text) is not None
-
-
-def is_event_name(text: str) -> bool:
-    """Say whether `text` may be the name of an external event that is raised over HTTP: as an instance id."""
-    return EVENT_NAME.fullmatch(text) is not None
-
-
-def is_idempotency_key(text: str) -> bool:
-    """Say whether `text` may be an `Idempotency-Key`: 1 to 128 visible ASCII characters."""
-    return IDEMPOTENCY_KEY.fullmatch(text) is not None
 
 
 def is_workflow_run_id(text: str) -> bool:

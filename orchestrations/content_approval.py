@@ -8,7 +8,7 @@ from activities.escalate_for_review import Escalation, escalate_for_review
 from activities.publish_content import Article, PublicationReceipt, publish_content
 from agents import writer
 from agents.writer import Draft
-from durable_agents import OrchestrationContext, RecordedDecision, ReviewPolicy, ReviewReceipt, Steps
+from durable_agents import AuditEntry, OrchestrationContext, ReviewPolicy, ReviewReceipt, Steps
 
 
 class ContentApprovalInput(ReviewPolicy):
@@ -29,7 +29,7 @@ class ContentApprovalOutput(BaseModel):
 
     outcome: Literal["published", "rejected", "escalated"]
     draft: Draft | None = None
-    decisions: list[RecordedDecision] = []
+    decisions: list[AuditEntry] = []
     notifications: list[ReviewReceipt] = []
     untold: list[str] = []
     publication: PublicationReceipt | None = None

@@ -1,6 +1,6 @@
 """Errors of the HTTP API: one shape, `application/problem+json` (RFC 9457), built here and nowhere else.
 
-A handler raises `ProblemError`; `answer_problems`, put around every HTTP function, turns it into the response.
+A handler raises `ProblemError`; `handle_problems`, put around every HTTP function, turns it into the response.
 """
 
 import functools
@@ -99,7 +99,7 @@ def invalid_body(error: ValidationError) -> ProblemError:
 HttpHandler = Callable[..., Awaitable[func.HttpResponse]]
 
 
-def answer_problems(handler: HttpHandler) -> HttpHandler:
+def handle_problems(handler: HttpHandler) -> HttpHandler:
     """Wrap an HTTP function so that each failure is answered with a problem; what nobody expected is also logged."""
 
     @functools.wraps(handler)

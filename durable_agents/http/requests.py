@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_jsonable_python
 
 from durable_agents.http.problems import ProblemError, invalid_body
-from durable_agents.ids import is_idempotency_key
+from durable_agents.ids import IDEMPOTENCY_KEY, fits
 
 MAX_BODY_BYTES = 262_144
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -93,7 +93,7 @@ def read_idempotency_key(req: func.HttpRequest) -> str | None:
         ProblemError: 400, it is not possible as a key.
     """
     key: str | None = req.headers.get("idempotency-key")
-    if key is not None and not is_idempotency_key(key):
+    if key is not None and not fits(IDEMPOTENCY_KEY, key):
         detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
         raise ProblemError(400, "invalid-idempotency-key", detail)
     return key

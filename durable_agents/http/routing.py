@@ -10,7 +10,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 
 from durable_agents.binding import bind
 from durable_agents.http.contracts import Contracts, HttpRoute
-from durable_agents.http.problems import answer_problems
+from durable_agents.http.problems import handle_problems
 
 
 class Router:
@@ -35,7 +35,7 @@ class Router:
         it raises is answered with a problem. `contract` and its docstring go into the OpenAPI document. Without
         `auth_level` the level of the app applies.
         """
-        function = answer_problems(handler)
+        function = handle_problems(handler)
         if "client" in inspect.signature(handler).parameters:
             function = self._app.durable_client_input(client_name="client")(function)
         methods = (method,) if isinstance(method, str) else method

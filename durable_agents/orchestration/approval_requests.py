@@ -86,8 +86,8 @@ class Decision(BaseModel):
         return identity_of(self.reviewer, self.reviewer_id if self.verified else None)
 
 
-class RecordedDecision(Decision):
-    """A decision that counts, in the audit trail of its run. `settled` says that nothing more is asked after it."""
+class AuditEntry(Decision):
+    """A decision that counts, in the audit log of its run. `settled` says that nothing more is asked after it."""
 
     attempt: int | None = None
     decided_at: datetime | None = None

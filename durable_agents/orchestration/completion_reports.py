@@ -14,7 +14,6 @@ from typing import Any
 import azure.durable_functions as df
 
 from durable_agents.activities.deliver_webhook import WebhookDelivery, deliver_webhook
-from durable_agents.orchestration.error_text import first_line
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +43,11 @@ def reporting_end(orchestration: Callable[..., Any]) -> Callable[..., Any]:
         return output
 
     return run
+
+
+def first_line(text: object) -> str | None:
+    """Return the first line of an error, all that callers may see of it: the host puts stack traces into the others."""
+    return None if text is None else str(text).strip().partition("\n")[0].strip()
 
 
 def _report(

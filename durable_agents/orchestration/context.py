@@ -21,7 +21,7 @@ from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, re
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_status import EventWait, RunStatus
 from durable_agents.orchestration.steps import First, Step, StepLike, Steps, run_all, run_first
-from durable_agents.orchestration.timers import MOST_EARLY
+from durable_agents.orchestration.tasks import MOST_EARLY
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")

@@ -12,17 +12,16 @@ from durable_agents.characters.person_names import identity_of
 from durable_agents.orchestration.approval_requests import (
     PREVIEW_CHARACTERS,
     ApprovalRequest,
+    AuditEntry,
     IgnoredDecisionError,
-    RecordedDecision,
     ReviewerName,
     cut,
     hash_content,
     read_decision,
 )
-from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
 from durable_agents.orchestration.run_status import RunStatus
 from durable_agents.orchestration.steps import Steps
-from durable_agents.orchestration.timers import MOST_EARLY
+from durable_agents.orchestration.tasks import MOST_EARLY, SIDE_EFFECT_RETRY
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
 
@@ -75,8 +74,8 @@ class Review(BaseModel):
     """
 
     request_id: str
-    decision: RecordedDecision | None = None
-    decisions: list[RecordedDecision] = []
+    decision: AuditEntry | None = None
+    decisions: list[AuditEntry] = []
     notifications: list[ReviewReceipt] = []
     untold: list[str] = []
     expired_at: datetime | None = None
@@ -187,7 +186,7 @@ def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> A
     )
 
 
-def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) -> Steps[RecordedDecision | None]:
+def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) -> Steps[AuditEntry | None]:
     """Return the decision that settles the request, or None once it has expired.
 
     The reviewers are being told meanwhile, so a decision may come before that has ended; one that could not be made

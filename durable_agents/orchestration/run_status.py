@@ -12,9 +12,9 @@ from pydantic import BaseModel
 
 from durable_agents.orchestration.approval_requests import (
     ApprovalRequest,
+    AuditEntry,
     Decision,
     IgnoredDecisionError,
-    RecordedDecision,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class RunStatus:
         self._context = context
         self._stage: dict[str, Any] = {}
         self._waiting: dict[str, BaseModel] = {}
-        self.decisions: list[RecordedDecision] = []
+        self.decisions: list[AuditEntry] = []
 
     def set(self, stage: str, **details: Any) -> None:
         """Say where the run is."""
@@ -57,7 +57,7 @@ class RunStatus:
         if self._waiting.pop(key, None) is not None:
             self._write()
 
-    def count(self, decision: Decision, request: ApprovalRequest) -> RecordedDecision:
+    def count(self, decision: Decision, request: ApprovalRequest) -> AuditEntry:
         """Count the decision on the request it is about, log it, and return its record.
 
         Raises:
@@ -70,7 +70,7 @@ class RunStatus:
         if any(request.voter_of(record.reviewer, record.identity) == voter for record in earlier):
             raise IgnoredDecisionError("A decision was ignored: the same reviewer has decided before.")
         approvals = 1 + sum(record.approved for record in earlier)
-        record = RecordedDecision(
+        record = AuditEntry(
             **decision.model_dump(),
             attempt=request.attempt,
             decided_at=self._context.current_utc_datetime,

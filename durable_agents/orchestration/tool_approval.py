@@ -8,7 +8,7 @@ from agent_framework_durabletask import AgentSessionId
 from pydantic import AwareDatetime, BaseModel, Field
 
 from durable_agents.activities.review_channel import ReviewReceipt
-from durable_agents.orchestration.approval_requests import RecordedDecision, ReviewerName
+from durable_agents.orchestration.approval_requests import AuditEntry, ReviewerName
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.review import ReviewPolicy, review
 from durable_agents.orchestration.run_status import RunStatus
@@ -35,7 +35,7 @@ class ToolApprovalOutput(BaseModel):
     """What was decided, by whom. `notification` is null if the reviewers could not be told."""
 
     outcome: Literal["approved", "rejected", "expired"]
-    decisions: list[RecordedDecision] = []
+    decisions: list[AuditEntry] = []
     notification: ReviewReceipt | None = None
 
 
@@ -60,7 +60,7 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
     return output.model_dump(mode="json")
 
 
-def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: RecordedDecision | None) -> None:
+def _tell(context: df.DurableOrchestrationContext, call: ToolApprovalInput, decision: AuditEntry | None) -> None:
     """Tell the session what was decided, or that nothing was: it does not judge by its own clock."""
     session = AgentSessionId(call.agent, call.session_id)
     entity = df.EntityId(session.entity_name, session.key)

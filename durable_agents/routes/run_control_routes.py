@@ -1,8 +1,7 @@
 """Cancel, suspend, resume, rewind, restart and delete a run. Each is possible in some states only, else 409."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -12,23 +11,21 @@ from pydantic import BaseModel, Field
 from durable_agents.http.contracts import IDEMPOTENCY, Contract
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import (
+    accepted,
     json_response,
-    link,
     read_body,
     read_idempotency_key,
     read_json_object,
     read_model,
 )
-from durable_agents.http.routing import Router, register_route
+from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.control import ask_for, wait_for_state
-from durable_agents.runs.purge import RunRemoval
+from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_models import ChangeAccepted, Run, RunAccepted
-from durable_agents.runs.run_view import view_run
+from durable_agents.runs.run_view import RunView
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id
 from durable_agents.runs.status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
-
-_POLL_SECONDS = "1"
 
 
 class ReasonBody(BaseModel):
@@ -61,153 +58,115 @@ _REWIND = _Change("rewind", "rewound", ("Failed",))
 _OVER = ("Completed", "Failed", "Terminated")
 
 
-def register(router: Router, orchestrations: OrchestrationRegistry, removal: RunRemoval) -> None:
-    """Register the routes that change runs."""
-    one = "runs/{instance_id}"
-    changing: dict[str, Any] = {"orchestrations": orchestrations, "agents": removal.agents}
-    change = Contract(
-        {200: (Run,), 202: (ChangeAccepted,)}, bodies=(ReasonBody,), body_required=False, problems=(409, 501)
-    )
-    for handler, name in (
-        (cancel_run, "cancel"),
-        (suspend_run, "suspend"),
-        (resume_run, "resume"),
-        (rewind_run, "rewind"),
-    ):
-        register_route(router, "POST", f"{one}/{name}", handler, contract=change, **changing)
-    restart = Contract({202: (RunAccepted,)}, parameters=(IDEMPOTENCY,), problems=(409, 422))
-    restarting: dict[str, Any] = {"orchestrations": orchestrations, "starts": RunStarts()}
-    register_route(router, "POST", f"{one}/restart", restart_run, contract=restart, **restarting)
-    deletion = Contract({204: ()}, problems=(409, 501))
-    register_route(router, "DELETE", one, delete_run, contract=deletion, orchestrations=orchestrations, removal=removal)
+class RunControlRoutes:
+    """Changes what runs do."""
 
+    def __init__(self, orchestrations: OrchestrationRegistry, view: RunView, purge: RunPurge) -> None:
+        self._orchestrations = orchestrations
+        self._view = view
+        self._purge = purge
+        self._starts = RunStarts()
 
-async def cancel_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    agents: Mapping[str, str],
-) -> func.HttpResponse:
-    """Terminate a run at once; an activity that is at work ends by itself, and nothing comes of its result."""
-    return await _change(_CANCEL, req, client, orchestrations, agents)
+    def register(self, router: Router) -> None:
+        """Register the routes."""
+        one = "runs/{instance_id}"
+        change = Contract(
+            {200: (Run,), 202: (ChangeAccepted,)}, bodies=(ReasonBody,), body_required=False, problems=(409, 501)
+        )
+        router.add("POST", f"{one}/cancel", self.cancel_run, contract=change)
+        router.add("POST", f"{one}/suspend", self.suspend_run, contract=change)
+        router.add("POST", f"{one}/resume", self.resume_run, contract=change)
+        router.add("POST", f"{one}/rewind", self.rewind_run, contract=change)
+        restart = Contract({202: (RunAccepted,)}, parameters=(IDEMPOTENCY,), problems=(409, 422))
+        router.add("POST", f"{one}/restart", self.restart_run, contract=restart)
+        router.add("DELETE", one, self.delete_run, contract=Contract({204: ()}, problems=(409, 501)))
 
+    async def cancel_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Terminate a run at once; an activity that is at work ends by itself, and nothing comes of its result."""
+        return await self._change(_CANCEL, req, client)
 
-async def suspend_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    agents: Mapping[str, str],
-) -> func.HttpResponse:
-    """Hold a run: it starts no activity, no agent and no child until it is resumed.
+    async def suspend_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Hold a run: it starts no activity, no agent and no child until it is resumed.
 
-    It still takes in what arrives: a decision counts, a deadline passes, and a run that has nothing left to start ends.
-    """
-    return await _change(_SUSPEND, req, client, orchestrations, agents)
+        It still takes in what arrives: a decision counts, a deadline passes, and a run that has nothing left to start
+        ends.
+        """
+        return await self._change(_SUSPEND, req, client)
 
+    async def resume_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Let a suspended run go on."""
+        return await self._change(_RESUME, req, client)
 
-async def resume_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    agents: Mapping[str, str],
-) -> func.HttpResponse:
-    """Let a suspended run go on."""
-    return await _change(_RESUME, req, client, orchestrations, agents)
+    async def rewind_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Let a failed run try again what failed; what had succeeded is not repeated.
 
+        With Azure Storage as the task hub this fails for a run that has tried an activity again or has caught a
+        failure.
+        """
+        status = await self._find(req, client)
+        if not can_be_rewound(status) and state_of(status) == "Failed":
+            detail = f"Run {status.instance_id!r} has told its webhook that it failed, so it cannot go on. Restart it."
+            raise ProblemError(409, "not-possible-now", detail, runtime_status="Failed")
+        return await self._change(_REWIND, req, client)
 
-async def rewind_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    agents: Mapping[str, str],
-) -> func.HttpResponse:
-    """Let a failed run try again what failed; what had succeeded is not repeated.
+    async def restart_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Start a new run with the input of one that is over; with an `Idempotency-Key`, a repeat returns the same."""
+        key = read_idempotency_key(req)
+        status = await self._find(req, client)
+        if not is_over(status):
+            raise _not_possible_now(status, "restarted", _OVER)
+        name, old_id = str(status.name), str(status.instance_id)
+        orchestration = self._orchestrations.find(name)
+        if orchestration is not None and orchestration.is_internal:
+            detail = f"Only the app itself starts runs of {name}."
+            raise ProblemError(409, "not-possible-now", detail, runtime_status=None)
+        # Who decides is what the deployment says now, not what it said then.
+        fixed = {} if orchestration is None else orchestration.fixed
+        stored_input = {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
+        if key is None:
+            new_id = new_instance_id(name)
+            await client.start_new(name, new_id, stored_input)
+        else:
+            # No key of a start has a space, so restarts under a key are not mistaken for starts.
+            new_id = instance_id_for(name, f"restart {old_id} {key}")
+            await self._starts.start_once(client, name, new_id, stored_input)
+        to = partial(self._view.links.to, req, "runs")
+        links = {"self": to(new_id), "restarted_from": to(old_id)}
+        return accepted(
+            RunAccepted(instance_id=new_id, orchestration=name, status="accepted", links=links), links["self"]
+        )
 
-    With Azure Storage as the task hub this fails for a run that has tried an activity again or has caught a failure.
-    """
-    status = await find_run(client, orchestrations, req.route_params["instance_id"])
-    if not can_be_rewound(status) and state_of(status) == "Failed":
-        detail = f"Run {status.instance_id!r} has told its webhook that it failed, so it cannot go on. Restart it."
-        raise ProblemError(409, "not-possible-now", detail, runtime_status="Failed")
-    return await _change(_REWIND, req, client, orchestrations, agents)
+    async def delete_run(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Remove a run that is over, with its history, its agents' sessions and its drafts; its key is free again."""
+        status = await self._find(req, client)
+        if is_over(status) and await self._purge.purge(client, str(status.instance_id)):
+            return func.HttpResponse(status_code=204)
+        raise _not_possible_now(await self._find(req, client), "deleted", _OVER)
 
+    async def _change(
+        self, change: _Change, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Ask for the change and answer with the run: 200 when the effect shows, else 202. A repeat changes nothing."""
+        reason = read_model(read_json_object(req) if read_body(req) else {}, ReasonBody).reason
+        before = await self._find(req, client)
+        if state_of(before) in change.pointless_in:
+            return json_response(await self._view.show(req, client, before))
+        instance_id = str(before.instance_id)
+        possible = state_of(before) in change.possible_in
+        if not possible or not await ask_for(client, instance_id, change.operation, reason):
+            raise _not_possible_now(await self._find(req, client), change.done, change.possible_in)
 
-async def restart_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    starts: RunStarts,
-) -> func.HttpResponse:
-    """Start a new run with the input of one that is over; with an `Idempotency-Key`, a repeat returns the same run."""
-    key = read_idempotency_key(req)
-    status = await find_run(client, orchestrations, req.route_params["instance_id"])
-    if not is_over(status):
-        raise _not_possible_now(status, "restarted", _OVER)
-    name, old_id = str(status.name), str(status.instance_id)
-    orchestration = orchestrations.find(name)
-    if orchestration is not None and orchestration.is_internal:
-        raise ProblemError(409, "not-possible-now", f"Only the app itself starts runs of {name}.", runtime_status=None)
-    # Who decides is what the deployment says now, not what it said then.
-    fixed = {} if orchestration is None else orchestration.fixed
-    stored_input = {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
-    if key is None:
-        new_id = new_instance_id(name)
-        await client.start_new(name, new_id, stored_input)
-    else:
-        # No key of a start has a space, so restarts under a key are not mistaken for starts.
-        new_id = instance_id_for(name, f"restart {old_id} {key}")
-        await starts.start_once(client, name, new_id, stored_input)
-    links = {"self": link(req, "runs", new_id), "restarted_from": link(req, "runs", old_id)}
-    accepted = {"instance_id": new_id, "orchestration": name, "status": "accepted", "links": links}
-    return json_response(accepted, 202, {"Location": links["self"], "Retry-After": _POLL_SECONDS})
+        def shows_effect(run: DurableOrchestrationStatus) -> bool:
+            return state_of(run) not in change.possible_in or run.last_updated_time != before.last_updated_time
 
+        after = await wait_for_state(client, self._orchestrations, instance_id, shows_effect)
+        if after is not None:
+            return json_response(await self._view.show(req, client, after))
+        links = {"self": self._view.links.to(req, "runs", instance_id)}
+        return accepted(ChangeAccepted(instance_id=instance_id, status="accepted", links=links), links["self"])
 
-async def delete_run(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    orchestrations: OrchestrationRegistry,
-    removal: RunRemoval,
-) -> func.HttpResponse:
-    """Remove a run that is over, with its history, its agents' sessions and its drafts; its key is free again."""
-    status = await find_run(client, orchestrations, req.route_params["instance_id"])
-    if is_over(status) and await removal.remove(client, str(status.instance_id)):
-        return func.HttpResponse(status_code=204)
-    raise _not_possible_now(await find_run(client, orchestrations, str(status.instance_id)), "deleted", _OVER)
-
-
-async def _change(
-    change: _Change,
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    orchestrations: OrchestrationRegistry,
-    agents: Mapping[str, str],
-) -> func.HttpResponse:
-    """Ask for the change and answer with the run: 200 when the effect shows, else 202. A repeat changes nothing."""
-    reason = read_model(read_json_object(req) if read_body(req) else {}, ReasonBody).reason
-    before = await find_run(client, orchestrations, req.route_params["instance_id"])
-    if state_of(before) in change.pointless_in:
-        return json_response(await view_run(req, client, before, agents))
-    instance_id = str(before.instance_id)
-    possible = state_of(before) in change.possible_in
-    if not possible or not await ask_for(client, instance_id, change.operation, reason):
-        status = await find_run(client, orchestrations, instance_id)
-        raise _not_possible_now(status, change.done, change.possible_in)
-
-    def shows_effect(run: DurableOrchestrationStatus) -> bool:
-        return state_of(run) not in change.possible_in or run.last_updated_time != before.last_updated_time
-
-    after = await wait_for_state(client, orchestrations, instance_id, shows_effect)
-    if after is not None:
-        return json_response(await view_run(req, client, after, agents))
-    location = link(req, "runs", instance_id)
-    accepted: dict[str, Any] = {"instance_id": instance_id, "status": "accepted", "links": {"self": location}}
-    return json_response(accepted, 202, {"Location": location, "Retry-After": _POLL_SECONDS})
+    async def _find(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> DurableOrchestrationStatus:
+        return await find_run(client, self._orchestrations, req.route_params["instance_id"])
 
 
 def _not_possible_now(status: DurableOrchestrationStatus, done: str, possible_in: tuple[str, ...]) -> ProblemError:

@@ -136,11 +136,9 @@ async def _find_rest(client: df.DurableOrchestrationClient, instance_id: str) ->
 
 def _ended(status: DurableOrchestrationStatus) -> WorkflowEnded:
     run = describe_run(status)
-    ended = WorkflowEnded(
-        instance_id=run["instance_id"], runtime_status=str(run["runtime_status"]), output=run["output"]
-    )
-    if run["error"] is not None:
-        ended.error = run["error"]
+    ended = WorkflowEnded(instance_id=run.instance_id, runtime_status=str(run.runtime_status), output=run.output)
+    if run.error is not None:
+        ended.error = run.error
     return ended
 
 
@@ -149,15 +147,15 @@ def _status(run: WorkflowRun, respond_url: str) -> WorkflowStatus:
         describe_run(run.status),
         [] if is_over(run.status) else read_human_requests(run.status.custom_status),
     )
-    state, requests = shown["stage"], {request.request_id: request for request in pending}
+    state, requests = shown.stage, {request.request_id: request for request in pending}
     status = WorkflowStatus(
-        instance_id=shown["instance_id"],
-        runtime_status=shown["runtime_status"],
+        instance_id=shown.instance_id,
+        runtime_status=shown.runtime_status,
         custom_status=None if state is None else WorkflowCustomStatus(state=state, pending_requests=requests),
-        output=shown["output"],
-        error=shown["error"],
-        created_time=shown["created_at"],
-        last_updated_time=shown["last_updated_at"],
+        output=shown.output,
+        error=shown.error,
+        created_time=shown.created_at,
+        last_updated_time=shown.last_updated_at,
     )
     if pending:
         status.pending_human_input_requests = [

@@ -1,11 +1,11 @@
 """The JSON that the routes of approvals answer with."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from durable_agents.orchestration.approval_requests import ApprovalRequest, RecordedDecision
+from durable_agents.orchestration.approval_requests import ApprovalRequest, AuditEntry
 from durable_agents.orchestration.human_requests import HumanRequest
 from durable_agents.runs.shown_drafts import ShownDraft
 
@@ -36,24 +36,21 @@ class ApprovalPage(BaseModel):
     next_page_token: str | None
 
 
-class CountedDecision(RecordedDecision):
-    """The decision that counts. Its feedback is in the output of the run."""
-
-    feedback: Any = Field(default=None, exclude=True)
-
-
 class DecisionAnswer(BaseModel):
-    """What came of a decision: it is `decided`, or `counted` if more approvals are needed, or `accepted` for now."""
+    """What came of a decision: it is `decided`, or `counted` if more approvals are needed, or `accepted` for now.
+
+    `decision` is the one that counts, null if that is not known yet. Its feedback is in the output of the run only.
+    """
 
     instance_id: str
     request_id: str
     approved: bool
     status: Literal["decided", "counted", "accepted"]
-    decision: CountedDecision | None
+    decision: AuditEntry | None
     links: dict[str, str] = {}
 
 
-class ReviewRequest(BaseModel):
+class ReviewedRequest(BaseModel):
     """What a reviewer is told of a request, beside the draft."""
 
     request_id: str
@@ -74,6 +71,6 @@ class Review(BaseModel):
 
     run: str
     reviewer: str | None
-    request: ReviewRequest | None
+    request: ReviewedRequest | None
     draft: ShownDraft | None
-    decision: CountedDecision | None
+    decision: AuditEntry | None

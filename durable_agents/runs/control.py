@@ -29,7 +29,7 @@ async def ask_for(client: df.DurableOrchestrationClient, instance_id: str, opera
     return _was_taken(await ask_task_hub(client, "POST", path, {"reason": reason}), operation)
 
 
-async def purge(client: df.DurableOrchestrationClient, instance_id: str) -> bool:
+async def purge_instance(client: df.DurableOrchestrationClient, instance_id: str) -> bool:
     """Remove a run that is over, with its history; False says that it is gone already, or not over.
 
     Raises:

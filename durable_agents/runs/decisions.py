@@ -15,21 +15,22 @@ from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import read_json_object, read_model
 from durable_agents.orchestration.approval_requests import (
     ApprovalRequest,
+    AuditEntry,
     Channel,
     Decision,
-    RecordedDecision,
     ReviewerName,
     read_request,
 )
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.polling import poll
+from durable_agents.runs.approval_models import DecisionAnswer
 from durable_agents.runs.reviewers import Reviewer
 from durable_agents.runs.status import find_run, is_over
 
 logger = logging.getLogger(__name__)
 
 _EFFECT_SECONDS = 5.0
-_Records = TypeAdapter(list[RecordedDecision])
+_Entries = TypeAdapter(list[AuditEntry])
 
 
 class DecisionBody(BaseModel):
@@ -93,17 +94,17 @@ class RequestState:
 
     status: DurableOrchestrationStatus
     request: ApprovalRequest | None
-    decisions: list[RecordedDecision]
+    decisions: list[AuditEntry]
 
     @classmethod
     def of(cls, status: DurableOrchestrationStatus, request_id: str) -> "RequestState":
         """Read it from the status of the run."""
         waiting_for = None if is_over(status) else read_request(status.custom_status)
         is_open = waiting_for is not None and waiting_for.request_id == request_id
-        decisions = [decision for decision in read_trail(status) if decision.request_id == request_id]
+        decisions = [decision for decision in read_audit_log(status) if decision.request_id == request_id]
         return cls(status, waiting_for if is_open else None, decisions)
 
-    def decision_for(self, reviewer: Reviewer) -> RecordedDecision | None:
+    def decision_for(self, reviewer: Reviewer) -> AuditEntry | None:
         """Return what this reviewer is answered with: the decision that settled the request, else an own one."""
         settling = next((decision for decision in self.decisions if decision.settled), None)
         voter = self.voter_of(reviewer.name, reviewer.identity)
@@ -120,7 +121,7 @@ async def decide(
     orchestrations: OrchestrationRegistry,
     instance_id: str,
     submission: Submission,
-) -> RecordedDecision | None:
+) -> AuditEntry | None:
     """Pass a decision to the run if that waits for one on exactly this draft, and return the decision that counts.
 
     That is the submitted one, or an earlier one that says the same: deciding again changes nothing. None means that the
@@ -140,7 +141,7 @@ async def decide(
         raise _conflict("request-expired", detail, status)
     _check_reviewer(state.request, submission.reviewer)
 
-    async def look() -> RecordedDecision | None:
+    async def look() -> AuditEntry | None:
         now = await find_run(client, orchestrations, instance_id)
         return _find_answer(RequestState.of(now, submission.body.request_id), submission)
 
@@ -156,21 +157,23 @@ async def decide(
     return await poll(look, _EFFECT_SECONDS)
 
 
-def describe_decision(instance_id: str, submission: Submission, decision: RecordedDecision | None) -> dict[str, Any]:
-    """Return what the caller is told, as plain JSON.
-
-    `status` is `decided`, `counted` for an approval of which more are needed, or `accepted` if it is not known yet.
-    """
-    return {
-        "instance_id": instance_id,
-        "request_id": submission.body.request_id,
-        "approved": submission.body.approved,
-        "status": "accepted" if decision is None else "decided" if decision.settled else "counted",
-        "decision": None if decision is None else decision.model_dump(mode="json", exclude={"feedback"}),
-    }
+def answer_to(instance_id: str, submission: Submission, decision: AuditEntry | None) -> DecisionAnswer:
+    """Return what the caller is told; `decision` is the one that counts, None as long as that is not known."""
+    return DecisionAnswer(
+        instance_id=instance_id,
+        request_id=submission.body.request_id,
+        approved=submission.body.approved,
+        status="accepted" if decision is None else "decided" if decision.settled else "counted",
+        decision=None if decision is None else without_feedback(decision),
+    )
 
 
-def _find_answer(state: RequestState, submission: Submission) -> RecordedDecision | None:
+def without_feedback(decision: AuditEntry) -> AuditEntry:
+    """Return the decision as others are told it: its feedback is left unset, and so not shown."""
+    return AuditEntry(**decision.model_dump(exclude={"feedback"}))
+
+
+def _find_answer(state: RequestState, submission: Submission) -> AuditEntry | None:
     """Return the decision that counts, or None as long as the submitted one still can.
 
     Raises:
@@ -239,7 +242,7 @@ def _conflict(kind: str, detail: str, status: DurableOrchestrationStatus, **memb
     return ProblemError(409, kind, detail, runtime_status=state, waiting_for=waiting_for, **members)
 
 
-def read_trail(status: DurableOrchestrationStatus) -> list[RecordedDecision]:
+def read_audit_log(status: DurableOrchestrationStatus) -> list[AuditEntry]:
     """Return the decisions of a run: all of them once it has completed, until then the newest.
 
     Before, what the task hub calls the output may be the reason that somebody gave for suspending the run.
@@ -247,7 +250,7 @@ def read_trail(status: DurableOrchestrationStatus) -> list[RecordedDecision]:
     for source in (status.output if is_over(status) else None, status.custom_status):
         if isinstance(source, dict) and source.get("decisions"):
             try:
-                return _Records.validate_python(source["decisions"])
+                return _Entries.validate_python(source["decisions"])
             except ValidationError:
                 logger.warning("%s has decisions of a form that this app does not write", status.instance_id)
     return []

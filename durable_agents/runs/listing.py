@@ -7,7 +7,7 @@ So a page of ours may take several of its pages, and each of them is asked for w
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -53,10 +53,10 @@ class RunQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class RunPage:
+class FoundRuns:
     """Some runs, without their inputs, and what leads to the next ones, None at the end.
 
-    A page may have fewer runs than were asked for, even none, although more follow.
+    They may be fewer than were asked for, even none, although more follow.
     """
 
     runs: Sequence[DurableOrchestrationStatus]
@@ -69,59 +69,53 @@ async def query_runs(
     query: RunQuery,
     limit: int,
     token: str | None = None,
-) -> RunPage:
+) -> FoundRuns:
     """Return at most `limit` runs of this app, in the order of the task hub; `token` is that of the page before.
 
     Raises:
         TaskHubError: The task hub refused the query.
     """
-    page = RunPage([], token)
+    runs: list[DurableOrchestrationStatus] = []
     for _ in range(_MOST_HUB_PAGES):
-        page = await _read_on(client, orchestrations, query, limit, page)
-        if page.next_token is None or len(page.runs) >= limit:
+        parameters = {**query.to_parameters(), "top": str(limit - len(runs)), "showInput": "false"}
+        answer = await ask_task_hub(client, "GET", "instances/", parameters, token)
+        if answer.status != 200:
+            raise TaskHubError(f"The task hub answered a query for runs with HTTP {answer.status}: {answer.body}")
+        for status in map(DurableOrchestrationStatus.from_json, answer.body):
+            orchestration = orchestrations.find(status.name)
+            if orchestration is not None and query.orchestration in (None, orchestration.name):
+                runs.append(status)
+        token = answer.next_token
+        if token is None or len(runs) >= limit:
             break
-    return page
+    return FoundRuns(runs, token)
 
 
-async def _read_on(
-    client: df.DurableOrchestrationClient,
-    orchestrations: OrchestrationRegistry,
-    query: RunQuery,
-    limit: int,
-    page: RunPage,
-) -> RunPage:
-    """Return the page with the runs of one more page of the task hub."""
-    parameters = {**query.to_parameters(), "top": str(limit - len(page.runs)), "showInput": "false"}
-    answer = await ask_task_hub(client, "GET", "instances/", parameters, page.next_token)
-    if answer.status != 200:
-        raise TaskHubError(f"The task hub answered a query for runs with HTTP {answer.status}: {answer.body}")
-    statuses = [DurableOrchestrationStatus.from_json(row) for row in answer.body]
-    runs = [status for status in statuses if _is_run(status, orchestrations, query)]
-    return replace(page, runs=[*page.runs, *runs], next_token=answer.next_token)
+@dataclass(frozen=True, slots=True)
+class PageTokens:
+    """Makes of what leads to the next page what callers get: opaque, sealed, and good for one query only."""
 
+    seal: Seal
 
-def _is_run(status: DurableOrchestrationStatus, orchestrations: OrchestrationRegistry, query: RunQuery) -> bool:
-    orchestration = orchestrations.find(status.name)
-    return orchestration is not None and query.orchestration in (None, orchestration.name)
+    def encode(self, token: str | None, query: RunQuery) -> str | None:
+        """Return the token as callers get it; None at the end of a list."""
+        if token is None:
+            return None
+        mark = self.seal.of(_PURPOSE, _sealed(token, query))
+        return base64.urlsafe_b64encode(json.dumps([mark, token]).encode()).decode()
 
-
-def seal_token(token: str, query: RunQuery, seal: Seal) -> str:
-    """Return the token as callers get it: opaque, and good for this query only."""
-    return base64.urlsafe_b64encode(json.dumps([seal.of(_PURPOSE, _sealed(token, query)), token]).encode()).decode()
-
-
-def open_token(text: str, query: RunQuery, seal: Seal) -> str | None:
-    """Return the token in `text`, or None if `seal_token` has not made it for this query."""
-    if len(text) > _LONGEST_TOKEN:
-        return None
-    try:
-        mark, token = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    if not isinstance(mark, str) or len(mark) != _SEAL_LENGTH or not isinstance(token, str):
-        return None
-    is_ours = seal.fits(_PURPOSE, _sealed(token, query), mark) and token.isascii() and token.isprintable()
-    return token if is_ours else None
+    def decode(self, text: str, query: RunQuery) -> str | None:
+        """Return the token in `text`, or None if it was not made here for this query."""
+        if len(text) > _LONGEST_TOKEN:
+            return None
+        try:
+            mark, token = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+        except (ValueError, TypeError, RecursionError):
+            return None
+        if not isinstance(mark, str) or len(mark) != _SEAL_LENGTH or not isinstance(token, str):
+            return None
+        is_ours = self.seal.fits(_PURPOSE, _sealed(token, query), mark) and token.isascii() and token.isprintable()
+        return token if is_ours else None
 
 
 def _sealed(token: str, query: RunQuery) -> str:

@@ -1,35 +1,75 @@
-"""Remove a run with all that belongs to it."""
+"""Remove runs with all that belongs to them: one that somebody names, and those that ended long ago."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import azure.durable_functions as df
+import azure.functions as func
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from durable_agents.runs.control import purge
+from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.runs.control import purge_instance
+from durable_agents.runs.listing import RunQuery, query_runs
 from durable_agents.sessions.entity import RUN_FIELD
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.drafts import forget_drafts
 
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+"""How many runs are removed at a time at most: the next firing of the timer goes on."""
+
+_PAGE = 100
+_MOST_PAGES = 20
+_OVER = ("Completed", "Failed", "Terminated")
 _ENTITY = re.compile(r"@([^@]+)@(.+)")
 
 
 @dataclass(frozen=True, slots=True)
-class RunRemoval:
-    """What a run may leave behind, beside its history.
+class RunPurge:
+    """Removes runs that are over.
 
     Attributes:
-        agents: The names of the entities of agents, as histories have them.
-        drafts: Where its drafts are kept for reviewers.
+        orchestrations: Whose runs they are.
+        agents: The names of agents by those of their entities, as histories have them.
+        drafts: Where drafts are kept for reviewers.
+        retention: How long runs are kept after their end, None for ever.
     """
 
+    orchestrations: OrchestrationRegistry
     agents: Mapping[str, str]
     drafts: Folder
+    retention: timedelta | None
 
-    async def remove(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
+    async def purge_ended_runs(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+        """Remove runs that ended longer ago than they are kept, if not for ever, and what belongs to them.
+
+        A crash leaves the rest to the next firing. Runs that go on, sessions of callers and instances of other apps are
+        never touched.
+        """
+        if self.retention is None:
+            return
+        ended_before = datetime.now(UTC) - self.retention
+        # A run cannot have ended before then if it was created later, so nothing newer is read.
+        query, token, purged = RunQuery(statuses=_OVER, created_to=ended_before), None, 0
+        for _ in range(_MOST_PAGES):
+            page = await query_runs(client, self.orchestrations, query, _PAGE, token)
+            for run in page.runs:
+                ended_at = run.last_updated_time
+                if purged < BATCH and ended_at is not None and ended_at <= ended_before:
+                    purged += await self.purge(client, str(run.instance_id))
+            token = page.next_token
+            if token is None or purged >= BATCH:
+                break
+        if purged:
+            logger.info("%d runs that ended before %s are removed", purged, ended_before.isoformat(timespec="seconds"))
+
+    async def purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
         """Remove a run that is over, with its history, its agents' sessions and its drafts.
 
         False says that it is gone already, or not over. The history goes last: it says what belongs to the run, so a
@@ -44,7 +84,7 @@ class RunRemoval:
         for entity in self._sessions_of(status) if status else ():
             await client.signal_entity(entity, "delete", {RUN_FIELD: instance_id})
         await asyncio.to_thread(forget_drafts, instance_id, self.drafts)
-        return await purge(client, instance_id)
+        return await purge_instance(client, instance_id)
 
     def _sessions_of(self, status: DurableOrchestrationStatus) -> Iterator[df.EntityId]:
         """Yield the sessions that the run has made for itself; those that it was told to use outlive it."""

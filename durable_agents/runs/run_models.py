@@ -1,26 +1,14 @@
-"""The JSON that the routes of runs take and answer with, as models for the OpenAPI document.
-
-A member with a default may be left out.
-"""
+"""The JSON that the routes of runs take and answer with. A member with a default may be left out."""
 
 from copy import copy
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, RootModel, create_model
+from pydantic import BaseModel, RootModel, SkipValidation, create_model
 
 from durable_agents.orchestration.approval_requests import ApprovalRequest
 from durable_agents.orchestration.human_requests import HumanInput
 from durable_agents.orchestration.registry import Orchestration
-
-
-class RunAccepted(BaseModel):
-    """The run is started; `links.self` tells how it is."""
-
-    instance_id: str
-    orchestration: str
-    status: Literal["accepted"]
-    links: dict[str, str]
 
 
 class ChangeAccepted(BaseModel):
@@ -29,6 +17,12 @@ class ChangeAccepted(BaseModel):
     instance_id: str
     status: Literal["accepted"]
     links: dict[str, str]
+
+
+class RunAccepted(ChangeAccepted):
+    """The run is started; `links.self` tells how it is."""
+
+    orchestration: str
 
 
 class EventAccepted(ChangeAccepted):
@@ -41,17 +35,22 @@ class EventPayload(RootModel[Any]):
     """Any JSON, as the run expects it; for the event of an approval, the body of `POST /approval/{instance_id}`."""
 
 
-class RunSummary(BaseModel):
-    """A run in a list. `waiting_for` is what it waits for from outside; `error` says why it has ended otherwise."""
+class RunHead(BaseModel):
+    """How a run is. `waiting_for` is what it waits for from outside; `error` says why it has ended otherwise."""
 
     instance_id: str
     orchestration: str
     runtime_status: str | None
-    stage: str | None
-    waiting_for: ApprovalRequest | HumanInput | None
-    error: str | None
+    stage: SkipValidation[str | None]
+    waiting_for: SkipValidation[ApprovalRequest | HumanInput | dict[str, Any] | None]
+    error: SkipValidation[str | None]
     created_at: datetime | None
     last_updated_at: datetime | None
+
+
+class RunSummary(RunHead):
+    """A run in a list. `waiting_for` is what it waits for from outside; `error` says why it has ended otherwise."""
+
     links: dict[str, str]
 
 
@@ -62,36 +61,52 @@ class RunPage(BaseModel):
     next_page_token: str | None
 
 
+class RunState(RunHead):
+    """How a run is, with what it was started with and, once it is completed, what came out of it."""
+
+    input: SkipValidation[dict[str, Any]]
+    output: Any
+
+
 class FailedStep(BaseModel):
     """The step that a run has failed with, in which of its attempts, and why."""
 
-    name: str
+    name: SkipValidation[str]
     kind: str
     attempts: int
-    error: str | None
+    error: SkipValidation[str | None]
 
 
-class Run(RunSummary):
+class Run(RunState):
     """A run. `output` is set once it is completed, `links` are all that can be done with it now."""
 
-    input: dict[str, Any]
-    output: Any
     failed_step: FailedStep | None
+    links: dict[str, str]
 
 
 class RunStep(BaseModel):
-    """One step of a run; `duration_seconds` includes waiting and all attempts. Only a timer has `fires_at`."""
+    """One step of a run.
 
-    name: str
+    `kind` is `run` for what happened to the run as a whole. `scheduled_at` is when it was asked for, or when an event
+    arrived; `duration_seconds` includes waiting and all attempts. Only a timer has `fires_at`; only an agent has
+    `session`, the id of the one it answered in, and `usage`, the tokens that its answer says it cost. `input`, which
+    only agents and entities show, and `output` are there if they are asked for; of a long one, the beginning of its
+    JSON text.
+    """
+
+    name: SkipValidation[str]
     kind: Literal["activity", "agent", "entity", "child", "timer", "event", "run"]
     status: str
     scheduled_at: datetime
     ended_at: datetime | None
     duration_seconds: float | None
     attempts: int
-    error: str | None
+    error: SkipValidation[str | None]
     fires_at: datetime | None = None
-    usage: dict[str, int] = {}
+    session: SkipValidation[str | None] = None
+    usage: SkipValidation[dict[str, int]] = {}
+    input: Any = None
+    input_truncated: bool = False
     output: Any = None
     output_truncated: bool = False
 

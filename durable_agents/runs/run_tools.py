@@ -13,7 +13,7 @@ from agent_framework import FunctionInvocationContext, FunctionTool
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from durable_agents.http.problems import ProblemError
-from durable_agents.ids import is_instance_id
+from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.runs.starts import RunStarts, instance_id_for, stored_input_for
 from durable_agents.runs.status import STARTED_BY_FIELD, describe_run, read_input
@@ -21,7 +21,7 @@ from durable_agents.sessions.entity import DURABLE_CLIENT, SESSION
 from durable_agents.sessions.entity_function import HubClient
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 
-_SHOWN = ("instance_id", "runtime_status", "stage", "waiting_for", "output", "error")
+_SHOWN = {"instance_id", "runtime_status", "stage", "waiting_for", "output", "error"}
 _RUN_ID = {
     "type": "object",
     "properties": {"run_id": {"type": "string", "description": "The run_id that the start returned"}},
@@ -55,8 +55,7 @@ def create_run_tools(orchestration: Orchestration, fields: Sequence[str]) -> lis
         status = await hub.call(lambda client: _find(client, orchestration, run_id, context.metadata[SESSION]))
         if status is None:
             return json.dumps({"error": f"This conversation has started no run {run_id!r} of {orchestration.name}."})
-        run = describe_run(status)
-        return json.dumps({name: run[name] for name in _SHOWN if run[name] is not None})
+        return json.dumps(describe_run(status).model_dump(include=_SHOWN, exclude_none=True))
 
     purpose = (orchestration.function.__doc__ or orchestration.name).partition("\n")[0]
     return [
@@ -80,7 +79,7 @@ def create_run_tools(orchestration: Orchestration, fields: Sequence[str]) -> lis
 async def _find(
     client: df.DurableOrchestrationClient, orchestration: Orchestration, run_id: str, session: str
 ) -> DurableOrchestrationStatus | None:
-    if not is_instance_id(run_id):
+    if not fits(INSTANCE_ID, run_id):
         return None
     status = await client.get_status(run_id, show_input=True)
     is_own = bool(status) and status.name == orchestration.name and read_input(status).get(STARTED_BY_FIELD) == session

@@ -1,17 +1,16 @@
 """Find a run in the task hub and describe it to callers of the API."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from durable_agents.http.problems import ProblemError
-from durable_agents.ids import is_instance_id
-from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
-from durable_agents.orchestration.error_text import first_line
+from durable_agents.ids import INSTANCE_ID, fits
+from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD, first_line
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.runs.run_models import RunState
 
 FINGERPRINT_FIELD = "request_fingerprint"
 """The field of a stored input that names the request body it came from; no orchestration reads it."""
@@ -33,7 +32,7 @@ async def find_run(
         ProblemError: 404, nothing has this id; agent sessions are no runs. 409, what has it is of an orchestration that
             this app does not have, and no more of it is shown: it may be another app's, or of a name of before.
     """
-    status = await client.get_status(instance_id, show_input=True) if is_instance_id(instance_id) else None
+    status = await client.get_status(instance_id, show_input=True) if fits(INSTANCE_ID, instance_id) else None
     if status and orchestrations.find(status.name) is not None:
         return status
     if status:
@@ -79,28 +78,31 @@ def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
     return stored if isinstance(stored, dict) else {}
 
 
-def describe_run(status: DurableOrchestrationStatus) -> dict[str, Any]:
-    """Return what a caller sees of a run, as plain JSON; times are ISO 8601 in UTC.
-
-    `waiting_for` is what it waits for from outside, or null. `output` is set once it is completed, `error` when it
-    ended in any other way.
-    """
-    custom_status = status.custom_status if isinstance(status.custom_status, dict) else {}
-    completed = status.runtime_status is _States.Completed
-    return {
-        "instance_id": status.instance_id,
-        "orchestration": status.name,
-        "runtime_status": state_of(status),
-        "stage": None if is_over(status) else custom_status.get("stage"),
-        "waiting_for": None if is_over(status) else custom_status.get("waiting_for"),
-        "input": {name: value for name, value in read_input(status).items() if name not in INTERNAL_FIELDS},
-        "output": status.output if completed else None,
-        "error": first_line(status.output) if is_over(status) and not completed else None,
-        "created_at": utc_text(status.created_time),
-        "last_updated_at": utc_text(status.last_updated_time),
-    }
+def waiting_for(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return what a run waits for from outside, as it says itself; `{}` for nothing."""
+    shown = _shown(status).get("waiting_for")
+    return shown if isinstance(shown, dict) else {}
 
 
-def utc_text(time: datetime | None) -> str | None:
-    """Return an aware time in UTC as ISO 8601 with a Z."""
-    return None if time is None else time.isoformat().replace("+00:00", "Z")
+def describe_run(status: DurableOrchestrationStatus) -> RunState:
+    """Return what a caller sees of a run: `output` once it is completed, `error` when it ended in any other way."""
+    is_completed = status.runtime_status is _States.Completed
+    stage = _shown(status).get("stage")
+    return RunState(
+        instance_id=str(status.instance_id),
+        orchestration=str(status.name),
+        runtime_status=state_of(status),
+        stage=stage if isinstance(stage, str) else None,
+        waiting_for=waiting_for(status) or None,
+        input={name: value for name, value in read_input(status).items() if name not in INTERNAL_FIELDS},
+        output=status.output if is_completed else None,
+        error=first_line(status.output) if is_over(status) and not is_completed else None,
+        created_at=status.created_time,
+        last_updated_at=status.last_updated_time,
+    )
+
+
+def _shown(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return what a run that goes on shows of itself; what it showed last is past once it is over."""
+    is_shown = not is_over(status) and isinstance(status.custom_status, dict)
+    return status.custom_status if is_shown else {}

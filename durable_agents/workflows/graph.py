@@ -34,8 +34,8 @@ from durable_agents.ids import is_human_request_id
 from durable_agents.orchestration.ask import GetAgent, raise_if_failed
 from durable_agents.orchestration.human_requests import HumanInput, HumanRequest, read_human_answer
 from durable_agents.orchestration.registry import Orchestration
-from durable_agents.orchestration.retries import SIDE_EFFECT_RETRY
 from durable_agents.orchestration.steps import Steps
+from durable_agents.orchestration.tasks import SIDE_EFFECT_RETRY
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.validation import input_model_of, response_models_of
 

@@ -11,8 +11,8 @@ from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import email_assistant, researcher, spam_detector, writer
 from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, review_policy
-from examples.public_samples import public_sample_routes
 from examples.public_samples.parallel_answers import parallel_answers
+from examples.public_samples.public_sample_routes import PublicSampleRoutes
 from examples.public_samples.text_refinement import text_refinement
 from orchestrations.content_approval import content_approval
 from orchestrations.email_triage import email_triage
@@ -40,4 +40,5 @@ app.add_activity(handle_spam_email, outbox_dir=settings.outbox_dir)
 app.add_activity(send_email, mail=settings.mail, outbox_dir=settings.outbox_dir)
 app.add_activity(escalate_for_review, review=settings.review, outbox_dir=settings.outbox_dir)
 app.add_activity(publish_content, publishing=settings.publishing)
-public_sample_routes.register(app.router, app.orchestrations, trusts_app_service=settings.APP_SERVICE_AUTHENTICATION)
+samples = PublicSampleRoutes(app.orchestrations, app.links, trusts_app_service=settings.APP_SERVICE_AUTHENTICATION)
+samples.register(app.router)

@@ -6,22 +6,22 @@ of the samples, errors are this app's. What differs is told in durable_agents/do
 
 from collections.abc import Callable
 from typing import Annotated, Any
-from urllib.parse import urljoin
 
 import azure.durable_functions as df
 import azure.functions as func
-from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
 from durable_agents.http.contracts import Contract
+from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
-from durable_agents.http.requests import json_response, read_json_object, read_model, read_text
-from durable_agents.http.routing import Router, register_route
+from durable_agents.http.requests import accepted, json_response, read_json_object, read_model, read_text
+from durable_agents.http.routing import Router
 from durable_agents.orchestration.approval_requests import ReviewerName
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.decisions import DecisionBody, Submission, decide
 from durable_agents.runs.reviewers import read_reviewer
+from durable_agents.runs.run_models import RunState
 from durable_agents.runs.starts import new_instance_id, stored_input_for
 from durable_agents.runs.status import describe_run, find_run
 from examples.public_samples.parallel_answers import parallel_answers
@@ -110,187 +110,139 @@ class HitlDecided(_SampleModel):
     approved: bool
 
 
-def register(router: Router, orchestrations: OrchestrationRegistry, *, trusts_app_service: bool) -> None:
-    """Register the routes of the samples.
+class PublicSampleRoutes:
+    """Starts and shows the runs that do the work of the samples; `trusts_app_service` is as for the app's own routes.
 
     Raises:
         ValueError: The app does not have an orchestration that they need.
     """
-    for sample, orchestration, run, show, bodies, shown in (
-        ("singleagent", text_refinement, run_single_agent_sample, show_single_agent_sample, (), SampleStatus),
-        (
-            "multiagent",
-            parallel_answers,
-            run_multi_agent_sample,
-            show_multi_agent_sample,
-            ("text/plain",),
-            SampleStatus,
-        ),
-        ("spamdetection", email_triage, run_spam_sample, show_spam_sample, (SpamDetectionBody,), SampleStatus),
-        ("hitl", content_approval, run_hitl_sample, show_hitl_sample, (HitlBody,), HitlStatus),
-    ):
-        runs = _only(orchestrations, orchestration.__name__)
-        register_route(
-            router, "POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies), runs=runs
-        )
-        register_route(
-            router,
-            "GET",
-            f"{sample}/status/{{instance_id}}",
-            show,
-            contract=Contract({200: (shown,)}, problems=(409,)),
-            runs=runs,
-        )
-    register_route(
-        router,
-        "POST",
-        "hitl/approve/{instance_id}",
-        decide_hitl_sample,
-        contract=Contract({200: (HitlDecided,)}, bodies=(HitlDecisionBody,), problems=(403, 409)),
-        runs=_only(orchestrations, content_approval.__name__),
-        trusts_app_service=trusts_app_service,
-    )
 
+    def __init__(self, orchestrations: OrchestrationRegistry, links: Links, *, trusts_app_service: bool) -> None:
+        self._links = links
+        self._trusts_app_service = trusts_app_service
+        self._paragraphs = _only(orchestrations, text_refinement.__name__)
+        self._questions = _only(orchestrations, parallel_answers.__name__)
+        self._emails = _only(orchestrations, email_triage.__name__)
+        self._articles = _only(orchestrations, content_approval.__name__)
 
-async def run_single_agent_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Have one agent write a paragraph and improve it; the request has no body."""
-    return await _start(req, client, runs, {"topic": _TOPIC}, message="Single-agent orchestration started.")
+    def register(self, router: Router) -> None:
+        """Register the routes."""
+        for sample, run, show, bodies, shown in (
+            ("singleagent", self.run_single_agent_sample, self.show_single_agent_sample, (), SampleStatus),
+            ("multiagent", self.run_multi_agent_sample, self.show_multi_agent_sample, ("text/plain",), SampleStatus),
+            ("spamdetection", self.run_spam_sample, self.show_spam_sample, (SpamDetectionBody,), SampleStatus),
+            ("hitl", self.run_hitl_sample, self.show_hitl_sample, (HitlBody,), HitlStatus),
+        ):
+            router.add("POST", f"{sample}/run", run, contract=Contract({202: (SampleStarted,)}, bodies=bodies))
+            showing = Contract({200: (shown,)}, problems=(409,))
+            router.add("GET", f"{sample}/status/{{instance_id}}", show, contract=showing)
+        deciding = Contract({200: (HitlDecided,)}, bodies=(HitlDecisionBody,), problems=(403, 409))
+        router.add("POST", "hitl/approve/{instance_id}", self.decide_hitl_sample, contract=deciding)
 
+    async def run_single_agent_sample(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Have one agent write a paragraph and improve it; the request has no body."""
+        message = "Single-agent orchestration started."
+        return await self._start(req, client, "singleagent", self._paragraphs, {"topic": _TOPIC}, message=message)
 
-async def run_multi_agent_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Ask two agents at the same time; the body is the question."""
-    prompt = read_text(req).strip()
-    message = "Multi-agent concurrent orchestration started."
-    return await _start(req, client, runs, {"question": prompt}, message=message, prompt=prompt)
+    async def run_multi_agent_sample(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Ask two agents at the same time; the body is the question."""
+        prompt = read_text(req).strip()
+        members = {"message": "Multi-agent concurrent orchestration started.", "prompt": prompt}
+        return await self._start(req, client, "multiagent", self._questions, {"question": prompt}, **members)
 
+    async def run_spam_sample(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Quarantine an e-mail if it is spam, else answer it."""
+        body = read_model(read_json_object(req), SpamDetectionBody)
+        email = {"sender": body.sender or f"{body.email_id}@example.invalid", "body": body.email_content}
+        members = {"message": "Spam detection orchestration started.", "email_id": body.email_id}
+        return await self._start(req, client, "spamdetection", self._emails, {"email": email}, **members)
 
-async def run_spam_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Quarantine an e-mail if it is spam, else answer it."""
-    body = read_model(read_json_object(req), SpamDetectionBody)
-    email = {"sender": body.sender or f"{body.email_id}@example.invalid", "body": body.email_content}
-    message = "Spam detection orchestration started."
-    return await _start(req, client, runs, {"email": email}, message=message, email_id=body.email_id)
+    async def run_hitl_sample(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Have an article written that a human approves before it is published."""
+        body = read_model(read_json_object(req), HitlBody)
+        run_input = {"topic": body.topic, "max_revisions": body.max_review_attempts - 1}
+        members = {"message": "HITL content generation orchestration started.", "topic": body.topic}
+        return await self._start(req, client, "hitl", self._articles, run_input, **members)
 
+    async def show_single_agent_sample(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Tell how the run is; `output` is the improved paragraph."""
+        run = await _find(req, client, self._paragraphs)
+        return _show(run, lambda output: TextRefinementOutput.model_validate(output).improved.content)
 
-async def run_hitl_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Have an article written that a human approves before it is published."""
-    body = read_model(read_json_object(req), HitlBody)
-    run_input = {"topic": body.topic, "max_revisions": body.max_review_attempts - 1}
-    message = "HITL content generation orchestration started."
-    return await _start(req, client, runs, run_input, message=message, topic=body.topic)
+    async def show_multi_agent_sample(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Tell how the run is; `output` has the answers of the agents, by their roles."""
+        return _show(await _find(req, client, self._questions), lambda output: output)
 
+    async def show_spam_sample(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Tell how the run is; `output` says what was done with the e-mail."""
+        return _show(await _find(req, client, self._emails), _describe_triage)
 
-async def show_single_agent_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Tell how the run is; `output` is the improved paragraph."""
-    return await _show(req, client, runs, lambda output: TextRefinementOutput.model_validate(output).improved.content)
-
-
-async def show_multi_agent_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Tell how the run is; `output` has the answers of the agents, by their roles."""
-    return await _show(req, client, runs, lambda output: output)
-
-
-async def show_spam_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Tell how the run is; `output` says what was done with the e-mail."""
-    return await _show(req, client, runs, _describe_triage)
-
-
-async def show_hitl_sample(
-    req: func.HttpRequest, client: df.DurableOrchestrationClient, *, runs: OrchestrationRegistry
-) -> func.HttpResponse:
-    """Tell how the run is and which draft waits for a decision; `output` is the article once it is published."""
-    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
-    output = None if run["output"] is None else ContentApprovalOutput.model_validate(run["output"])
-    article = output.draft if output is not None and output.outcome == "published" else None
-    waiting_for = run["waiting_for"]
-    return _answer(
-        HitlStatus(
+    async def show_hitl_sample(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Tell how the run is and which draft waits for a decision; `output` is the article once it is published."""
+        run = await _find(req, client, self._articles)
+        output = None if run.output is None else ContentApprovalOutput.model_validate(run.output)
+        article = output.draft if output is not None and output.outcome == "published" else None
+        status = HitlStatus(
             **_members(run),
             output=None if article is None else {"content": article.content},
-            workflow_status=run["stage"] if output is None else f"Content {output.outcome}.",
-            pending_approval=None if waiting_for is None else PendingApproval.model_validate(waiting_for),
+            workflow_status=run.stage if output is None else f"Content {output.outcome}.",
+            pending_approval=None if run.waiting_for is None else PendingApproval.model_validate(run.waiting_for),
         )
-    )
+        return json_response(status)
 
+    async def decide_hitl_sample(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient
+    ) -> func.HttpResponse:
+        """Decide on the draft that `requestId` names: without it, a decision could reach a draft nobody has read."""
+        body = read_model(read_json_object(req), HitlDecisionBody)
+        decision = DecisionBody(approved=body.approved, feedback=body.feedback, request_id=body.request_id)
+        reviewer = read_reviewer(req, body.reviewer, trusts_app_service=self._trusts_app_service)
+        run_id = (await _find(req, client, self._articles)).instance_id
+        await decide(client, self._articles, run_id, Submission(decision, reviewer, "api"))
+        message = "Human approval sent to orchestration."
+        return json_response(HitlDecided(message=message, instance_id=run_id, approved=body.approved))
 
-async def decide_hitl_sample(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    *,
-    runs: OrchestrationRegistry,
-    trusts_app_service: bool,
-) -> func.HttpResponse:
-    """Decide on the draft that `requestId` names: without it, a decision could reach a draft nobody has read."""
-    instance_id = req.route_params["instance_id"]
-    body = read_model(read_json_object(req), HitlDecisionBody)
-    decision = DecisionBody(approved=body.approved, feedback=body.feedback, request_id=body.request_id)
-    reviewer = read_reviewer(req, body.reviewer, trusts_app_service=trusts_app_service)
-    await _find(client, runs, instance_id)
-    await decide(client, runs, instance_id, Submission(decision, reviewer, "api"))
-    message = "Human approval sent to orchestration."
-    decided = HitlDecided(message=message, instance_id=instance_id, approved=body.approved)
-    return json_response(decided.model_dump(by_alias=True))
+    async def _start(
+        self,
+        req: func.HttpRequest,
+        client: df.DurableOrchestrationClient,
+        sample: str,
+        runs: OrchestrationRegistry,
+        run_input: dict[str, Any],
+        **members: str,
+    ) -> func.HttpResponse:
+        (orchestration,) = runs
+        instance_id = new_instance_id(orchestration.name)
+        await client.start_new(orchestration.name, instance_id, stored_input_for(orchestration, run_input))
+        location = self._links.to(req, sample, "status", instance_id)
+        return accepted(SampleStarted(instance_id=instance_id, status_query_get_uri=location, **members), location)
 
 
 def _only(orchestrations: OrchestrationRegistry, name: str) -> OrchestrationRegistry:
-    """Return a table of the one orchestration that does the work of a sample, whose status shows no other runs."""
+    """Return a registry of the one orchestration that does the work of a sample, whose status shows no other runs."""
     orchestration = orchestrations.find(name)
     if orchestration is None:
         raise ValueError(f"The samples need orchestration {name!r}. Register it, or leave out the samples.")
     return OrchestrationRegistry([orchestration])
 
 
-async def _start(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    runs: OrchestrationRegistry,
-    run_input: dict[str, Any],
-    **members: str,
-) -> func.HttpResponse:
-    (orchestration,) = runs
-    instance_id = new_instance_id(orchestration.name)
-    await client.start_new(orchestration.name, instance_id, stored_input_for(orchestration, run_input))
-    location = urljoin(req.url, f"status/{instance_id}")
-    started = SampleStarted(instance_id=instance_id, status_query_get_uri=location, **members)
-    headers = {"Location": location, "Retry-After": "1"}
-    return json_response(started.model_dump(by_alias=True, exclude_unset=True), 202, headers)
-
-
-async def _show(
-    req: func.HttpRequest,
-    client: df.DurableOrchestrationClient,
-    runs: OrchestrationRegistry,
-    describe_output: Callable[[Any], Any],
-) -> func.HttpResponse:
-    run = describe_run(await _find(client, runs, req.route_params["instance_id"]))
-    output = None if run["output"] is None else describe_output(run["output"])
-    return _answer(SampleStatus(**_members(run), output=output))
-
-
-async def _find(
-    client: df.DurableOrchestrationClient, runs: OrchestrationRegistry, instance_id: str
-) -> DurableOrchestrationStatus:
-    """Return a run of the sample.
+async def _find(req: func.HttpRequest, client: df.DurableOrchestrationClient, runs: OrchestrationRegistry) -> RunState:
+    """Return the run of the sample that the path names.
 
     Raises:
         ProblemError: 404, there is none of this id; what else has it, is no matter of the sample.
     """
+    instance_id = req.route_params["instance_id"]
     try:
-        return await find_run(client, runs, instance_id)
+        return describe_run(await find_run(client, runs, instance_id))
     except ProblemError as problem:
         if problem.status != 409:
             raise
@@ -298,9 +250,13 @@ async def _find(
         raise ProblemError(404, "unknown-run", detail) from problem
 
 
-def _members(run: dict[str, Any]) -> dict[str, Any]:
-    names = {name: run[name] for name in ("instance_id", "runtime_status", "input")}
-    return {**names, "failure_details": run["error"]}
+def _show(run: RunState, describe_output: Callable[[Any], Any]) -> func.HttpResponse:
+    output = None if run.output is None else describe_output(run.output)
+    return json_response(SampleStatus(**_members(run), output=output))
+
+
+def _members(run: RunState) -> dict[str, Any]:
+    return {**run.model_dump(include={"instance_id", "runtime_status", "input"}), "failure_details": run.error}
 
 
 def _describe_triage(output: Any) -> str:
@@ -310,7 +266,3 @@ def _describe_triage(output: Any) -> str:
     if triage.reply is None:
         return f"Email marked as spam: {triage.verdict.reason}"
     return f"Email sent: {triage.reply.body}"
-
-
-def _answer(status: SampleStatus) -> func.HttpResponse:
-    return json_response(status.model_dump(mode="json", by_alias=True))

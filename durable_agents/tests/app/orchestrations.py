@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from durable_agents import OrchestrationContext, RecordedDecision, ReviewPolicy, ReviewReceipt, Steps
+from durable_agents import AuditEntry, OrchestrationContext, ReviewPolicy, ReviewReceipt, Steps
 from durable_agents.mail import HeaderLine, MailboxText
 from durable_agents.tests.app.agents import Draft, EmailReply, SpamVerdict
 from durable_agents.tests.app.effects import Article, Letter, Receipt, escalate, publish, quarantine, send_reply
@@ -51,7 +51,7 @@ class ContentApprovalInput(ReviewPolicy):
 
 class ContentApprovalOutput(BaseModel):
     outcome: Literal["published", "rejected", "escalated"] = "rejected"
-    decisions: list[RecordedDecision] = []
+    decisions: list[AuditEntry] = []
     notifications: list[ReviewReceipt] = []
     publication: Receipt | None = None
     escalation: Receipt | None = None

@@ -1,25 +1,25 @@
 import pytest
 
-from durable_agents.ids import check_agent_name, is_idempotency_key, is_instance_id, is_session_id, is_workflow_run_id
+from durable_agents.ids import IDEMPOTENCY_KEY, INSTANCE_ID, SESSION_ID, WORKFLOW_RUN_ID, check_agent_name, fits
 
 
 @pytest.mark.parametrize("text", ["a", "A-1_b.c", "0", "x" * 128, "...", ".a"])
 def test_possible_session_ids(text: str) -> None:
-    assert is_session_id(text)
-    assert is_instance_id(text)
+    assert fits(SESSION_ID, text)
+    assert fits(INSTANCE_ID, text)
 
 
 @pytest.mark.parametrize(
     "text", ["", ".", "..", "x?op=reset&", "q#frag", "p%41", "a/b", "a b", "ä", "a\n", "@a@b", "x" * 129, "a\x00"]
 )
 def test_ids_that_would_change_a_url_are_impossible(text: str) -> None:
-    assert not is_session_id(text)
-    assert not is_instance_id(text)
+    assert not fits(SESSION_ID, text)
+    assert not fits(INSTANCE_ID, text)
 
 
 def test_a_child_run_has_a_colon_in_its_id() -> None:
-    assert is_instance_id("0f3c:1")
-    assert not is_session_id("0f3c:1")
+    assert fits(INSTANCE_ID, "0f3c:1")
+    assert not fits(SESSION_ID, "0f3c:1")
 
 
 @pytest.mark.parametrize(
@@ -35,12 +35,12 @@ def test_a_child_run_has_a_colon_in_its_id() -> None:
     ],
 )
 def test_ids_that_callers_give_to_runs_of_workflows(text: str, possible: bool) -> None:
-    assert is_workflow_run_id(text) is possible
+    assert fits(WORKFLOW_RUN_ID, text) is possible
 
 
 @pytest.mark.parametrize(("key", "possible"), [("k", True), ("~!@/" * 32, True), ("", False), ("a b", False)])
 def test_idempotency_keys(key: str, possible: bool) -> None:
-    assert is_idempotency_key(key) is possible
+    assert fits(IDEMPOTENCY_KEY, key) is possible
 
 
 @pytest.mark.parametrize("name", ["", "1st", "two words", "a.b", "x/y"])

@@ -6,13 +6,13 @@ import azure.functions as func
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from durable_agents.http.problems import ProblemError, answer_problems, invalid_body
+from durable_agents.http.problems import ProblemError, handle_problems, invalid_body
 
 REQUEST = func.HttpRequest("GET", "http://localhost/api/runs/r1?code=key", body=b"")
 
 
 async def answer_of(error: Exception) -> tuple[func.HttpResponse, dict[str, Any]]:
-    @answer_problems
+    @handle_problems
     async def fail(req: func.HttpRequest) -> func.HttpResponse:
         raise error
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from durable_agents.runs.decisions import read_trail
+from durable_agents.runs.decisions import read_audit_log
 
 TIME = "2026-01-01T09:00:00Z"
 
@@ -20,7 +20,7 @@ def record(feedback: str) -> dict[str, Any]:
 def decisions_of(state: str, output: object, custom_status: object) -> list[str | None]:
     row = {"name": "x", "instanceId": "x-1", "createdTime": TIME, "lastUpdatedTime": TIME, "runtimeStatus": state}
     status = DurableOrchestrationStatus.from_json({**row, "output": output, "customStatus": custom_status})
-    return [decision.feedback for decision in read_trail(status)]
+    return [decision.feedback for decision in read_audit_log(status)]
 
 
 @pytest.mark.parametrize("state", ["Suspended", "Running"])

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
+from durable_agents.http.requests import json_response
 from durable_agents.runs.history import Step, find_failed_step, read_steps
+from durable_agents.runs.run_models import FailedStep
 
 BEGIN = datetime(2026, 1, 1, 9, tzinfo=UTC)
 AGENTS = {"dafx-writer": "Writer"}
@@ -56,6 +58,12 @@ def steps_of(*events: dict[str, Any], state: str = "Running") -> list[Step]:
     return read_steps(status, AGENTS)
 
 
+def shown(step: Step) -> dict[str, Any]:
+    """Return the step as callers get it who do not ask for inputs and outputs."""
+    answer: dict[str, Any] = json.loads(json_response(step.shown()).get_body())
+    return answer
+
+
 def brief(steps: list[Step]) -> list[tuple[str, str, str, int]]:
     return [(step.kind, step.name, step.status, step.attempts) for step in steps]
 
@@ -63,7 +71,7 @@ def brief(steps: list[Step]) -> list[tuple[str, str, str, int]]:
 def test_an_activity_and_a_child_tell_when_and_how_long() -> None:
     steps = steps_of(ended("ship", 1, 1.5), ended("parcel", 2, 4, kind="SubOrchestrationInstance"))
     assert brief(steps) == [("activity", "ship", "completed", 1), ("child", "parcel", "completed", 1)]
-    assert steps[0].to_json() == {
+    assert shown(steps[0]) == {
         "name": "ship",
         "kind": "activity",
         "status": "completed",
@@ -82,7 +90,7 @@ def test_the_attempts_of_a_call_are_one_step_and_its_pauses_are_none(blanks: str
     story = [ended("ship", 0, 1, boom), timer(1, 6), fired(6), ended("ship", 6, 7, boom), timer(7, 12), fired(12)]
     (step,) = steps_of(*story, ended("ship", 12, 13))
     assert (step.status, step.attempts, step.error) == ("completed", 3, None)
-    assert step.to_json()["duration_seconds"] == 13
+    assert shown(step)["duration_seconds"] == 13
     # There is a pause after the last attempt too.
     (failed,) = steps_of(*story, state="Failed")
     assert (failed.status, failed.attempts) == ("failed", 2)
@@ -126,19 +134,32 @@ def test_a_timer_of_a_later_turn_is_no_pause() -> None:
 
 def test_a_timer_is_open_until_it_fires_and_cancelled_once_the_run_is_over() -> None:
     (step,) = steps_of(timer(1, 60))
-    assert (step.status, step.to_json()["fires_at"]) == ("open", "2026-01-01T09:01:00Z")
+    assert (step.status, shown(step)["fires_at"]) == ("open", "2026-01-01T09:01:00Z")
     (step,) = steps_of(timer(1, 60), state="Completed")
     assert (step.status, step.ended_at) == ("canceled", None)
     (step,) = steps_of(timer(1, 60), fired(60))
-    assert (step.status, step.to_json()["duration_seconds"]) == ("fired", 59)
+    assert (step.status, shown(step)["duration_seconds"]) == ("fired", 59)
 
 
 def test_an_agent_is_asked_and_answers_with_its_tokens() -> None:
     question = asked("dafx-writer", "q1", 1)
     assert brief(steps_of(question)) == [("agent", "Writer", "running", 1)]
     (step,) = steps_of(question, raised("q1", answer({"type": "text", "text": "Hello"}), 3))
-    assert (step.status, step.error, step.to_json()["duration_seconds"]) == ("completed", None, 2)
-    assert step.to_json()["usage"] == {"input_token_count": 5, "output_token_count": 2}
+    assert (step.status, step.error, shown(step)["duration_seconds"]) == ("completed", None, 2)
+    assert shown(step)["usage"] == {"input_token_count": 5, "output_token_count": 2}
+
+
+def test_an_agent_shows_its_session_and_what_it_was_asked_if_that_is_asked_for() -> None:
+    long = "x" * 3_000
+    question = asked("dafx-writer", "q1", 1, input=json.dumps({"message": long, "correlation_id": "c"}))
+    (step,) = steps_of(question, raised("q1", answer({"type": "text", "text": "Hello"}), 3))
+    assert shown(step)["session"] == "s1"
+    assert not {"input", "output"} & shown(step).keys()
+    told = step.shown(with_payloads=True)
+    assert (told.input, told.input_truncated) == (f'"{long[:1_999]}', True)
+    assert (told.output["messages"][0]["contents"][0]["text"], told.output_truncated) == ("Hello", False)
+    (signal,) = steps_of(asked("counter", "s1", 1, signal=True, input="7"))
+    assert (signal.status, signal.shown(with_payloads=True).input, "session" in shown(signal)) == ("sent", 7, False)
 
 
 def test_a_model_that_failed_and_an_entity_that_failed_are_failures() -> None:
@@ -178,16 +199,16 @@ def test_a_run_without_a_history_has_no_steps() -> None:
 def test_the_failed_step_is_the_last_one_that_the_error_names() -> None:
     steps = steps_of(ended("ship", 0, 1, "ValueError: no"), ended("bill", 1, 2, "OSError: disk"))
     error = "Orchestrator function 'x' failed: OSError: disk"
-    found = {"name": "bill", "kind": "activity", "attempts": 1, "error": "OSError: disk"}
+    found = FailedStep(name="bill", kind="activity", attempts=1, error="OSError: disk")
     assert find_failed_step("x", error, steps) == found
 
 
 def test_the_agent_whose_answer_was_of_no_use_is_the_failed_step() -> None:
     steps = steps_of(asked("dafx-writer", "q1", 1), raised("q1", answer({"type": "text", "text": "?"}), 3))
     error = "Orchestrator function 'x' failed: Agent 'Writer' did not answer with a Draft."
-    assert find_failed_step("x", error, steps) == {"name": "Writer", "kind": "agent", "attempts": 1, "error": error}
+    assert find_failed_step("x", error, steps) == FailedStep(name="Writer", kind="agent", attempts=1, error=error)
 
 
 def test_an_error_that_names_no_step_is_of_the_orchestration_itself() -> None:
     steps = steps_of(ended("ship", 0, 1, "caught and gone on from"))
-    assert find_failed_step("x", "ValueError: x", steps)["kind"] == "orchestration"
+    assert find_failed_step("x", "ValueError: x", steps).kind == "orchestration"

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.runs.listing import RunQuery, open_token, query_runs, seal_token
+from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
 from durable_agents.runs.task_hub import TaskHubError
 from durable_agents.seal import Seal
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
@@ -23,7 +23,14 @@ def review(context: Any, *, get_agent: Any) -> Any:
 
 
 SEAL = Seal(lambda: [b"key"])
+TOKENS = PageTokens(SEAL)
 ORCHESTRATIONS = OrchestrationRegistry([Orchestration(triage, BaseModel), Orchestration(review, BaseModel)])
+
+
+def seal(token: str, query: RunQuery) -> str:
+    sealed = TOKENS.encode(token, query)
+    assert sealed is not None
+    return sealed
 
 
 def rows(*names: str) -> list[dict[str, Any]]:
@@ -85,16 +92,16 @@ async def test_a_refused_query_is_an_error() -> None:
 
 def test_a_token_opens_for_the_query_it_was_sealed_for_only() -> None:
     query = RunQuery("triage")
-    sealed = seal_token('next!"{x}"', query, SEAL)
-    assert open_token(sealed, query, SEAL) == 'next!"{x}"'
-    assert open_token(sealed, RunQuery("review"), SEAL) is None
+    sealed = seal('next!"{x}"', query)
+    assert TOKENS.decode(sealed, query) == 'next!"{x}"'
+    assert TOKENS.decode(sealed, RunQuery("review")) is None
 
 
 @pytest.mark.parametrize(
     "text", ["x", "é", "bnVsbA==", "WzFd", "WyJhIiwgImIiXQ==", "W1tbW1tb", "MQ==", "A" * 10_000, "[]", "eyJhIjoxfQ=="]
 )
 def test_what_is_no_token_does_not_open(text: str) -> None:
-    assert open_token(text, RunQuery(), SEAL) is None
+    assert TOKENS.decode(text, RunQuery()) is None
 
 
 @pytest.mark.parametrize("inner", ["x", "\ud800", "[" * 2_500, "", 1, None])
@@ -103,14 +110,14 @@ def test_a_token_that_was_made_elsewhere_does_not_open(inner: Any, other: Seal) 
     text = json.dumps([inner, None, {}])
     for mark in (other.of("page", text), hashlib.sha256(text.encode()).hexdigest(), "", SEAL.of("page", text)[:16], 1):
         sealed = base64.urlsafe_b64encode(json.dumps([mark, inner]).encode()).decode()
-        assert open_token(sealed, RunQuery(), SEAL) is None
+        assert TOKENS.decode(sealed, RunQuery()) is None
 
 
 def test_a_token_that_cannot_be_a_header_does_not_open() -> None:
-    assert open_token(seal_token("a\r\nX: y", RunQuery(), SEAL), RunQuery(), SEAL) is None
+    assert TOKENS.decode(seal("a\r\nX: y", RunQuery()), RunQuery()) is None
 
 
 def test_runs_whose_ids_callers_choose_are_not_looked_up_by_their_names() -> None:
     query = RunQuery("triage", has_any_id=True)
     assert query.to_parameters() == {}
-    assert open_token(seal_token("a", query, SEAL), RunQuery("review", has_any_id=True), SEAL) is None
+    assert TOKENS.decode(seal("a", query), RunQuery("review", has_any_id=True)) is None

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from durable_agents.http.problems import ProblemError
-from durable_agents.runs.control import ask_for, purge
+from durable_agents.runs.control import ask_for, purge_instance
 from durable_agents.runs.task_hub import TaskHubError, ask_task_hub
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 
@@ -53,19 +53,19 @@ async def test_what_the_storage_provider_does_not_have_is_501(status: int, body:
 async def test_a_state_that_does_not_allow_it_is_told_apart_from_a_failure(status: int, body: Any) -> None:
     async with TaskHubServer() as hub:
         hub.script(status, body)
-        assert await purge(hub.client, "r1") is False
+        assert await purge_instance(hub.client, "r1") is False
 
 
 async def test_any_other_answer_is_an_error() -> None:
     async with TaskHubServer() as hub:
         hub.script(500, exception("System.OutOfMemoryException"))
         with pytest.raises(TaskHubError, match="purge with HTTP 500"):
-            await purge(hub.client, "r1")
+            await purge_instance(hub.client, "r1")
 
 
 async def test_what_was_taken_is_true() -> None:
     async with TaskHubServer() as hub:
         hub.script(200, {"instancesDeleted": 1})
         hub.script(202, None)
-        assert await purge(hub.client, "r1") is True
+        assert await purge_instance(hub.client, "r1") is True
         assert await ask_for(hub.client, "r1", "suspend", "why") is True

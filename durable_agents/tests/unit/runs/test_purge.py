@@ -1,4 +1,4 @@
-"""The sweep removes each run by its id."""
+"""What ended long ago is removed run by run, by its id."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -8,8 +8,7 @@ import azure.functions as func
 from pydantic import BaseModel
 
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.runs.purge import RunRemoval
-from durable_agents.runs.retention import sweep_runs
+from durable_agents.runs.purge import RunPurge
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 
 DAY = timedelta(days=1)
@@ -41,7 +40,7 @@ async def test_every_deletion_names_one_run(tmp_path: Path) -> None:
         for run in (page[0], page[2]):
             hub.script(200, {**run, "historyEvents": []})
             hub.script(200, {"instancesDeleted": 1})
-        removal = RunRemoval({}, tmp_path)
-        await sweep_runs(NoTimer(), hub.client, orchestrations=orchestrations, retention=DAY, removal=removal)
+        purge = RunPurge(orchestrations, {}, tmp_path, timedelta(days=1))
+        await purge.purge_ended_runs(NoTimer(), hub.client)
         deletions = [(path, query) for method, path, query, _ in hub.requests if method == "DELETE"]
     assert [(path.rpartition("/instances/")[2], query) for path, query in deletions] == [("r1", {}), ("r2", {})]
