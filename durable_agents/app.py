@@ -209,7 +209,8 @@ class AgentFunctionApp(FrameworkApp):
         """Register an async function that a timer calls, with a cron expression that has seconds."""
         # AgentFunctionApp declares only a part of what it inherits.
         app = cast(df.DFApp, self)
-        app.timer_trigger(arg_name="timer", schedule=schedule)(app.durable_client_input(client_name="client")(handler))
+        function = app.durable_client_input(client_name="client")(handler)
+        app.timer_trigger(arg_name="timer", schedule=schedule)(function)
 
     def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
         """Register nothing: the orchestration is registered with all others."""

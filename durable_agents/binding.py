@@ -11,30 +11,6 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel
 
 
-def bind(function: Callable[..., Any], **dependencies: Any) -> Callable[..., Any]:
-    """Return `function` without its keyword-only parameters: they come from `dependencies` or from their defaults.
-
-    Name, docstring and the other annotations stay, and a coroutine function stays one. Call it with keywords only, as
-    the worker does.
-
-    Raises:
-        TypeError: A dependency is missing, or the function has no keyword-only parameter of that name.
-    """
-    _check_dependencies(function, dependencies)
-    hints = _positional_hints(function)
-    if inspect.iscoroutinefunction(function):
-
-        async def run_async(**arguments: Any) -> Any:
-            return await function(**arguments, **dependencies)
-
-        return _present(run_async, function, hints)
-
-    def run(**arguments: Any) -> Any:
-        return function(**arguments, **dependencies)
-
-    return _present(run, function, hints)
-
-
 def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Callable[..., Any]:
     """Return an activity as the worker calls it: plain JSON in, plain JSON out.
 

@@ -24,26 +24,6 @@ def fits(pattern: re.Pattern[str], text: str) -> bool:
     return pattern.fullmatch(text) is not None
 
 
-def is_session_id(text: str) -> bool:
-    """Say whether `text` may be the id of an agent session: 1 to 128 letters, digits, `_`, `.` and `-`."""
-    return SESSION_ID.fullmatch(text) is not None
-
-
-def is_instance_id(text: str) -> bool:
-    """Say whether `text` may be the id of an orchestration instance: as a session id, `:` allowed."""
-    return INSTANCE_ID.fullmatch(text) is not None
-
-
-def is_workflow_run_id(text: str) -> bool:
-    """Say whether a caller may name a workflow run `text`: 1 to 100 letters, digits, `_`, `-`, and `.` within."""
-    return WORKFLOW_RUN_ID.fullmatch(text) is not None
-
-
-def is_human_request_id(text: str) -> bool:
-    """Say whether `text` may be the id of a request to a human, and so the name of an event: as an instance id."""
-    return HUMAN_REQUEST_ID.fullmatch(text) is not None
-
-
 def check_run_id(text: str) -> str:
     """Return `text`, which names a run of an agent: made by this app or, in an orchestration, by the framework.
 

@@ -1,10 +1,8 @@
-"""Read HTTP requests and write successful answers: bodies by model, links, JSON."""
+"""Read HTTP requests and write successful answers: bodies by model, JSON."""
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 import azure.functions as func
 from pydantic import BaseModel, ValidationError
@@ -15,8 +13,6 @@ from durable_agents.ids import IDEMPOTENCY_KEY, fits
 
 MAX_BODY_BYTES = 262_144
 ModelT = TypeVar("ModelT", bound=BaseModel)
-
-_FIRST_SEGMENT = re.compile(r"/(?:runs|agents|approvals?|workflow)(?:/|$)", re.IGNORECASE)
 
 
 def read_body(req: func.HttpRequest) -> bytes:
@@ -97,16 +93,6 @@ def read_idempotency_key(req: func.HttpRequest) -> str | None:
         detail = "The header Idempotency-Key must have 1 to 128 visible ASCII characters, without spaces."
         raise ProblemError(400, "invalid-idempotency-key", detail)
     return key
-
-
-def link(req: func.HttpRequest, *segments: str) -> str:
-    """Return the absolute URL of another route of this API; the segments must be safe in a URL as they are.
-
-    The route prefix of host.json is taken from the request: it is what stands before the first segment of a route.
-    """
-    url = urlsplit(req.url)
-    prefix = _FIRST_SEGMENT.split(url.path, maxsplit=1)[0]
-    return f"{url.scheme}://{url.netloc}{prefix}/{'/'.join(segments)}"
 
 
 def json_response(

@@ -8,7 +8,6 @@ import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
-from durable_agents.binding import bind
 from durable_agents.http.contracts import Contracts, HttpRoute
 from durable_agents.http.problems import handle_problems
 
@@ -44,21 +43,3 @@ class Router:
         description, is_anonymous = inspect.getdoc(handler) or "", auth_level is func.AuthLevel.ANONYMOUS
         route = HttpRoute(methods, template, handler.__name__, description, contract, is_anonymous)
         self.routes.append(route)
-
-
-def register_route(
-    router: Router,
-    method: str | tuple[str, ...],
-    template: str,
-    handler: Callable[..., Any],
-    *,
-    contract: Contracts,
-    auth_level: func.AuthLevel | None = None,
-    **dependencies: Any,
-) -> None:
-    """Register a function whose keyword-only parameters are filled from `dependencies`.
-
-    Raises:
-        TypeError: The dependencies do not fit, see `bind`.
-    """
-    router.add(method, template, bind(handler, **dependencies), contract=contract, auth_level=auth_level)

@@ -14,7 +14,7 @@ from durable_agents.http.contracts import IDEMPOTENCY, Parameter
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import read_idempotency_key, read_json_object, read_model, read_text
 from durable_agents.http.waiting import Flag, read_wait, wait_parameters
-from durable_agents.ids import is_session_id
+from durable_agents.ids import SESSION_ID, fits
 from durable_agents.sessions.budget import RunBudget
 
 RUN_PARAMETERS = (
@@ -107,7 +107,7 @@ def check_session_id(session_id: str) -> str:
     Raises:
         ProblemError: 400, it is not possible.
     """
-    if not is_session_id(session_id):
+    if not fits(SESSION_ID, session_id):
         detail = f"Session id {session_id!r} is not possible. Use 1 to 128 letters, digits, '_', '.' and '-'."
         raise ProblemError(400, "invalid-session-id", detail)
     return session_id

@@ -7,7 +7,7 @@ from typing import Any
 import azure.functions as func
 
 from durable_agents.http.problems import ProblemError
-from durable_agents.ids import is_session_id
+from durable_agents.ids import SESSION_ID, fits
 from durable_agents.routes.agent_models import AgentAnswer, AgentFailure, DecidedToolCall
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import LONGEST_RUN, RunIds, has_same_body
@@ -102,7 +102,7 @@ def find_agent_run(req: func.HttpRequest, agents: AgentRegistry, ids: RunIds) ->
     """
     agent = agents.find(req.route_params["agent"])
     session_id, correlation_id = req.route_params["session"], req.route_params["correlation_id"]
-    issued = ids.issued_at(correlation_id, agent.name, session_id) if is_session_id(session_id) else None
+    issued = ids.issued_at(correlation_id, agent.name, session_id) if fits(SESSION_ID, session_id) else None
     if issued is None:
         raise _unknown_response(agent.name, session_id, correlation_id)
     return AgentRun(agent, session_id, correlation_id, issued)

@@ -12,7 +12,7 @@ from durable_agents.http.problems import ProblemError
 from durable_agents.http.query import read_page_token, read_whole_number
 from durable_agents.http.requests import accepted, json_response
 from durable_agents.http.routing import Router
-from durable_agents.ids import is_session_id
+from durable_agents.ids import SESSION_ID, fits
 from durable_agents.polling import poll
 from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.index import PageStart, SessionIndex
@@ -104,7 +104,7 @@ class SessionRoutes:
             ProblemError: 404, there is no such agent, or no session can have this id.
         """
         agent, session_id = self._agents.find(req.route_params["agent"]).name, req.route_params["session"]
-        if not is_session_id(session_id):
+        if not fits(SESSION_ID, session_id):
             raise _unknown_session(agent, session_id)
         return agent, session_id
 

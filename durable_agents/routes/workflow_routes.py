@@ -18,7 +18,7 @@ from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import accepted, json_response, read_idempotency_key, read_json_object
 from durable_agents.http.routing import Router
 from durable_agents.http.waiting import read_wait, wait_parameters
-from durable_agents.ids import WORKFLOW_RUN_ID, is_workflow_run_id
+from durable_agents.ids import WORKFLOW_RUN_ID, fits
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.polling import poll
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
@@ -174,7 +174,7 @@ def _status(run: WorkflowRun, respond_url: str) -> WorkflowStatus:
 
 def _read_run_id(req: func.HttpRequest) -> str | None:
     run_id: str | None = req.params.get("runId")
-    if run_id is None or is_workflow_run_id(run_id):
+    if run_id is None or fits(WORKFLOW_RUN_ID, run_id):
         return run_id
     raise invalid_parameter("runId", run_id, "1 to 100 letters, digits, '_', '-', and '.' but not first")
 

@@ -14,7 +14,7 @@ from typing import Any
 from agent_framework import SupportsAgentRun
 from agent_framework_durabletask import DurableAgentState
 
-from durable_agents.ids import is_session_id
+from durable_agents.ids import SESSION_ID, fits
 from durable_agents.sessions.index import SessionEntry, SessionIndex, from_micros, to_micros
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class SessionLifetime:
 
         A session that an orchestration has given an id of another kind cannot be reached over HTTP, and is not listed.
         """
-        if self.index is not None and is_session_id(entry.session_id):
+        if self.index is not None and fits(SESSION_ID, entry.session_id):
             await self._attempt(entry.session_id, self.index.put(self.agent, entry))
 
     def end(self, state: DurableAgentState, session_id: str, now: datetime, swept_at: datetime) -> SessionEntry | None:
@@ -97,7 +97,7 @@ class SessionLifetime:
 
         None says that no sweep would find it, so that it must not stay.
         """
-        if self.index is None or not is_session_id(session_id):
+        if self.index is None or not fits(SESSION_ID, session_id):
             return None
         state.data.extension_data = {**(state.data.extension_data or {}), _LIFETIME: _times(now, now)}
         return SessionEntry(session_id, from_micros(0), swept_at)

@@ -30,7 +30,7 @@ from agent_framework_durabletask import (
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
-from durable_agents.ids import is_human_request_id
+from durable_agents.ids import HUMAN_REQUEST_ID, fits
 from durable_agents.orchestration.ask import GetAgent, raise_if_failed
 from durable_agents.orchestration.human_requests import HumanInput, HumanRequest, read_human_answer
 from durable_agents.orchestration.registry import Orchestration
@@ -178,7 +178,7 @@ class _Graph(AzureFunctionsWorkflowContext):
         for request in self._requests:
             name, model = request.request_id, self._response_models.get(str(request.response_type))
             place = f"Executor {request.source_executor_id!r} asks a human under id {name!r}, which"
-            if not is_human_request_id(name):
+            if not fits(HUMAN_REQUEST_ID, name):
                 possible = "use 1 to 128 letters, digits, '_', '.', ':' and '-', or leave request_id out"
                 raise ValueError(f"{place} is impossible: {possible}, and the framework makes one.")
             if name in self._models:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import read_model
-from durable_agents.ids import is_human_request_id, is_instance_id
+from durable_agents.ids import HUMAN_REQUEST_ID, INSTANCE_ID, fits
 from durable_agents.orchestration.human_requests import read_human_answer, read_human_requests
 from durable_agents.polling import poll
 from durable_agents.runs.history import Step, read_steps
@@ -48,7 +48,7 @@ async def find_workflow_run(
     Raises:
         ProblemError: 404, this workflow has no run of this id; what else has it, the answer says.
     """
-    if is_instance_id(instance_id):
+    if fits(INSTANCE_ID, instance_id):
         status = await client.get_status(instance_id, show_history=True, show_history_output=True)
         if status and str(status.name).casefold() == workflow.orchestration.name.casefold():
             steps = read_steps(status, {})
@@ -127,7 +127,7 @@ def _requests_in(step: Step) -> list[tuple[str, str | None]]:
     """
     result = _read_json(step.output) if step.kind == "activity" else None
     made = result.get("pending_request_info_events", ()) if isinstance(result, dict) else ()
-    return [(one["request_id"], one["response_type"]) for one in made if is_human_request_id(one["request_id"])]
+    return [(one["request_id"], one["response_type"]) for one in made if fits(HUMAN_REQUEST_ID, one["request_id"])]
 
 
 def _answers_in(

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from durable_agents.binding import bind, bind_activity
+from durable_agents.binding import bind_activity
 
 
 class Order(BaseModel):
@@ -20,11 +20,6 @@ def ship(order: Order, *, depot: Path, carrier: str = "post") -> Slip:
     return Slip(text=f"{order.number} from {depot} by {carrier}")
 
 
-async def answer(req: str, *, depot: Path) -> str:
-    """Answer a request."""
-    return f"{req} at {depot}"
-
-
 def test_an_activity_takes_and_returns_plain_json() -> None:
     activity = bind_activity(ship, depot=Path("north"))
     assert activity(order={"number": 7, "from_a_newer_version": True}) == {"text": "7 from north by post"}
@@ -38,17 +33,6 @@ def test_only_the_bound_parameter_remains_and_nothing_leads_back() -> None:
     assert not hasattr(activity, "__wrapped__")
 
 
-async def test_a_coroutine_function_stays_one() -> None:
-    bound = bind(answer, depot=Path("north"))
-    assert inspect.iscoroutinefunction(bound)
-    assert await bound(req="hello") == "hello at north"
-    assert bound.__annotations__ == {"req": str, "return": str}
-
-
-def test_a_plain_function_stays_plain() -> None:
-    assert bind(ship, depot=Path("north"), carrier="bike")(order=Order(number=7)).text == "7 from north by bike"
-
-
 def test_a_missing_dependency_is_named() -> None:
     with pytest.raises(TypeError, match=r"ship\(\) cannot be registered: missing dependencies \['depot'\]"):
         bind_activity(ship)
@@ -56,7 +40,7 @@ def test_a_missing_dependency_is_named() -> None:
 
 def test_an_unknown_dependency_is_named() -> None:
     with pytest.raises(TypeError, match=r"unknown dependencies \['depott'\]"):
-        bind(ship, depot=Path("north"), depott=Path("south"))
+        bind_activity(ship, depot=Path("north"), depott=Path("south"))
 
 
 def test_an_activity_without_models_is_refused() -> None:
