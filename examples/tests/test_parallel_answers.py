@@ -3,12 +3,13 @@ from itertools import permutations
 import pytest
 from agent_framework import AgentResponse, Content, Message
 
+from agents import researcher, writer
 from durable_agents import Orchestration
 from durable_agents.testing import replay
 from examples.public_samples.parallel_answers import Answer, ParallelAnswersInput, parallel_answers
 
 PARALLEL = Orchestration(parallel_answers, ParallelAnswersInput)
-ANSWERS = {"Writer": Answer(text="Once upon a time."), "Researcher": Answer(text="Nothing is known.")}
+ANSWERS = {writer.NAME: Answer(text="Once upon a time."), researcher.NAME: Answer(text="Nothing is known.")}
 
 
 @pytest.mark.parametrize("order", list(permutations(ANSWERS)))
@@ -38,5 +39,5 @@ def test_the_run_fails_with_the_agent_that_failed(failing: str, answered_before:
 
 def test_an_answer_of_another_form_names_its_agent() -> None:
     run = replay(PARALLEL, {"question": "What is tea?"})
-    run.answer("Researcher", AgentResponse(messages=[Message("assistant", ["Nothing."])]))
-    assert run.state["error"] == "Agent 'Researcher' did not answer with a Answer."
+    run.answer(researcher.NAME, AgentResponse(messages=[Message("assistant", ["Nothing."])]))
+    assert run.state["error"] == f"Agent {researcher.NAME!r} did not answer with a Answer."

@@ -1,3 +1,4 @@
+from agents import writer
 from agents.writer import Draft
 from durable_agents import Orchestration
 from durable_agents.testing import replay
@@ -10,10 +11,10 @@ IMPROVED = Draft(title="Tea", content="Tea is a warm drink.")
 
 def test_the_draft_is_improved_in_the_session_that_knows_it() -> None:
     run = replay(REFINEMENT, {"topic": "tea"})
-    first = run.asked("Writer")
-    run.answer("Writer", FIRST)
-    second = run.asked("Writer")
-    run.answer("Writer", IMPROVED)
+    first = run.asked(writer.NAME)
+    run.answer(writer.NAME, FIRST)
+    second = run.asked(writer.NAME)
+    run.answer(writer.NAME, IMPROVED)
 
     assert second["entity"] == first["entity"]
     assert "tea" in first["message"] and "tea" not in second["message"]
@@ -23,6 +24,6 @@ def test_the_draft_is_improved_in_the_session_that_knows_it() -> None:
 
 def test_a_failed_model_call_fails_the_run() -> None:
     run = replay(REFINEMENT, {"topic": "tea"})
-    run.answer("Writer", FIRST)
-    run.answer("Writer", {"error": "boom", "status": "error"})
-    assert run.state["error"].startswith("Agent 'Writer' failed: EntityOperationFailed.")
+    run.answer(writer.NAME, FIRST)
+    run.answer(writer.NAME, {"error": "boom", "status": "error"})
+    assert run.state["error"].startswith(f"Agent {writer.NAME!r} failed: EntityOperationFailed.")

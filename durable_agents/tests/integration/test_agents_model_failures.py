@@ -1,29 +1,36 @@
 """What callers see when the model's provider fails, over HTTP, with a provider that fails on purpose."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from devhost.testing.host_process import HostProcess
+from devhost.testing.plugin import NewHost
+from devhost.testing.ports import free_port
 from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.wire.faults import Body, BrokenStream, EndedStream, MalformedJson, Slow, StalledStream
 
 RUN = "/api/agents/Writer/run"
 # The provider's library tries every request three times by itself.
 REQUESTS_OF_AN_ATTEMPT = 3
+Hosts = Callable[[dict[str, str]], HostProcess]
 
 
 class App:
     """The app with its model at the server."""
 
-    def __init__(self, host: Any) -> None:
+    def __init__(self, host: HostProcess) -> None:
         self.host = host
+        self.session = uuid4().hex
         self.http = httpx.AsyncClient(base_url=host.url, timeout=30)
 
-    async def run(self, message: str, session: str = "s1", agent: str = "Writer", **body: Any) -> httpx.Response:
-        content = {"message": message, "session_id": session, **body}
+    async def run(self, message: str, agent: str = "Writer", **body: Any) -> httpx.Response:
+        content = {"message": message, "session_id": self.session, **body}
         return await self.http.post(f"/api/agents/{agent}/run", json=content)
 
     async def pick_up(self, accepted: httpx.Response) -> httpx.Response:
@@ -35,12 +42,42 @@ class App:
         return answer
 
 
+@pytest.fixture(scope="module")
+def model_port() -> int:
+    """Where the model of all hosts of this module is; each test has a server of its own there."""
+    return free_port()
+
+
 @pytest.fixture
-async def start(start_host: Any, model: ChatCompletionsServer) -> AsyncIterator[Any]:
+async def model(model_port: int) -> AsyncIterator[ChatCompletionsServer]:
+    async with ChatCompletionsServer(port=model_port) as server:
+        yield server
+        assert server.unused_steps == 0
+
+
+@pytest.fixture(scope="module")
+def hosts(new_host: NewHost, app_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hosts]:
+    """Return `hosts(settings)`: one host for all tests with these settings."""
+    started: dict[tuple[tuple[str, str], ...], HostProcess] = {}
+
+    def host_with(settings: dict[str, str]) -> HostProcess:
+        key = tuple(sorted(settings.items()))
+        if key not in started:
+            started[key] = new_host(tmp_path_factory.mktemp("host"), app_root, **settings)
+            started[key].start()
+        return started[key]
+
+    yield host_with
+    for host in started.values():
+        host.kill()
+
+
+@pytest.fixture
+async def start(hosts: Hosts, model: ChatCompletionsServer) -> AsyncIterator[Any]:
     apps: list[App] = []
 
     def start(**settings: str) -> App:
-        apps.append(App(start_host(**model.settings, **settings)))
+        apps.append(App(hosts({**model.settings, **settings})))
         return apps[-1]
 
     yield start
@@ -56,7 +93,7 @@ async def test_too_many_requests_are_a_failure_with_a_hint(start: Any, model: Ch
     body = response.json()
     assert (body["status"], body["error_code"], body["retryable"]) == ("failed", "rate_limited", True)
     assert "Slow down" not in response.text
-    path = f"/api/agents/Writer/sessions/s1/responses/{body['correlation_id']}"
+    path = f"/api/agents/Writer/sessions/{app.session}/responses/{body['correlation_id']}"
     assert (await app.http.get(path)).json()["error_code"] == "rate_limited"
 
 
@@ -120,7 +157,7 @@ async def test_what_is_no_whole_answer_is_tried_again_and_then_a_failure(
     model.forget()
     told = [message["content"] for message in model.requests[-1].body["messages"][1:]]
     assert told == ["Go on."]
-    path = f"/api/agents/Writer/sessions/s1/responses/{failed.json()['correlation_id']}"
+    path = f"/api/agents/Writer/sessions/{app.session}/responses/{failed.json()['correlation_id']}"
     assert (await app.http.get(path)).json()["error_code"] == "invalid_answer"
 
 
@@ -141,7 +178,7 @@ async def test_what_is_no_whole_answer_has_been_paid_for(start: Any, model: Chat
     response = await app.run("Go.")
     assert (response.status_code, response.json()["response"]) == (200, "Done.")
     assert response.json()["usage"]["total_token_count"] == 36
-    assert (await app.http.get("/api/agents/Writer/sessions/s1")).json()["usage"]["total_token_count"] == 36
+    assert (await app.http.get(f"/api/agents/Writer/sessions/{app.session}")).json()["usage"]["total_token_count"] == 36
 
 
 async def test_half_a_tool_call_is_not_made(start: Any, model: ChatCompletionsServer) -> None:
@@ -151,7 +188,7 @@ async def test_half_a_tool_call_is_not_made(start: Any, model: ChatCompletionsSe
     app = start(AGENT_RETRY_ATTEMPTS="2")
     response = await app.run("Look it up.", agent="Researcher")
     assert (response.status_code, response.json()["response"]) == (200, "Two years.")
-    entries = (await app.http.get("/api/agents/Researcher/sessions/s1")).text
+    entries = (await app.http.get(f"/api/agents/Researcher/sessions/{app.session}")).text
     assert ("call_2" in entries or "warranty" in entries, '"warr"' in entries) == (True, False)
 
 

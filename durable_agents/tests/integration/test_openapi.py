@@ -39,7 +39,7 @@ CHECKS = [
     negative_data_rejection,
 ]
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
-EXAMPLES = 15
+EXAMPLES = 10
 LONGEST_WAIT = 230
 SEED = 7
 

@@ -101,14 +101,14 @@ async def test_an_agent_starts_a_run_and_reports_its_progress(start: Any) -> Non
     assert len(list(room.host.published.glob("*.md"))) == 1
 
 
-@pytest.mark.parametrize(
-    "run_id", ["x?op=reset&", "../instances", "", "@dafx-editor@s1", "content_approval-" + "0" * 32]
-)
-async def test_an_agent_sees_no_other_runs(start: Any, run_id: str) -> None:
-    desk = Desk(call("check", run_id=run_id), Answer("I know of none."))
+async def test_an_agent_sees_no_other_runs(start: Any) -> None:
+    desk = Desk()
     room = await start(desk)
-    assert (await room.say("How is it?")).status_code == 200
-    assert list(desk.told[0]) == ["error"]
+    for run_id in ("x?op=reset&", "../instances", "", "@dafx-editor@s1", "content_approval-" + "0" * 32):
+        desk.editor += [call("check", run_id=run_id), Answer("I know of none.")]
+        assert (await room.say("How is it?")).status_code == 200
+        assert list(desk.told[-1]) == ["error"], run_id
+    assert len(desk.told) == 5
 
 
 async def test_what_does_not_fit_the_input_is_told_to_the_model(start: Any) -> None:

@@ -60,7 +60,8 @@ def assert_shown(shown: object, real: object, path: str = "answer") -> None:
 def missing(script: str, host: Host) -> list[str]:
     """Return the agents, orchestrations and workflows that a script talks to and the app does not have."""
     paths = httpx.get(f"{host.url}/api/openapi.json", timeout=30).json()["paths"]
-    named = re.findall(r"/api(/(?:agents|workflow)/\w+/run|/runs/[a-z][\w-]+)", script)
+    named = [f"/{kind}/{name}/run" for kind, name in re.findall(r"/api/(agents|workflow)/(\w+)/", script)]
+    named += re.findall(r"/api(/runs/[a-z][\w-]+)", script)
     return sorted(set(named) - set(paths))
 
 

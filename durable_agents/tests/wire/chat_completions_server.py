@@ -131,11 +131,12 @@ class Failure:
 
 
 class ChatCompletionsServer:
-    """The server, on a free port of the loopback interface while the `async with` block lasts."""
+    """The server, on a port of the loopback interface, by default a free one, while the `async with` block lasts."""
 
-    def __init__(self, *, api_key: str = "test-key", model: str = "test-model") -> None:
+    def __init__(self, *, api_key: str = "test-key", model: str = "test-model", port: int = 0) -> None:
         self.api_key = api_key
         self.model = model
+        self._port = port
         self.requests: list[ChatRequest] = []
         self._steps: deque[Step] = deque()
         app = web.Application()
@@ -144,7 +145,7 @@ class ChatCompletionsServer:
 
     async def __aenter__(self) -> Self:
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
         return self
 
     async def __aexit__(

@@ -294,7 +294,7 @@ async def test_refusals_do_not_fill_a_session_that_is_full() -> None:
     state = DurableAgentState()
     turns = turns_of(ScriptedChatClient(["x" * (USABLE_BYTES - 2_000)]))
     await turns.take(state, "s1", request())
-    for number in range(200):
+    for number in range(50):
         refused = failure_of(await turns.take(state, "s1", request("y" * 5_000, f"refused-{number}")))
         assert refused.code == "session_too_large"
     assert stored_bytes(state) <= STATE_LIMIT_BYTES
