@@ -1,6 +1,6 @@
-"""Give plain functions what they depend on, in a form the Functions worker accepts.
+"""Give activities what they depend on, in a form the Functions worker accepts.
 
-The worker compares the signature of a function with its bindings, so only the bound parameters may remain. It also
+The worker compares the signature of a function with its bindings, so only the bound parameter may remain. It also
 follows `__wrapped__` to the original signature, which is why `functools.partial` and `functools.wraps` do not do here.
 """
 
@@ -20,8 +20,10 @@ def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Ca
     Raises:
         TypeError: A dependency is missing or unknown, or the activity is not of this form.
     """
-    _check_dependencies(function, dependencies)
-    hints = _positional_hints(function)
+    parameters = inspect.signature(function).parameters
+    keywords = {name: parameter for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
+    _check_dependencies(function, keywords, dependencies)
+    hints = {name: hint for name, hint in get_type_hints(function).items() if name not in keywords}
     result = hints.pop("return", None)
     models = [hint for hint in [*hints.values(), result] if isinstance(hint, type) and issubclass(hint, BaseModel)]
     if len(hints) != 1 or len(models) != 2:
@@ -34,33 +36,21 @@ def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Ca
     def run(**arguments: Any) -> Any:
         return function(model.model_validate(arguments[name]), **dependencies).model_dump(mode="json")
 
-    return _present(run, function, {name: dict, "return": dict})
+    run.__name__, run.__qualname__ = function.__name__, function.__qualname__
+    run.__module__, run.__doc__ = function.__module__, function.__doc__
+    run.__annotations__ = {name: dict, "return": dict}
+    signature = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY)])
+    run.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it; typeshed does not declare it
+    return run
 
 
-def _check_dependencies(function: Callable[..., Any], dependencies: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(function).parameters.values()
-    possible = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    required = {p.name for p in parameters if p.name in possible and p.default is p.empty}
-    missing, unknown = sorted(required - dependencies.keys()), sorted(dependencies.keys() - possible)
+def _check_dependencies(
+    function: Callable[..., Any], keywords: Mapping[str, inspect.Parameter], dependencies: Mapping[str, Any]
+) -> None:
+    required = {name for name, parameter in keywords.items() if parameter.default is parameter.empty}
+    missing, unknown = sorted(required - dependencies.keys()), sorted(dependencies.keys() - keywords.keys())
     if missing or unknown:
         raise TypeError(
             f"{function.__name__}() cannot be registered: missing dependencies {missing}, unknown dependencies "
             f"{unknown}. Its keyword-only parameters are its dependencies; give them where it is registered."
         )
-
-
-def _positional_hints(function: Callable[..., Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    dependencies = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-    return {name: hint for name, hint in get_type_hints(function).items() if name not in dependencies}
-
-
-def _present(run: Callable[..., Any], function: Callable[..., Any], hints: dict[str, Any]) -> Callable[..., Any]:
-    """Make `run` look like `function` to the worker, with `hints` as its parameters."""
-    run.__name__, run.__qualname__ = function.__name__, function.__qualname__
-    run.__module__, run.__doc__ = function.__module__, function.__doc__
-    run.__annotations__ = hints
-    names = [name for name in hints if name != "return"]
-    signature = inspect.Signature([inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names])
-    run.__signature__ = signature  # type: ignore[attr-defined]  # inspect reads it; typeshed does not declare it
-    return run

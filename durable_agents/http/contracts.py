@@ -83,11 +83,10 @@ IDEMPOTENCY = Parameter(
     "A repeat under the same key, with the same body, gets the result of the first request; another body is 422.",
     "header",
 )
-PAGE_TOKEN = Parameter("page_token", str, "The `next_page_token` of the page before.")
-
-
-def page_size(default: int, largest: int) -> Parameter:
-    """Return the query parameter that says how many entries a page has at most."""
-    return Parameter(
-        "limit", Annotated[int, Field(ge=1, le=largest)], f"How many entries at most; {default} if left out."
-    )
+PAGE = 50
+LARGEST_PAGE = 200
+PAGING = (
+    Parameter("limit", Annotated[int, Field(ge=1, le=LARGEST_PAGE)], f"How many entries at most; {PAGE} if left out."),
+    Parameter("page_token", str, "The `next_page_token` of the page before."),
+)
+"""The parameters of every list, which `durable_agents.http.query` reads."""

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import azure.functions as func
 
+from durable_agents.http.contracts import LARGEST_PAGE, PAGE
 from durable_agents.http.problems import invalid_parameter
 
 TokenT = TypeVar("TokenT")
@@ -52,6 +53,15 @@ def read_words(req: func.HttpRequest, name: str, known: Iterable[str]) -> list[s
     if not set(words) <= spelling.keys():
         raise invalid_parameter(name, str(text), f"one or more of {', '.join(spelling.values())}, separated by commas")
     return [spelling[word] for word in words]
+
+
+def read_limit(req: func.HttpRequest) -> int:
+    """Return how many entries a page may have at most.
+
+    Raises:
+        ProblemError: 400, it is no number that is possible.
+    """
+    return read_whole_number(req, "limit", default=PAGE, least=1, most=LARGEST_PAGE)
 
 
 def read_page_token(req: func.HttpRequest, decode: Callable[[str], TokenT | None]) -> TokenT | None:

@@ -7,9 +7,9 @@ import azure.functions as func
 from agent_framework_durabletask import workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
-from durable_agents.http.contracts import PAGE_TOKEN, Contract, page_size
+from durable_agents.http.contracts import PAGING, Contract
 from durable_agents.http.links import Links
-from durable_agents.http.query import read_page_token, read_whole_number
+from durable_agents.http.query import read_limit, read_page_token
 from durable_agents.http.requests import accepted, json_response
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.approval_requests import read_request
@@ -20,8 +20,6 @@ from durable_agents.runs.decisions import DecisionBody, Submission, answer_to, d
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
 from durable_agents.runs.reviewers import read_reviewer
 
-_PAGE = 50
-_LARGEST_PAGE = 200
 _RUNNING = RunQuery(statuses=["Running"])
 
 
@@ -38,7 +36,7 @@ class ApprovalRoutes:
 
     def register(self, router: Router) -> None:
         """Register the routes."""
-        listing = Contract({200: (ApprovalPage,)}, parameters=(page_size(_PAGE, _LARGEST_PAGE), PAGE_TOKEN))
+        listing = Contract({200: (ApprovalPage,)}, parameters=PAGING)
         router.add("GET", "approvals", self.list_approvals, contract=listing)
         answers = {200: (DecisionAnswer,), 202: (DecisionAnswer,)}
         deciding = Contract(answers, bodies=(DecisionBody,), problems=(403, 409))
@@ -50,7 +48,7 @@ class ApprovalRoutes:
         One page is what is found among `limit` running runs, so it may be short, or empty, although there is a next
         page: nothing is read that the page does not need.
         """
-        limit = read_whole_number(req, "limit", default=_PAGE, least=1, most=_LARGEST_PAGE)
+        limit = read_limit(req)
         token = read_page_token(req, partial(self._tokens.decode, query=_RUNNING))
         found = await query_runs(client, self._orchestrations, _RUNNING, limit, token)
         page = ApprovalPage(

@@ -8,9 +8,9 @@ import azure.functions as func
 from pydantic import Field
 
 from durable_agents.activities.deliver_webhook import is_allowed_url
-from durable_agents.http.contracts import IDEMPOTENCY, PAGE_TOKEN, Contract, Parameter, page_size
+from durable_agents.http.contracts import IDEMPOTENCY, PAGING, Contract, Parameter
 from durable_agents.http.problems import ProblemError, invalid_parameter
-from durable_agents.http.query import read_page_token, read_time, read_whole_number, read_words
+from durable_agents.http.query import read_limit, read_page_token, read_time, read_whole_number, read_words
 from durable_agents.http.requests import accepted, json_response, read_idempotency_key, read_json_object
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
@@ -26,8 +26,6 @@ from durable_agents.settings.groups import CompletionWebhookSettings
 
 # Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
 _LONGEST_WAIT_SECONDS = 230
-_PAGE = 50
-_LARGEST_PAGE = 200
 _STATUSES = ("Pending", "Running", "Suspended", "Completed", "Failed", "Terminated")
 _OUTPUTS = Parameter("outputs", Annotated[int, Field(ge=0, le=1)], "1 to show what came out of each step.")
 _START_PARAMETERS = (
@@ -95,7 +93,7 @@ class RunRoutes:
         A page may have fewer runs, or none, although there is a next one.
         """
         query = self._read_query(req)
-        limit = read_whole_number(req, "limit", default=_PAGE, least=1, most=_LARGEST_PAGE)
+        limit = read_limit(req)
         token = read_page_token(req, lambda text: self._tokens.decode(text, query))
         page = await query_runs(client, self._orchestrations, query, limit, token)
         runs = [self._view.summarize(req, status) for status in page.runs]
@@ -167,6 +165,5 @@ def _list_parameters(orchestrations: list[str]) -> tuple[Parameter, ...]:
         Parameter("status", str, f"Only runs in one of these states, separated by commas: {', '.join(_STATUSES)}."),
         Parameter("created_from", datetime, "Only runs that were started then or later."),
         Parameter("created_to", datetime, "Only runs that were started then or before."),
-        page_size(_PAGE, _LARGEST_PAGE),
-        PAGE_TOKEN,
+        *PAGING,
     )

@@ -6,10 +6,10 @@ from typing import Literal
 import azure.durable_functions as df
 import azure.functions as func
 
-from durable_agents.http.contracts import PAGE_TOKEN, Contract, page_size
+from durable_agents.http.contracts import PAGING, Contract
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
-from durable_agents.http.query import read_page_token, read_whole_number
+from durable_agents.http.query import read_limit, read_page_token
 from durable_agents.http.requests import accepted, json_response
 from durable_agents.http.routing import Router
 from durable_agents.ids import SESSION_ID, fits
@@ -20,8 +20,6 @@ from durable_agents.sessions.session_models import Session, SessionChange, Sessi
 from durable_agents.sessions.session_view import StoredSession, find_session, has_turns, view_session
 from durable_agents.sessions.signal import signal_session
 
-_PAGE = 50
-_LARGEST_PAGE = 200
 # How long a caller waits for a session to be cleared or ended: messages that came before are answered first.
 _WAIT_SECONDS = 5.0
 
@@ -37,7 +35,7 @@ class SessionRoutes:
     def register(self, router: Router) -> None:
         """Register the routes."""
         every, one = "agents/{agent}/sessions", "agents/{agent}/sessions/{session}"
-        listing = Contract({200: (SessionPage,)}, parameters=(page_size(_PAGE, _LARGEST_PAGE), PAGE_TOKEN))
+        listing = Contract({200: (SessionPage,)}, parameters=PAGING)
         deletion, reset = Contract({204: (), 202: (SessionChange,)}), Contract({200: (Session,), 202: (SessionChange,)})
         router.add("GET", every, self.list_sessions, contract=listing)
         router.add("GET", one, self.get_session, contract=Contract({200: (Session,)}))
@@ -47,7 +45,7 @@ class SessionRoutes:
     async def list_sessions(self, req: func.HttpRequest) -> func.HttpResponse:
         """List the sessions of an agent, the last used first; `limit` at a time, then from `page_token` on."""
         agent = self._agents.find(req.route_params["agent"]).name
-        limit = read_whole_number(req, "limit", default=_PAGE, least=1, most=_LARGEST_PAGE)
+        limit = read_limit(req)
         now = datetime.now(UTC)
         entries = await self._index.newest(agent, limit, read_page_token(req, PageStart.parse))
         sessions = [
