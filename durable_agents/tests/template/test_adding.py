@@ -22,7 +22,7 @@ NOT_THESE = f"--ignore={TEMPLATE}/test_adding.py"
 WITHOUT_MAIL = "--ignore=tests/activities/test_send_email_properties.py"
 YOURS = ["activities", "agents", "orchestrations", "routes", "tests", "workflows", "function_app.py", "settings.py"]
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = [pytest.mark.timeout(400), pytest.mark.devhost_only("it looks at which files are there")]
 
 
 @pytest.fixture(scope="module")
