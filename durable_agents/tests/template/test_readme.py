@@ -7,12 +7,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpx
 import pytest
+from agent_framework import AgentResponse, Message
 
 from devhost.project.commands import COMMANDS
+from durable_agents import Orchestration
+from durable_agents.testing import replay
 
 ROOT = Path(__file__).parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -125,7 +128,7 @@ def test_the_example_emails_all_get_an_outcome(host: Host) -> None:
 
 def test_every_dev_command_in_the_documents_exists() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    named = {name for document in documents for name in re.findall(r"dev\.py ([a-z]+)", document.read_text("utf-8"))}
+    named = {name for document in documents for name in re.findall(r"python3 dev\.py ([a-z]+)", document.read_text("utf-8"))}
     assert named >= {"start", "test"}
     assert named <= set(COMMANDS)
 
@@ -140,3 +143,42 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
             if not path.exists() and (ROOT / path.relative_to(ROOT).parts[0]).exists():
                 lost.add(f"{document.name} links to {target}")
     assert lost == set()
+
+
+def test_the_orchestration_does_what_it_says() -> None:
+    (code,) = re.findall(r"```python\n(def article.*?)```", README, re.DOTALL)
+    given: dict[str, Any] = {}
+    exec(compile(GIVEN + code, "README.md", "exec"), given)
+    run = replay(Orchestration(given["article"]), {"topic": "tea"})
+    run.answer("Writer", given["Draft"](title="Tea", content="Tea is wet."))
+    run.answer("Critic", AgentResponse(messages=[Message("assistant", ["It is short."])]))
+    assert run.waits_for("notify_reviewer")["content"] == "Tea is wet.\n\nThe critic: It is short."
+    named = {name: run.waiting_for[name] for name in ("request_id", "content_hash")}
+    run.raise_event(run.waiting_for["event_name"], {**named, "approved": True})
+    run.complete("notify_reviewer", {"channel": "webhook", "location": None})
+    assert run.waits_for("publish_content")["title"] == "Tea"
+    run.complete("publish_content", {"place": "here"})
+    assert run.state["output"] == {"place": "here"}
+
+
+GIVEN = """
+from pydantic import BaseModel
+from durable_agents import Keyed, OrchestrationContext, Steps
+
+class Topic(BaseModel):
+    topic: str
+
+class Draft(BaseModel):
+    title: str
+    content: str
+
+class Article(Keyed):
+    title: str
+    content: str
+
+class Receipt(BaseModel):
+    place: str
+
+def publish_content(article: Article) -> Receipt: ...
+
+"""
