@@ -128,7 +128,9 @@ def test_the_example_emails_all_get_an_outcome(host: Host) -> None:
 
 def test_every_dev_command_in_the_documents_exists() -> None:
     documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
-    named = {name for document in documents for name in re.findall(r"python3 dev\.py ([a-z]+)", document.read_text("utf-8"))}
+    named = {
+        name for document in documents for name in re.findall(r"python3 dev\.py ([a-z]+)", document.read_text("utf-8"))
+    }
     assert named >= {"start", "test"}
     assert named <= set(COMMANDS)
 
