@@ -15,7 +15,3 @@ PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 def test_the_page_has_the_settings_that_there_are() -> None:
     told = set(re.findall(r"^\| `([A-Z_]+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE))
     assert set(HostingSettings.model_fields) <= told <= set(Settings.model_fields)
-
-
-def test_there_are_few_settings() -> None:
-    assert len(HostingSettings.model_fields) <= 29, "what hardly anybody sets is an argument of the app"
