@@ -11,7 +11,7 @@ from openapi_schema_validator import OAS31Validator
 
 from devhost.testing.host_process import REPOSITORY, HostProcess
 from devhost.testing.plugin import NewHost, StartHost
-from examples.tests.http_file import HttpFile
+from examples.tests.http_file import HttpFile, HttpFileRequest
 
 EXAMPLES = REPOSITORY / "examples"
 
@@ -82,7 +82,13 @@ def check_requests(file: str, host: HostProcess) -> None:
     story.variables["host"] = host.url
     with host.client() as http:
         contract = Contract(http.get("/api/openapi.json").json())
-        for request, response in story.run(http, lambda request: not contract.lacks(request.url)):
+
+        def is_possible(request: HttpFileRequest) -> bool:
+            # The file has a text in its place for whoever reads it.
+            has_token = "{{token}}" not in request.body or not story.variables["token"].startswith("paste-")
+            return has_token and not contract.lacks(request.url)
+
+        for request, response in story.run(http, is_possible):
             told = f"{request.method} {response.url}: {response.status_code} {response.text}"
             assert response.status_code == request.status if request.status else response.is_success, told
             template = contract.find(request.method, response.url.path.removeprefix("/api"))

@@ -117,5 +117,5 @@ def test_a_folder_can_be_deleted(folders: list[str], tmp_path: Path, start_host:
     # All that is left can still be collected.
     project.run(*PYTEST, "--collect-only")
     left = [top for top in (TEMPLATE, "infra/tests") if (project.folder / top).exists()]
-    assert " passed" in project.run(*PYTEST, WITHOUT_MAIL, NOT_THESE, *(left if TEMPLATE in left else ["tests"]))
+    assert " passed" in project.run(*PYTEST, WITHOUT_MAIL, NOT_THESE, *(left if TEMPLATE in left else ["tests", *left]))
     assert api_of(start_host(project.folder)).http.get("/api/health").json()["status"] == "healthy"
