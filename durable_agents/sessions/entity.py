@@ -25,11 +25,11 @@ from durable_agents.sessions.conversation import read_times
 from durable_agents.sessions.entity_function import EntityOperation, HubClient
 from durable_agents.sessions.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
-from durable_agents.sessions.part import check_named_model
 from durable_agents.sessions.pending import decide, give_up, read_pending
-from durable_agents.sessions.shown import ForgettingCallback
+from durable_agents.sessions.segment import check_named_model
 from durable_agents.sessions.tool_requests import DecisionMessage, ToolDecision, ToolRequest, UndecidedMessage
 from durable_agents.sessions.turn import Turns
+from durable_agents.sessions.update_forwarder import ForgettingCallback
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ def create_agent_entity(turns: Turns, lifetime: SessionLifetime, approvals: Appr
             case "give_up":
                 session.give_up()
             case "continue":
-                session.go_on()
+                session.resume()
             case "reset":
                 session.clear()
             case "delete":
@@ -131,7 +131,7 @@ class _Session(AgentEntityStateProviderMixin):
             # Side by side with the model, but before the state is stored.
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._lifetime.enter(entry))
-                turn = tasks.create_task(self._turns.take(self.state, self.session_id, request, budget, self._provided))
+                turn = tasks.create_task(self._turns.run(self.state, self.session_id, request, budget, self._provided))
             return turn.result()
 
         response = run_agent_coroutine(take())
@@ -169,8 +169,8 @@ class _Session(AgentEntityStateProviderMixin):
             give_up(self.state, message.request_id)
             self.persist_state()
 
-    def go_on(self) -> None:
-        response = run_agent_coroutine(self._turns.go_on(self.state, self.session_id, self._provided))
+    def resume(self) -> None:
+        response = run_agent_coroutine(self._turns.resume(self.state, self.session_id, self._provided))
         # Without a turn to go on with, nothing is stored: a session that was deleted in between must not come back.
         if response is not None:
             self._renew()

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from durable_agents.sessions.budget import RunBudget, Spent
 from durable_agents.sessions.conversation import extension_data
 from durable_agents.sessions.failures import Failure, TurnFailedError
-from durable_agents.sessions.part import TurnPart
+from durable_agents.sessions.segment import Segment
 from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest, record_requests
 
 MOST_PARTS = 20
@@ -100,7 +100,7 @@ class PendingTurn(BaseModel):
 
 
 def allow_approvals(agent: SupportsAgentRun) -> None:
-    """Have the agent's chat client make the tool calls that `next_part` approves.
+    """Have the agent's chat client make the tool calls that `next_segment` approves.
 
     By default it does so only with its own record of what it has asked, in a session of its own. Here that record is
     the `PendingTurn`: an approval is made from it and nowhere else, and a caller's message is never more than text.
@@ -123,8 +123,8 @@ def find_waiting_calls(response: AgentResponse) -> list[Content]:
     return [c.function_call for c in contents if c.type == _REQUEST and c.function_call is not None]
 
 
-def suspend(
-    part: TurnPart, response: AgentResponse, free_tools: frozenset[str], spent: Spent, expires_at: datetime
+def park(
+    segment: Segment, response: AgentResponse, free_tools: frozenset[str], spent: Spent, expires_at: datetime
 ) -> PendingTurn:
     """Return the turn as it waits with the tool calls at the end of `response`.
 
@@ -135,21 +135,21 @@ def suspend(
             or the turn has waited too often.
     """
     calls = find_waiting_calls(response)
-    if part.request.orchestration_id is not None or any(call.hosted for call in calls):
+    if segment.request.orchestration_id is not None or any(call.hosted for call in calls):
         message = "The agent wants to call a tool that a human has to approve first, which is not possible here."
         raise TurnFailedError(Failure("approval_required", message))
-    if part.number >= MOST_PARTS:
+    if segment.number >= MOST_PARTS:
         message = f"The run has waited {MOST_PARTS - 1} times for the approval of a tool, and asks again."
         raise TurnFailedError(Failure("too_many_approvals", message))
     return PendingTurn(
-        request=part.request.to_dict(),
-        budget=part.budget,
-        part=part.number,
-        messages=[message.to_dict() for message in _without_requests([*part.said, *response.messages])],
+        request=segment.request.to_dict(),
+        budget=segment.budget,
+        part=segment.number,
+        messages=[message.to_dict() for message in _without_requests([*segment.said, *response.messages])],
         calls=[
             WaitingCall(
                 call=call.to_dict(),
-                request=None if call.name in free_tools else _open_request(part, number, call, expires_at),
+                request=None if call.name in free_tools else _open_request(segment, number, call, expires_at),
             )
             for number, call in enumerate(calls)
         ],
@@ -207,11 +207,11 @@ def end_pending(state: DurableAgentState) -> None:
     record_requests(state, pending.requests)
 
 
-def next_part(pending: PendingTurn, provided: Mapping[str, Any]) -> TurnPart:
+def next_segment(pending: PendingTurn, provided: Mapping[str, Any]) -> Segment:
     """Return the part with which a decided turn goes on: approved calls are made, rejected ones get that as result."""
     said = [Message.from_dict(message) for message in pending.messages]
     rejected = [_rejection(call) for call in pending.calls if not _is_approved(call)]
-    return TurnPart(
+    return Segment(
         request=RunRequest.from_dict(pending.request),
         budget=pending.budget,
         number=pending.part + 1,
@@ -227,12 +227,12 @@ def _read_pending(extension: Mapping[str, Any] | None) -> PendingTurn | None:
     return None if stored is None else PendingTurn.model_validate(stored)
 
 
-def _open_request(part: TurnPart, number: int, call: Content, expires_at: datetime) -> ToolRequest:
+def _open_request(segment: Segment, number: int, call: Content, expires_at: datetime) -> ToolRequest:
     tool, arguments = str(call.name), call.parse_arguments() or {}
-    asked = json.dumps([part.key, number, tool, arguments], sort_keys=True, default=str)
+    asked = json.dumps([segment.key, number, tool, arguments], sort_keys=True, default=str)
     return ToolRequest(
         request_id=hashlib.sha256(asked.encode()).hexdigest()[:32],
-        correlation_id=part.request.correlation_id,
+        correlation_id=segment.request.correlation_id,
         tool=tool,
         arguments=arguments,
         expires_at=expires_at,

@@ -1,6 +1,6 @@
 """One turn of an agent: a message goes in, and the session has one more answered or failed turn.
 
-A turn whose tools a human has to approve ends its part and waits in the session; decided, it goes on in another part.
+A turn whose tools a human has to approve ends its segment and waits in the session; decided, it goes on in another.
 
 The model is called once for each step of the turn. A failure of the provider that will pass is tried again, but never
 once a tool has run or a part of the answer has been shown for good: no tool runs twice and no text is shown twice.
@@ -38,19 +38,19 @@ from durable_agents.sessions.failure_log import log_failure
 from durable_agents.sessions.failures import Failure, describe_failure
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.sessions.meter import ModelCallMeter, ToolCallMeter, TurnMeter
-from durable_agents.sessions.part import TurnPart
 from durable_agents.sessions.pending import (
     APPROVAL_EXPIRED,
     APPROVAL_PENDING,
     end_pending,
     find_waiting_calls,
     keep_pending,
-    next_part,
+    next_segment,
+    park,
     read_pending,
-    suspend,
 )
 from durable_agents.sessions.room import add_failed_turn, check_room
-from durable_agents.sessions.shown import Shown
+from durable_agents.sessions.segment import Segment
+from durable_agents.sessions.update_forwarder import UpdateForwarder
 
 _FIRST_DELAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 20.0
@@ -95,7 +95,7 @@ class Turns:
     free_tools: frozenset[str] = frozenset()
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    async def take(
+    async def run(
         self,
         state: DurableAgentState,
         session_id: str,
@@ -111,16 +111,16 @@ class Turns:
         earlier = find_response(state, request.correlation_id)
         if earlier is not None:
             return DurableAgentStateResponse.to_run_response(earlier)
-        await self.go_on(state, session_id, provided)
+        await self.resume(state, session_id, provided)
         pending = read_pending(state)
         if pending is not None and run_key(pending.correlation_id) == run_key(request.correlation_id):
             return pending.response
         if pending is not None:
             return await self._fail(state, session_id, request, APPROVAL_PENDING, {})
-        part = TurnPart(request, budget or RunBudget(), provided=provided or {})
-        return await self._work(state, session_id, part)
+        segment = Segment(request, budget or RunBudget(), provided=provided or {})
+        return await self._work(state, session_id, segment)
 
-    async def go_on(
+    async def resume(
         self, state: DurableAgentState, session_id: str, provided: Mapping[str, Any] | None = None
     ) -> AgentResponse | None:
         """Go on with the turn the session waits with if all is decided, and end it if nobody decided in time.
@@ -137,22 +137,22 @@ class Turns:
         if not pending.is_decided:
             return None
         end_pending(state)
-        return await self._work(state, session_id, next_part(pending, provided or {}))
+        return await self._work(state, session_id, next_segment(pending, provided or {}))
 
-    async def _work(self, state: DurableAgentState, session_id: str, part: TurnPart) -> AgentResponse:
+    async def _work(self, state: DurableAgentState, session_id: str, segment: Segment) -> AgentResponse:
         """Bring the turn to its end, or to where it waits; either is added to the session."""
-        request = part.request
-        meter = TurnMeter(self.budget.tightened(part.budget), self.limits.stall_seconds, part.spent)
+        request = segment.request
+        meter = TurnMeter(self.budget.tightened(segment.budget), self.limits.stall_seconds, segment.spent)
         shown = self._shown(session_id, request)
         try:
-            if part.number == 1:
+            if segment.number == 1:
                 await self._make_room(state)
                 check_room(state, request)
-            response = await self._answer(state, session_id, part, meter, shown)
+            response = await self._answer(state, session_id, segment, meter, shown)
             if find_waiting_calls(response):
-                return self._wait(state, part, response, meter)
-            response = part.complete(response, meter.usage)
-            part.check_form(response, self.default_format)
+                return self._wait(state, segment, response, meter)
+            response = segment.complete(response, meter.usage)
+            segment.check_form(response, self.default_format)
             add_turn(state, request, response)
             check_room(state)
         except Exception as error:
@@ -173,14 +173,14 @@ class Turns:
         await self._shown(session_id, request).finish(response)
         return response
 
-    def _shown(self, session_id: str, request: RunRequest) -> Shown:
-        return Shown(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
+    def _shown(self, session_id: str, request: RunRequest) -> UpdateForwarder:
+        return UpdateForwarder(self.callback, AgentCallbackContext(self.name, request.correlation_id, session_id))
 
     def _wait(
-        self, state: DurableAgentState, part: TurnPart, response: AgentResponse, meter: TurnMeter
+        self, state: DurableAgentState, segment: Segment, response: AgentResponse, meter: TurnMeter
     ) -> AgentResponse:
         expires_at = self.now() + timedelta(hours=self.limits.approval_hours)
-        pending = suspend(part, response, self.free_tools, meter.spent, expires_at)
+        pending = park(segment, response, self.free_tools, meter.spent, expires_at)
         keep_pending(state, pending)
         check_room(state, decisions=len(pending.requests))
         return pending.response
@@ -196,13 +196,13 @@ class Turns:
             )
 
     async def _answer(
-        self, state: DurableAgentState, session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
+        self, state: DurableAgentState, session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
     ) -> AgentResponse:
         """Return what the agent answers within the budget; it may end with tool calls that need an approval."""
-        messages = [*replayable_messages(state.data.conversation_history), *part.messages]
+        messages = [*replayable_messages(state.data.conversation_history), *segment.messages]
         try:
             async with asyncio.timeout(meter.remaining_seconds) as deadline:
-                response = await self._try(messages, session_id, part, meter, shown)
+                response = await self._try(messages, session_id, segment, meter, shown)
         except TimeoutError:
             if deadline.expired():
                 raise meter.exceeded("max_seconds") from None
@@ -211,7 +211,7 @@ class Turns:
         return response
 
     async def _try(
-        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
+        self, messages: list[Message], session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
     ) -> AgentResponse:
         """Run the agent, again after a passing failure as long as nothing has happened yet that must not happen twice.
 
@@ -221,7 +221,7 @@ class Turns:
         attempt = 1
         while True:
             try:
-                return await self._attempt(messages, session_id, part, meter, shown)
+                return await self._attempt(messages, session_id, segment, meter, shown)
             except Exception as error:
                 delay = self._delay(describe_failure(error), attempt, meter, shown)
                 if delay is None:
@@ -232,13 +232,13 @@ class Turns:
             attempt += 1
 
     async def _attempt(
-        self, messages: list[Message], session_id: str, part: TurnPart, meter: TurnMeter, shown: Shown
+        self, messages: list[Message], session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
     ) -> AgentResponse:
-        key, limit = f"{self.name}/{session_id}/{part.key}", self.limits.tool_result_bytes
-        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, part.provided)]
-        mcp = self.mcp if part.request.enable_tool_calls else McpTools()
+        key, limit = f"{self.name}/{session_id}/{segment.key}", self.limits.tool_result_bytes
+        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, segment.provided)]
+        mcp = self.mcp if segment.request.enable_tool_calls else McpTools()
         async with mcp.connect() as tools:
-            options = part.options | ({"tools": tools} if tools else {})
+            options = segment.options | ({"tools": tools} if tools else {})
             stream = self.agent.run(messages, stream=True, options=options, middleware=middleware)
             # The stream is closed when an attempt fails, so that nothing goes on behind the next one.
             async with meter.listen(), stream:
@@ -247,7 +247,7 @@ class Turns:
                     await shown.show(update)
                 return await stream.get_final_response()
 
-    def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: Shown) -> float | None:
+    def _delay(self, failure: Failure, attempt: int, meter: TurnMeter, shown: UpdateForwarder) -> float | None:
         """Return the seconds to wait before the next attempt, or None if there is none."""
         if not failure.retryable or attempt >= self.limits.retry_attempts or meter.has_run_tools or shown.for_good:
             return None

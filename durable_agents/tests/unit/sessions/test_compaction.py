@@ -154,7 +154,7 @@ async def test_a_failed_summary_does_not_cost_the_turn() -> None:
     settings = TurnLimits(compaction_bytes=1_000)
     turns = Turns(name="Test", agent=agent, limits=settings, summarize=summarize_with(agent))
     state = conversation(8)
-    assert (await turns.take(state, "s1", RunRequest("Next", "next"))).text == "Fine."
+    assert (await turns.run(state, "s1", RunRequest("Next", "next"))).text == "Fine."
     assert len(state.data.conversation_history) == 18
 
 
@@ -168,7 +168,7 @@ async def test_turn_200_costs_less_than_twice_turn_1() -> None:
     costs: list[int] = []
     for number in range(1, 201):
         state = DurableAgentState.from_dict(state.to_dict())
-        response = await turns.take(state, "s1", RunRequest(f"Question {number}: how is the weather?", f"r{number}"))
+        response = await turns.run(state, "s1", RunRequest(f"Question {number}: how is the weather?", f"r{number}"))
         costs.append((response.usage_details or {}).get("input_token_count") or 0)
     assert costs[0] > 0
     assert max(costs) < 2 * costs[0]

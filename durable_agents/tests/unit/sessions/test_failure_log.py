@@ -43,7 +43,7 @@ async def log_of(caplog: pytest.LogCaptureFixture, client: ScriptedChatClient, *
     agent = agent_with(client, *tools)
     turns = Turns(name="Desk", agent=agent, limits=TurnLimits(retry_attempts=2, retry_seconds=5))
     with caplog.at_level(logging.INFO, logger="durable_agents"):
-        await turns.take(DurableAgentState(), "s1", RunRequest("Hello", "r1"))
+        await turns.run(DurableAgentState(), "s1", RunRequest("Hello", "r1"))
     written = logging.Formatter("%(levelname)s %(message)s")
     return [written.format(record) for record in caplog.records if record.name.startswith("durable_agents.")]
 
@@ -89,7 +89,7 @@ def test_a_cancelled_tool_has_not_failed(caplog: pytest.LogCaptureFixture) -> No
     async def cancel() -> None:
         agent = agent_with(ScriptedChatClient([call("look_up")]), wait)
         turn = asyncio.create_task(
-            Turns(name="Desk", agent=agent, limits=TurnLimits()).take(
+            Turns(name="Desk", agent=agent, limits=TurnLimits()).run(
                 DurableAgentState(), "s1", RunRequest("Hello", "r1")
             )
         )

@@ -82,7 +82,7 @@ class Session:
     async def say(self, message: str, run: str = "r1", budget: RunBudget | None = None, **fields: Any) -> AgentResponse:
         state = self.load()
         request = RunRequest(message=message, correlation_id=run, created_at=START, **fields)
-        response = await self.turns.take(state, "s1", request, budget)
+        response = await self.turns.run(state, "s1", request, budget)
         self.stored = state.to_json()
         return response
 
@@ -100,9 +100,9 @@ class Session:
         give_up(state, self.requests[number].request_id)
         self.stored = state.to_json()
 
-    async def go_on(self) -> AgentResponse:
+    async def resume(self) -> AgentResponse:
         state = self.load()
-        response = await self.turns.go_on(state, "s1")
+        response = await self.turns.resume(state, "s1")
         self.stored = state.to_json()
         assert response is not None
         return response
@@ -136,7 +136,7 @@ async def test_the_turn_waits_and_goes_on_with_exactly_what_was_shown() -> None:
     assert len(session.client.seen) == 1
 
     assert session.decide(0, True, reviewer="Ada")
-    response = await session.go_on()
+    response = await session.resume()
     assert (response.text, session.paid) == ("Let me see. Done.", [5])
     assert session.seen() == [
         ("user", "Pay 5"),
@@ -157,7 +157,7 @@ async def test_the_next_turn_has_the_whole_of_the_one_that_waited() -> None:
     session = Session([pay(5)], ["Done."], ["You are welcome."])
     await session.say("Pay 5")
     session.decide(0, True)
-    await session.go_on()
+    await session.resume()
     await session.say("Thanks", "r2")
     told = [("user", "Pay 5"), ("assistant", 'pay({"amount": 5})'), ("tool", "paid 5"), ("assistant", "Done.")]
     assert session.seen() == [*told, ("user", "Thanks")]
@@ -167,7 +167,7 @@ async def test_a_rejected_tool_is_not_run_and_the_model_reads_why() -> None:
     session = Session([pay(5)], ["Then not."])
     await session.say("Pay 5")
     assert session.decide(0, False, feedback="Too much.")
-    assert (await session.go_on()).text == "Then not."
+    assert (await session.resume()).text == "Then not."
     assert session.paid == []
     assert session.seen()[-1] == (
         "tool",
@@ -181,7 +181,7 @@ async def test_a_turn_goes_on_when_all_its_requests_are_decided() -> None:
     assert [request.arguments for request in session.requests] == [{"amount": 1}, {"amount": 2}, {"amount": 3}]
     assert [session.decide(0, True), session.decide(1, False), session.looked] == [False, False, 0]
     assert session.decide(2, True)
-    await session.go_on()
+    await session.resume()
     assert (sorted(session.paid), session.looked) == ([1, 3], 1)
     answers = {text for role, text in session.seen() if role == "tool"}
     assert answers == {"paid 1", "seen", "A human has rejected this call, so the tool was not run.", "paid 3"}
@@ -199,7 +199,7 @@ async def test_the_first_decision_counts() -> None:
     assert (found.decision.approved, found.decision.reviewer) == (False, "Ada")
     assert session.decide(1, False)
     assert session.decide(0, True), "that the turn can go on is said again"
-    await session.go_on()
+    await session.resume()
     assert session.paid == []
 
 
@@ -208,10 +208,10 @@ async def test_the_turn_may_ask_again_and_each_call_has_a_key_of_its_own() -> No
     await session.say("Pay 5 twice")
     first = session.requests[0].request_id
     session.decide(0, True)
-    await session.go_on()
+    await session.resume()
     assert session.requests[0].request_id != first
     session.decide(0, True)
-    assert (await session.go_on()).text == "Done."
+    assert (await session.resume()).text == "Done."
     assert session.paid == [5, 5]
     assert len(set(session.keys)) == 2
     assert len(requests_of_run(json.loads(session.stored), "r1")) == 2
@@ -222,9 +222,9 @@ async def test_going_on_again_from_what_is_stored_has_the_same_key() -> None:
     await session.say("Pay 5")
     session.decide(0, True)
     before = session.stored
-    await session.go_on()
+    await session.resume()
     session.stored = before
-    await session.go_on()
+    await session.resume()
     assert session.paid == [5, 5]
     assert len(set(session.keys)) == 1
 
@@ -233,8 +233,8 @@ async def test_going_on_twice_is_once() -> None:
     session = Session([pay(5)], ["Done."])
     await session.say("Pay 5")
     session.decide(0, True)
-    await session.go_on()
-    assert await session.turns.go_on(session.load(), "s1") is None
+    await session.resume()
+    assert await session.turns.resume(session.load(), "s1") is None
     assert session.paid == [5]
 
 
@@ -243,7 +243,7 @@ async def test_a_model_that_never_stops_asking_is_stopped() -> None:
     await session.say("Pay")
     for _ in range(MOST_PARTS - 1):
         session.decide(0, False)
-        response = await session.go_on()
+        response = await session.resume()
     assert code_of(response) == "too_many_approvals"
     assert session.requests == []
 
@@ -254,7 +254,7 @@ async def test_a_message_in_between_is_refused_and_not_sent() -> None:
     assert code_of(await session.say("Hello?", "r2")) == "approval_pending"
     assert len(session.client.seen) == 1
     session.decide(0, True)
-    await session.go_on()
+    await session.resume()
     assert ("user", "Hello?") not in session.seen()
 
 
@@ -283,7 +283,7 @@ async def test_a_decision_that_its_run_has_counted_counts_although_it_comes_afte
     assert shown is not None
     assert (shown.failure, shown.pending is None) == (None, False)
     assert session.decide(0, True)
-    assert (await session.go_on()).text == "Done."
+    assert (await session.resume()).text == "Done."
     assert session.paid == [5]
 
 
@@ -315,7 +315,7 @@ async def test_what_was_decided_in_time_does_not_expire() -> None:
     await session.say("Pay 5")
     session.decide(0, True)
     session.now += timedelta(days=30)
-    assert (await session.go_on()).text == "Done."
+    assert (await session.resume()).text == "Done."
 
 
 async def test_an_orchestration_has_approvals_of_its_own() -> None:
@@ -334,7 +334,7 @@ async def test_a_budget_holds_over_all_parts(budget: RunBudget, limit: str) -> N
         session.client.steps = [[pay(5)], ["Done."]]
     await session.say("Look and pay", budget=budget)
     session.decide(0, True)
-    failure = find_failure(await session.go_on())
+    failure = find_failure(await session.resume())
     assert failure is not None
     assert failure.error_code == "budget_exceeded"
     assert limit in str(failure.message)
@@ -346,7 +346,7 @@ async def test_the_time_of_all_parts_is_the_time_of_the_turn() -> None:
     session.look_seconds = 0.3
     await session.say("Look, pay, look", budget=RunBudget(max_seconds=0.5))
     session.decide(0, True)
-    assert code_of(await session.go_on()) == "budget_exceeded"
+    assert code_of(await session.resume()) == "budget_exceeded"
 
 
 async def test_the_time_of_the_human_is_not_the_time_of_the_turn() -> None:
@@ -354,14 +354,14 @@ async def test_the_time_of_the_human_is_not_the_time_of_the_turn() -> None:
     await session.say("Pay 5", budget=RunBudget(max_seconds=1))
     session.now += timedelta(hours=1)
     session.decide(0, True)
-    assert (await session.go_on()).text == "Done."
+    assert (await session.resume()).text == "Done."
 
 
 async def test_a_model_that_fails_after_the_tool_has_run_is_not_asked_again() -> None:
     session = Session([pay(5)], [ConnectionError()])
     await session.say("Pay 5")
     session.decide(0, True)
-    assert code_of(await session.go_on()) == "provider_unreachable"
+    assert code_of(await session.resume()) == "provider_unreachable"
     assert (session.paid, len(session.client.seen)) == ([5], 2)
     assert len(requests_of_run(json.loads(session.stored), "r1")) == 1
 
@@ -378,7 +378,7 @@ async def test_a_summary_leaves_the_waiting_turn_alone() -> None:
     await session.say("Two", "r2")
     await session.say("Pay 5", "r3")
     session.decide(0, True)
-    assert (await session.go_on()).text == "Done."
+    assert (await session.resume()).text == "Done."
     assert session.paid == [5]
 
 

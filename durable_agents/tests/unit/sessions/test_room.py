@@ -58,7 +58,7 @@ async def take(state: DurableAgentState, run: str, message: str, *steps: Any, to
     allow_approvals(agent)
     budgets = TurnLimits(retry_attempts=1, tool_result_bytes=MOST_MESSAGE_BYTES)
     turns = Turns(name="Test", agent=agent, limits=budgets, free_tools=find_free_tools(agent))
-    error = find_failure(await turns.take(state, "s1", RunRequest(message=message, correlation_id=run)))
+    error = find_failure(await turns.run(state, "s1", RunRequest(message=message, correlation_id=run)))
     return None if error is None else error.error_code
 
 

@@ -58,7 +58,7 @@ def reloaded(state: DurableAgentState) -> DurableAgentState:
 
 async def test_a_turn_is_stored_as_the_package_stores_it() -> None:
     state = DurableAgentState()
-    response = await turns_of(ScriptedChatClient(["Hi", " there"])).take(state, "s1", request())
+    response = await turns_of(ScriptedChatClient(["Hi", " there"])).run(state, "s1", request())
     assert response.text == "Hi there"
     kinds = [(entry.json_type.value, entry.correlation_id) for entry in reloaded(state).data.conversation_history]
     assert kinds == [("request", "r1"), ("response", "r1")]
@@ -67,7 +67,7 @@ async def test_a_turn_is_stored_as_the_package_stores_it() -> None:
 async def test_the_package_goes_on_with_a_session_and_the_reverse() -> None:
     first = ScriptedChatClient(["Hi Ada."])
     state = DurableAgentState()
-    await turns_of(first).take(state, "s1", request("I am Ada."))
+    await turns_of(first).run(state, "s1", request("I am Ada."))
 
     class Provider:
         session_id = "s1"
@@ -85,7 +85,7 @@ async def test_the_package_goes_on_with_a_session_and_the_reverse() -> None:
     assert [m.text for m in second.seen[0]] == ["I am Ada.", "Hi Ada.", "Who am I?"]
 
     third = ScriptedChatClient(["Still Ada."])
-    await turns_of(third).take(reloaded(provider.state), "s1", request("And now?", "r3"))
+    await turns_of(third).run(reloaded(provider.state), "s1", request("And now?", "r3"))
     assert [m.text for m in third.seen[0]] == ["I am Ada.", "Hi Ada.", "Who am I?", "You are Ada.", "And now?"]
 
 
@@ -93,10 +93,10 @@ async def test_a_failed_turn_is_kept_and_never_sent_again() -> None:
     client = ScriptedChatClient([RuntimeError("my secret")], ["Fine."])
     state = DurableAgentState()
     turns = turns_of(client)
-    assert failure_of(await turns.take(state, "s1", request("First"))).code == "model_call_failed"
+    assert failure_of(await turns.run(state, "s1", request("First"))).code == "model_call_failed"
     assert "my secret" not in state.to_json()
     state = reloaded(state)
-    await turns.take(state, "s1", request("Second", "r2"))
+    await turns.run(state, "s1", request("Second", "r2"))
     assert [m.text for m in client.seen[-1]] == ["Second"]
     assert len(state.data.conversation_history) == 4
 
@@ -105,8 +105,8 @@ async def test_the_private_reasoning_of_the_model_is_not_sent_again() -> None:
     client = ScriptedChatClient([Content.from_text_reasoning(text="Hm."), "Hi."], ["Fine."])
     state = DurableAgentState()
     turns = turns_of(client)
-    await turns.take(state, "s1", request())
-    await turns.take(reloaded(state), "s1", request("And?", "r2"))
+    await turns.run(state, "s1", request())
+    await turns.run(reloaded(state), "s1", request("And?", "r2"))
     assert [(c.type, c.text) for m in client.seen[-1] for c in m.contents] == [
         ("text", "Hello"),
         ("text", "Hi."),
@@ -118,21 +118,21 @@ async def test_a_run_that_is_stored_is_not_repeated() -> None:
     client = ScriptedChatClient(["Once."])
     state = DurableAgentState()
     turns = turns_of(client)
-    await turns.take(state, "s1", request())
-    assert (await turns.take(reloaded(state), "s1", request())).text == "Once."
+    await turns.run(state, "s1", request())
+    assert (await turns.run(reloaded(state), "s1", request())).text == "Once."
     assert len(client.seen) == 1
 
 
 async def test_every_update_is_shown_once_and_the_end_once() -> None:
     listener = Listener()
-    await turns_of(ScriptedChatClient(["a", "b", "c"]), callback=listener).take(DurableAgentState(), "s1", request())
+    await turns_of(ScriptedChatClient(["a", "b", "c"]), callback=listener).run(DurableAgentState(), "s1", request())
     assert [text for text in listener.texts if text] == ["a", "b", "c"]
     assert [end.text for end in listener.ends] == ["abc"]
 
 
 async def test_text_that_was_shown_is_not_shown_again() -> None:
     client, listener = ScriptedChatClient(["Once upon", Busy()], ["Never."]), Listener()
-    response = await turns_of(client, callback=listener).take(DurableAgentState(), "s1", request())
+    response = await turns_of(client, callback=listener).run(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_unavailable"
     assert (listener.texts, len(client.seen)) == (["Once upon"], 1)
     assert [find_failure(end) is not None for end in listener.ends] == [True]
@@ -140,16 +140,16 @@ async def test_text_that_was_shown_is_not_shown_again() -> None:
 
 async def test_nothing_shown_is_tried_again() -> None:
     client = ScriptedChatClient(["Once upon", Busy()], [Busy()], ["Done."])
-    response = await turns_of(client).take(DurableAgentState(), "s1", request())
+    response = await turns_of(client).run(DurableAgentState(), "s1", request())
     assert (response.text, len(client.seen)) == ("Done.", 3)
 
 
 async def test_the_attempts_and_their_time_are_limited() -> None:
     client = ScriptedChatClient(*[[Busy()]] * 3)
-    response = await turns_of(client).take(DurableAgentState(), "s1", request())
+    response = await turns_of(client).run(DurableAgentState(), "s1", request())
     assert (failure_of(response).code, len(client.seen)) == ("provider_unavailable", 3)
     client = ScriptedChatClient([ConnectionError()])
-    await turns_of(client, limits=TurnLimits(retry_seconds=0)).take(DurableAgentState(), "s1", request())
+    await turns_of(client, limits=TurnLimits(retry_seconds=0)).run(DurableAgentState(), "s1", request())
     assert len(client.seen) == 1
 
 
@@ -163,7 +163,7 @@ async def test_no_tool_runs_twice() -> None:
         return "charged"
 
     client = ScriptedChatClient([call("charge")], [Busy()], ["Never."])
-    response = await turns_of(client, charge).take(DurableAgentState(), "s1", request())
+    response = await turns_of(client, charge).run(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_unavailable"
     assert (ran, len(client.seen)) == (["charge"], 2)
 
@@ -175,7 +175,7 @@ async def test_a_callback_that_fails_does_not_cost_the_answer() -> None:
         ) -> None:
             raise OSError("no stream")
 
-    response = await turns_of(ScriptedChatClient(["Hi."]), callback=Broken()).take(DurableAgentState(), "s1", request())
+    response = await turns_of(ScriptedChatClient(["Hi."]), callback=Broken()).run(DurableAgentState(), "s1", request())
     assert response.text == "Hi."
 
 
@@ -188,14 +188,14 @@ async def test_a_silent_model_times_out_and_a_slow_tool_does_not() -> None:
 
     settings = TurnLimits(stall_seconds=0.1, retry_attempts=1)
     client = ScriptedChatClient([call("dig")], ["Found."])
-    assert (await turns_of(client, dig, limits=settings).take(DurableAgentState(), "s1", request())).text == "Found."
+    assert (await turns_of(client, dig, limits=settings).run(DurableAgentState(), "s1", request())).text == "Found."
 
     class Silent(ScriptedChatClient):
         async def _stream(self, step: Any) -> Any:
             await asyncio.sleep(5)
             yield None
 
-    response = await turns_of(Silent(["x"]), limits=settings).take(DurableAgentState(), "s1", request())
+    response = await turns_of(Silent(["x"]), limits=settings).run(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_timeout"
 
 
@@ -217,14 +217,14 @@ async def test_a_budget_ends_the_run_and_not_the_session(budget: RunBudget, limi
 
     client = ScriptedChatClient([call("dig")], ["Found."])
     state = DurableAgentState()
-    failure = failure_of(await turns_of(client, dig).take(state, "s1", request(), budget))
+    failure = failure_of(await turns_of(client, dig).run(state, "s1", request(), budget))
     assert failure.code == "budget_exceeded"
     assert limit in failure.message
     if limit == "max_tokens" and budget.max_tokens == 29:
         used = {"tokens": 30, "tool_calls": 1}
     assert {name: failure.used[name] for name in used} == used
     client.steps = [["Fine."]]
-    assert (await turns_of(client, dig).take(reloaded(state), "s1", request("Again", "r2"))).text == "Fine."
+    assert (await turns_of(client, dig).run(reloaded(state), "s1", request("Again", "r2"))).text == "Fine."
     assert session_usage(state.to_dict())["total_token_count"] == used["tokens"]
 
 
@@ -244,7 +244,7 @@ async def test_a_large_tool_result_is_trimmed_for_the_model_and_the_session() ->
     client = ScriptedChatClient([call("read")], ["Read."])
     state = DurableAgentState()
     settings = TurnLimits(tool_result_bytes=1_000)
-    await turns_of(client, read, limits=settings).take(state, "s1", request())
+    await turns_of(client, read, limits=settings).run(state, "s1", request())
     (result,) = [c for m in client.seen[-1] for c in m.contents if c.type == "function_result"]
     assert "[4000 of 5000 bytes left out." in str(result.result)
     assert stored_bytes(state) < 3_000
@@ -264,7 +264,7 @@ async def test_a_tool_call_has_the_same_key_in_a_repeated_turn() -> None:
 
     for ids in (("a", "b"), ("c", "d")):
         client = ScriptedChatClient(calls(*ids), ["Done."])
-        await turns_of(client, charge).take(DurableAgentState(), "s1", request())
+        await turns_of(client, charge).run(DurableAgentState(), "s1", request())
     assert keys[:2] == keys[2:]
     assert len(set(keys)) == 2
 
@@ -273,18 +273,18 @@ async def test_an_answer_in_the_wrong_form_is_a_failure() -> None:
     client = ScriptedChatClient(["one"], ['{"number": 1}'])
     state = DurableAgentState()
     turns = turns_of(client, default_format=Answer)
-    assert failure_of(await turns.take(state, "s1", request())).code == "invalid_answer"
-    assert (await turns.take(state, "s1", request("Again", "r2"))).text == '{"number": 1}'
+    assert failure_of(await turns.run(state, "s1", request())).code == "invalid_answer"
+    assert (await turns.run(state, "s1", request("Again", "r2"))).text == '{"number": 1}'
 
 
 async def test_a_full_session_says_what_to_do_and_does_not_call_the_model() -> None:
     client = ScriptedChatClient(["x" * (STATE_LIMIT_BYTES + 1)])
     state = DurableAgentState()
     turns = turns_of(client)
-    too_long = failure_of(await turns.take(state, "s1", request()))
+    too_long = failure_of(await turns.run(state, "s1", request()))
     assert too_long.code == "session_too_large"
     assert stored_bytes(state) < 2_000
-    refused = failure_of(await turns.take(state, "s1", request("y" * STATE_LIMIT_BYTES, "r2")))
+    refused = failure_of(await turns.run(state, "s1", request("y" * STATE_LIMIT_BYTES, "r2")))
     assert (refused.code, len(client.seen)) == ("session_too_large", 1)
     assert "Reset or delete the session" in refused.message
     assert stored_bytes(state) < 4_000
@@ -293,9 +293,9 @@ async def test_a_full_session_says_what_to_do_and_does_not_call_the_model() -> N
 async def test_refusals_do_not_fill_a_session_that_is_full() -> None:
     state = DurableAgentState()
     turns = turns_of(ScriptedChatClient(["x" * (USABLE_BYTES - 2_000)]))
-    await turns.take(state, "s1", request())
+    await turns.run(state, "s1", request())
     for number in range(50):
-        refused = failure_of(await turns.take(state, "s1", request("y" * 5_000, f"refused-{number}")))
+        refused = failure_of(await turns.run(state, "s1", request("y" * 5_000, f"refused-{number}")))
         assert refused.code == "session_too_large"
     assert stored_bytes(state) <= STATE_LIMIT_BYTES
 
@@ -318,12 +318,12 @@ async def test_a_tool_is_tried_again_as_its_policy_says_under_one_key() -> None:
         return fetch
 
     client = ScriptedChatClient([call("fetch")], ["Done."])
-    await turns_of(client, flaky(ConnectionResetError)).take(DurableAgentState(), "s1", request())
+    await turns_of(client, flaky(ConnectionResetError)).run(DurableAgentState(), "s1", request())
     assert (len(keys), len(set(keys))) == (3, 1)
     assert [c.result for m in client.seen[-1] for c in m.contents if c.type == "function_result"] == ["fetched"]
     keys.clear()
     client = ScriptedChatClient([call("fetch")], ["Done."])
-    await turns_of(client, flaky(KeyError)).take(DurableAgentState(), "s1", request())
+    await turns_of(client, flaky(KeyError)).run(DurableAgentState(), "s1", request())
     assert len(keys) == 1
 
 
@@ -336,5 +336,5 @@ async def test_a_sync_tool_does_not_block_the_loop() -> None:
         threads.append(threading.current_thread())
         return "gold"
 
-    await turns_of(ScriptedChatClient([call("dig")], ["Found."]), dig).take(DurableAgentState(), "s1", request())
+    await turns_of(ScriptedChatClient([call("dig")], ["Found."]), dig).run(DurableAgentState(), "s1", request())
     assert threads[0] is not threading.current_thread()

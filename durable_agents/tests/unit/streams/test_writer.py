@@ -12,8 +12,8 @@ from agent_framework_durabletask import AgentCallbackContext, DurableAgentState,
 
 from durable_agents.limits import TurnLimits
 from durable_agents.sessions.conversation import find_failure
-from durable_agents.sessions.shown import RestartableCallback
 from durable_agents.sessions.turn import Turns
+from durable_agents.sessions.update_forwarder import RestartableCallback
 from durable_agents.streams.sqlite_store import SqliteStreamStore
 from durable_agents.streams.store import Cursor, StoredEvent, StreamEvent, StreamId
 from durable_agents.streams.writer import StreamCallback
@@ -35,7 +35,7 @@ async def take(
 ) -> AgentResponse:
     agent, settings = agent_with(client, *tools), TurnLimits(retry_seconds=30, stall_seconds=5)
     turns = Turns(name="Test", agent=agent, limits=settings, callback=StreamCallback(store))
-    return await turns.take(state or DurableAgentState(), "s1", RunRequest(message="Hello", correlation_id="r1"))
+    return await turns.run(state or DurableAgentState(), "s1", RunRequest(message="Hello", correlation_id="r1"))
 
 
 async def events_of(store: SqliteStreamStore) -> list[StreamEvent]:

@@ -28,7 +28,7 @@ class ForgettingCallback(Protocol):
         ...
 
 
-class Shown:
+class UpdateForwarder:
     """Passes each update to the callback once, and knows whether any text was among them."""
 
     def __init__(self, callback: AgentResponseCallbackProtocol | None, context: AgentCallbackContext) -> None:

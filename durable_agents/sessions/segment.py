@@ -29,7 +29,7 @@ def check_named_model(message: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class TurnPart:
+class Segment:
     """The part of a turn that is worked on: up to its end, or to where it waits for a human.
 
     Attributes:
