@@ -138,6 +138,12 @@ class Replay:
         waiting_for: dict[str, Any] = self.state["customStatus"]["waiting_for"]
         return waiting_for
 
+    @property
+    def output(self) -> Any:
+        """What the run has completed with."""
+        assert self.state.get("isDone") and "error" not in self.state, f"The run has not completed: {self.state}"
+        return self.state.get("output")
+
     def _approval(self) -> dict[str, Any]:
         status = self.state.get("customStatus")
         waiting_for = status.get("waiting_for") if isinstance(status, dict) else None

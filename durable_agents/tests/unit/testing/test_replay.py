@@ -71,3 +71,20 @@ def test_a_timer_that_was_cancelled_does_not_fire() -> None:
     turns = len(run.history)
     run.pass_time(timedelta(days=9))
     assert len(run.history) == turns
+
+
+def test_only_a_run_that_has_completed_has_an_output() -> None:
+    def order(context: OrchestrationContext, request: Topic) -> Steps[str | None]:
+        if (yield from context.wait_for("Paid", bool)):
+            return None
+        raise ValueError("not paid")
+
+    run = play(order)
+    with pytest.raises(AssertionError, match="has not completed"):
+        assert run.output
+    run.raise_event("Paid", True)
+    assert run.output is None
+    failed = play(order)
+    failed.raise_event("Paid", False)
+    with pytest.raises(AssertionError, match="not paid"):
+        assert failed.output
