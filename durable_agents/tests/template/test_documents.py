@@ -1,4 +1,4 @@
-"""The documents lead somewhere: each link to a file of the project has one, and each record of a decision its number."""
+"""The documents lead somewhere: each link has a file of the project, and each record of a decision its number."""
 
 import re
 from pathlib import Path
