@@ -10,7 +10,7 @@ from durable_agents.activities.review_channel import ReviewMessage, ReviewReceip
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.contracts import Contract
-from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
+from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.approval_requests import AuditEntry, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
 from durable_agents.orchestration.context import OrchestrationContext, Retry, StepTimeoutError
@@ -37,6 +37,7 @@ __all__ = [
     "McpServerSettings",
     "Orchestration",
     "OrchestrationContext",
+    "PurgeSchedules",
     "Retry",
     "Review",
     "ReviewMessage",
@@ -48,7 +49,6 @@ __all__ = [
     "StepTimeoutError",
     "Steps",
     "StreamLimits",
-    "SweepSchedules",
     "TurnLimits",
     "create_chat_client",
     "create_run_tools",

@@ -23,7 +23,7 @@ from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
-from durable_agents.limits import StreamLimits, SweepSchedules, TurnLimits
+from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.story import is_story, play
@@ -85,7 +85,7 @@ class AgentFunctionApp(FrameworkApp):
         mcp_tools: The names of the agents that are MCP tools as well.
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
-        sweeps: When ended sessions and old runs are removed.
+        purges: When ended sessions and old runs are removed.
         options: Further arguments of Microsoft's class, as they are.
 
     Raises:
@@ -102,7 +102,7 @@ class AgentFunctionApp(FrameworkApp):
         mcp_tools: Iterable[str] = (),
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
-        sweeps: SweepSchedules | None = None,
+        purges: PurgeSchedules | None = None,
         **options: Any,
     ) -> None:
         _keep_urls_out_of_logs()
@@ -142,7 +142,7 @@ class AgentFunctionApp(FrameworkApp):
             signer=self._signer,
         )
         self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
-        self._add_routes(mcp_tools, sweeps or SweepSchedules())
+        self._add_routes(mcp_tools, purges or PurgeSchedules())
 
     @property
     def agents(self) -> dict[str, SupportsAgentRun]:
@@ -180,7 +180,7 @@ class AgentFunctionApp(FrameworkApp):
         with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
         self.orchestration_trigger(context_name="context")(with_agents)
 
-    def _add_routes(self, mcp_agents: Iterable[str], sweeps: SweepSchedules) -> None:
+    def _add_routes(self, mcp_agents: Iterable[str], purges: PurgeSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
         agents, seal = AgentRegistry(self.agents), Seal(lambda: self._signer.keys)
         all_agents = list(super().agents)
@@ -202,8 +202,8 @@ class AgentFunctionApp(FrameworkApp):
         HealthRoute(agents, settings.model.provider, dependencies).register(router)
         WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
         OpenApiRoute(router, agents, self.links).register()
-        self._add_timer(sweeps.sessions, IdleSessions(all_agents, self._index).sweep_sessions)
-        self._add_timer(sweeps.runs, purge.purge_ended_runs)
+        self._add_timer(purges.sessions, IdleSessions(all_agents, self._index).purge_idle_sessions)
+        self._add_timer(purges.runs, purge.purge_ended_runs)
 
     def _add_timer(self, schedule: str, handler: Callable[..., Any]) -> None:
         """Register an async function that a timer calls, with a cron expression that has seconds."""

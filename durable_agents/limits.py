@@ -1,4 +1,4 @@
-"""What an app may say about its turns, streams and sweeps in its own code; the defaults suit nearly every app."""
+"""What an app may say about its turns, streams and purges in its own code; the defaults suit nearly every app."""
 
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class StreamLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepSchedules:
+class PurgeSchedules:
     """When sessions and runs whose time is over are removed: cron expressions with seconds."""
 
     sessions: str = "0 */5 * * * *"

@@ -1,1 +1,1 @@
-"""Which sessions there are, and how long they live."""
+"""How a session of an agent takes its turns, what it keeps, and how long it lives."""

@@ -23,7 +23,7 @@ class IdleSessions:
         self._agents = agents
         self._index = index
 
-    async def sweep_sessions(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+    async def purge_idle_sessions(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
         """Tell the longest expired sessions of each agent to end; one that was used in the meantime does not.
 
         Each session takes itself out of the index when it ends, so one that a crash kept from it is told again.

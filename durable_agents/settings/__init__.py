@@ -1,1 +1,1 @@
-"""The settings of the library in groups, each with what reads it from the environment."""
+"""What the library is told by the deployment: the fields, what is checked, and what the code makes of them."""

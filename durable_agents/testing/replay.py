@@ -98,15 +98,29 @@ class Replay:
         """Raise an external event, as JSON text like the SDK or as an object like the webhook."""
         self._turn({"EventType": 15, "Name": name, "Input": json.dumps(json.dumps(payload) if as_text else payload)})
 
+    def decide(self, *, approved: bool, feedback: str | None = None, **decision: object) -> None:
+        """Decide on the approval that the run waits for; `reviewer=` and other fields of a decision may be given."""
+        waiting_for = self._approval()
+        named = {name: waiting_for[name] for name in ("request_id", "content_hash")}
+        self.raise_event(waiting_for["event_name"], {**named, "approved": approved, "feedback": feedback, **decision})
+
     def fire_timer(self, *, early: timedelta = timedelta()) -> None:
         """Let the one open timer fire: at its time, or `early`, as some task hubs do."""
         (number,) = self.timers()
         self._fire(number, early)
 
+    def pass_time(self, duration: timedelta) -> None:
+        """Let time pass: each timer that becomes due fires at its time, also one that is made on the way."""
+        until = self.now + duration
+        while due := sorted((_time(action["fireAt"]), number) for number, action in self.timers().items()):
+            if due[0][0] > until:
+                break
+            self._fire(due[0][1], timedelta())
+        self.now = max(self.now, until)
+
     def settle(self) -> None:
         """Let the timers fire that are due by now."""
-        while due := [number for number, action in self.timers().items() if _time(action["fireAt"]) <= self.now]:
-            self._fire(due[0], timedelta())
+        self.pass_time(timedelta())
 
     def _fire(self, number: int, early: timedelta) -> None:
         action = self.open.pop(number)
@@ -122,6 +136,19 @@ class Replay:
     def waiting_for(self) -> dict[str, Any]:
         """What the run waits for according to its custom status."""
         waiting_for: dict[str, Any] = self.state["customStatus"]["waiting_for"]
+        return waiting_for
+
+    @property
+    def output(self) -> Any:
+        """What the run has completed with."""
+        assert self.state.get("isDone") and "error" not in self.state, f"The run has not completed: {self.state}"
+        return self.state.get("output")
+
+    def _approval(self) -> dict[str, Any]:
+        status = self.state.get("customStatus")
+        waiting_for = status.get("waiting_for") if isinstance(status, dict) else None
+        assert isinstance(waiting_for, dict), f"The run waits for nobody's decision: {self.state}"
+        assert waiting_for["kind"] == "approval", f"What the run waits for is no approval: {waiting_for}"
         return waiting_for
 
     def _call_of(self, agent: str) -> int:

@@ -16,14 +16,6 @@ SENT = {"channel": "webhook", "location": None}
 PUBLISHED = {"store": "folder", "location": "published/x.md"}
 
 
-def decide(run: Any, **fields: Any) -> None:
-    """Raise the decision on the draft the run waits with, changed by `fields`."""
-    waiting_for = run.waiting_for
-    names = {name: waiting_for[name] for name in ("request_id", "content_hash")}
-    decision = {**names, "approved": True, "feedback": None, **fields}
-    run.raise_event(waiting_for["event_name"], decision)
-
-
 @pytest.fixture
 def waiting() -> Any:
     """A run whose first draft waits for its decision; the reviewer has been told."""
@@ -34,7 +26,7 @@ def waiting() -> Any:
 
 
 def test_approval_publishes_and_leaves_no_timer_behind(waiting: Any) -> None:
-    decide(waiting)
+    waiting.decide(approved=True)
     shown = waiting.state["customStatus"]
     assert (shown["stage"], shown["attempt"], len(shown["decisions"])) == ("decided", 1, 1)
     assert waiting.timers() == {}
@@ -49,7 +41,7 @@ def test_approval_publishes_and_leaves_no_timer_behind(waiting: Any) -> None:
 
 def test_feedback_is_revised_in_the_same_session_under_a_new_request(waiting: Any) -> None:
     first = waiting.waiting_for
-    decide(waiting, approved=False, feedback="Say which tea.")
+    waiting.decide(approved=False, feedback="Say which tea.")
     asked = waiting.asked("Writer")
     waiting.answer("Writer", SECOND)
     waiting.complete("notify_reviewer", SENT)
@@ -61,7 +53,7 @@ def test_feedback_is_revised_in_the_same_session_under_a_new_request(waiting: An
     assert second["attempt"] == 2
     assert first["request_id"] != second["request_id"]
     assert first["event_name"] != second["event_name"]
-    decide(waiting)
+    waiting.decide(approved=True)
     waiting.complete("publish_content", PUBLISHED)
     assert waiting.state["output"]["draft"] == SECOND.model_dump()
     assert [d["feedback"] for d in waiting.state["output"]["decisions"]] == ["Say which tea.", None]
@@ -72,22 +64,22 @@ def test_both_drafts_come_from_one_session() -> None:
     first = run.asked("Writer")["entity"]
     run.answer("Writer", FIRST)
     run.complete("notify_reviewer", SENT)
-    decide(run, approved=False, feedback="More.")
+    run.decide(approved=False, feedback="More.")
     assert run.asked("Writer")["entity"] == first
 
 
 def test_rejection_without_feedback_is_final(waiting: Any) -> None:
-    decide(waiting, approved=False)
+    waiting.decide(approved=False)
     assert waiting.state["isDone"]
     assert waiting.state["output"]["outcome"] == "rejected"
     assert waiting.state["output"]["publication"] is None
 
 
 def test_the_last_revision_may_be_rejected_but_not_revised(waiting: Any) -> None:
-    decide(waiting, approved=False, feedback="More.")
+    waiting.decide(approved=False, feedback="More.")
     waiting.answer("Writer", SECOND)
     waiting.complete("notify_reviewer", SENT)
-    decide(waiting, approved=False, feedback="More still.")
+    waiting.decide(approved=False, feedback="More still.")
     assert waiting.state["output"]["outcome"] == "rejected"
     assert len(waiting.state["output"]["decisions"]) == 2
 
@@ -109,7 +101,7 @@ def test_reviewers_who_cannot_be_told_may_decide_all_the_same() -> None:
     run.answer("Writer", FIRST)
     run.fail("notify_reviewer")
     assert "could not be told" in run.waiting_for["note"]
-    decide(run)
+    run.decide(approved=True)
     run.complete("publish_content", PUBLISHED)
     output = run.state["output"]
     assert (output["outcome"], output["notifications"]) == ("published", [])
@@ -120,7 +112,7 @@ def test_reviewers_who_cannot_be_told_may_decide_all_the_same() -> None:
 def test_a_decision_stands_although_the_reviewers_turn_out_not_to_be_told() -> None:
     run = replay(APPROVAL, INPUT)
     run.answer("Writer", FIRST)
-    decide(run)
+    run.decide(approved=True)
     run.fail("notify_reviewer")
     run.complete("publish_content", PUBLISHED)
     output = run.state["output"]
@@ -145,8 +137,8 @@ def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer_whose_decision_al
     asked = run.waits_for("notify_reviewer")
     assert (asked["reviewers"], asked["escalated"], asked["content"]) == (["eve"], True, FIRST.content)
     run.complete("notify_reviewer", SENT)
-    decide(run, reviewer="ada")
-    decide(run, reviewer="eve")
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=True, reviewer="eve")
     run.complete("publish_content", PUBLISHED)
     output = run.state["output"]
     assert (output["outcome"], [d["reviewer"] for d in output["decisions"]]) == ("published", ["eve"])

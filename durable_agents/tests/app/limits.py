@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from durable_agents import StreamLimits, SweepSchedules, TurnLimits
+from durable_agents import PurgeSchedules, StreamLimits, TurnLimits
 
 _TURNS = {
     "AGENT_RETRY_ATTEMPTS": ("retry_attempts", int),
@@ -22,7 +22,7 @@ def read_limits(environ: Mapping[str, str]) -> dict[str, Any]:
     return {
         "limits": TurnLimits(**_read(environ, _TURNS)),
         "streaming": StreamLimits(**_read(environ, _STREAMS)),
-        "sweeps": SweepSchedules(**_read(environ, _SWEEPS)),
+        "purges": PurgeSchedules(**_read(environ, _SWEEPS)),
     }
 
 

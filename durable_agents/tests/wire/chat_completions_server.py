@@ -136,6 +136,7 @@ class ChatCompletionsServer:
     def __init__(self, *, api_key: str = "test-key", model: str = "test-model", port: int = 0) -> None:
         self.api_key = api_key
         self.model = model
+        self.models = {model}
         self._port = port
         self.requests: list[ChatRequest] = []
         self._steps: deque[Step] = deque()
@@ -182,7 +183,7 @@ class ChatCompletionsServer:
         if http.headers.get("Authorization") != f"Bearer {self.api_key}":
             return _error(401, "Incorrect API key provided.", "invalid_api_key")
         body = await http.json()
-        if body.get("model") != self.model:
+        if body.get("model") not in self.models:
             return _error(404, f"The model {body.get('model')!r} does not exist.", "model_not_found")
         problem = _violation(body)
         if problem is not None:

@@ -147,6 +147,35 @@ async def test_an_unknown_model_surfaces(server: ChatCompletionsServer) -> None:
         await create_writer(client).run("Go.")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_agents_of_one_provider_have_models_and_temperatures_of_their_own(
+    server: ChatCompletionsServer, stream: bool
+) -> None:
+    server.models.add("small")
+    settings = OpenAISettings("test-key", server.model, server.base_url)
+    small = create_chat_client(settings, model="small", temperature=0)
+    agents = [
+        create_spam_detector(small),
+        create_writer(create_chat_client(settings)),
+        Agent(small, "Be bold.", default_options={"temperature": 0.9}),
+    ]
+    server.script(Answer('{"is_spam": true, "confidence": 0.9, "reason": "A lottery."}'), Answer("A."), Answer("B."))
+    for agent in agents:
+        if stream:
+            await agent.run("Go.", stream=True).get_final_response()
+        else:
+            await agent.run("Go.")
+    asked = [(request.body["model"], request.body.get("temperature")) for request in server.requests]
+    assert asked == [("small", 0), (server.model, None), ("small", 0.9)]
+
+
+async def test_the_temperature_holds_in_every_call_of_a_run(server: ChatCompletionsServer) -> None:
+    client = create_chat_client(OpenAISettings("test-key", server.model, server.base_url), temperature=0.2)
+    server.script(Answer(tool_calls=(ToolCall("call_1", "get_weather", {"city": "Oslo"}),)), Answer("It is sunny."))
+    await Agent(client, "Help.", tools=[get_weather]).run("Weather in Oslo?", stream=True).get_final_response()
+    assert [request.body["temperature"] for request in server.requests] == [0.2, 0.2]
+
+
 CALL = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
 OPEN_OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
 CLOSED_OBJECT = {**OPEN_OBJECT, "additionalProperties": False}

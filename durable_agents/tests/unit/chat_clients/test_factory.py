@@ -5,14 +5,20 @@ import sys
 from typing import Any
 
 import pytest
-from agent_framework import SupportsChatGetResponse
+from agent_framework import Agent, SupportsChatGetResponse
 from agent_framework.foundry import FoundryChatClient
 from agent_framework.openai import OpenAIChatCompletionClient
 from openai import AsyncAzureOpenAI
 
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.chat_clients.offline.client import OfflineChatClient
-from durable_agents.settings.groups import AzureOpenAISettings, FoundrySettings, OfflineSettings, OpenAISettings
+from durable_agents.settings.groups import (
+    AzureOpenAISettings,
+    FoundrySettings,
+    ModelSettings,
+    OfflineSettings,
+    OpenAISettings,
+)
 
 ENDPOINT = "https://resource.openai.azure.com"
 PROJECT = "https://resource.services.ai.azure.com/api/projects/project"
@@ -54,6 +60,39 @@ def test_offline() -> None:
     client = create_chat_client(OfflineSettings(latency_seconds=2.5))
     assert isinstance(client, OfflineChatClient)
     assert client.latency_seconds == 2.5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        AzureOpenAISettings(ENDPOINT, "chat", api_key="k"),
+        AzureOpenAISettings(ENDPOINT, "chat"),
+        FoundrySettings(PROJECT, "chat"),
+        OpenAISettings("k", "chat"),
+    ],
+)
+async def test_an_agent_may_have_a_model_of_its_own(settings: ModelSettings) -> None:
+    for client, model in (
+        (create_chat_client(settings), "chat"),
+        (create_chat_client(settings, model="small", temperature=0), "small"),
+    ):
+        assert isinstance(client, OpenAIChatCompletionClient | FoundryChatClient)
+        assert client.model == model
+
+
+async def test_the_offline_model_is_always_the_same() -> None:
+    variants: list[dict[str, Any]] = [{}, {"model": "small", "temperature": 2}]
+    answers = [await Agent(create_chat_client(OfflineSettings(), **given), "Help.").run("Tea?") for given in variants]
+    assert answers[0].text == answers[1].text
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"), [({"model": " "}, "is empty"), ({"temperature": 2.1}, "2.1"), ({"temperature": -1}, "-1")]
+)
+@pytest.mark.parametrize("settings", [OpenAISettings("k", "chat"), OfflineSettings()])
+def test_what_cannot_be_meant_is_refused(settings: ModelSettings, given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        create_chat_client(settings, **given)
 
 
 def test_the_offline_client_loads_no_provider() -> None:

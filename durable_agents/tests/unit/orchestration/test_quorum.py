@@ -29,12 +29,6 @@ def wait(start: Any, run_input: dict[str, Any]) -> Any:
     return run
 
 
-def decide(run: Any, **fields: Any) -> None:
-    """Raise a decision on the draft the run waits with, as the app's routes do."""
-    named = {name: run.waiting_for[name] for name in ("request_id", "content_hash")}
-    run.raise_event(run.waiting_for["event_name"], {**named, "approved": True, **fields})
-
-
 def trail(run: Any) -> list[dict[str, Any]]:
     """Return the decisions in the custom status."""
     decisions: list[dict[str, Any]] = run.state["customStatus"].get("decisions", [])
@@ -44,12 +38,12 @@ def trail(run: Any) -> list[dict[str, Any]]:
 def test_a_quorum_needs_as_many_different_reviewers(start: Any) -> None:
     run = wait(start, QUORUM)
     request = run.waiting_for
-    decide(run, reviewer="ada", decision_id="1" * 32)
+    run.decide(approved=True, reviewer="ada", decision_id="1" * 32)
     assert run.waiting_for == {**request, "approvals": 1}
     assert [(d["reviewer"], d["settled"]) for d in trail(run)] == [("ada", False)]
-    decide(run, reviewer="ada", decision_id="2" * 32)
+    run.decide(approved=True, reviewer="ada", decision_id="2" * 32)
     assert "the same reviewer" in run.waiting_for["note"]
-    decide(run, reviewer="bob")
+    run.decide(approved=True, reviewer="bob")
     run.complete("publish", PUBLISHED)
 
     output = run.state["output"]
@@ -60,16 +54,16 @@ def test_a_quorum_needs_as_many_different_reviewers(start: Any) -> None:
 
 def test_one_rejection_rejects(start: Any) -> None:
     run = wait(start, QUORUM)
-    decide(run, reviewer="ada")
-    decide(run, reviewer="bob", approved=False)
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=False, reviewer="bob")
     assert run.state["output"]["outcome"] == "rejected"
     assert [d["approved"] for d in run.state["output"]["decisions"]] == [True, False]
 
 
 def test_nobody_takes_an_approval_back_by_rejecting_it(start: Any) -> None:
     run = wait(start, QUORUM)
-    decide(run, reviewer="ada")
-    decide(run, reviewer="ada", approved=False)
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=False, reviewer="ada")
     assert [d["approved"] for d in trail(run)] == [True]
     assert "the same reviewer" in run.waiting_for["note"]
 
@@ -77,8 +71,8 @@ def test_nobody_takes_an_approval_back_by_rejecting_it(start: Any) -> None:
 @pytest.mark.parametrize("spelling", ["Ada", "ada ", " ADA", "\uff41da", "\u24d0da"], ids=ascii)
 def test_another_spelling_is_no_other_reviewer(start: Any, spelling: str) -> None:
     run = wait(start, QUORUM)
-    decide(run, reviewer="ada")
-    decide(run, reviewer=spelling)
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=True, reviewer=spelling)
     assert [d["reviewer"] for d in trail(run)] == ["ada"]
     assert "the same reviewer" in run.waiting_for["note"]
 
@@ -88,7 +82,7 @@ def test_another_spelling_is_no_other_reviewer(start: Any, spelling: str) -> Non
 )
 def test_only_those_who_were_asked_count(start: Any, reviewer: str | None) -> None:
     run = wait(start, QUORUM)
-    decide(run, reviewer=reviewer)
+    run.decide(approved=True, reviewer=reviewer)
     assert trail(run) == []
     assert "ignored" in run.waiting_for["note"]
     assert run.state["isDone"] is False
@@ -96,10 +90,10 @@ def test_only_those_who_were_asked_count(start: Any, reviewer: str | None) -> No
 
 def test_a_stated_name_is_no_verified_account(start: Any) -> None:
     run = wait(start, QUORUM)
-    decide(run, reviewer="bob-id")
+    run.decide(approved=True, reviewer="bob-id")
     assert trail(run) == []
-    decide(run, reviewer="Bob", reviewer_id="bob-id", verified=True)
-    decide(run, reviewer="bob")
+    run.decide(approved=True, reviewer="Bob", reviewer_id="bob-id", verified=True)
+    run.decide(approved=True, reviewer="bob")
     assert [(d["reviewer"], d["verified"]) for d in trail(run)] == [("Bob", True)]
 
 
@@ -115,18 +109,18 @@ def test_only_the_second_reviewer_settles_the_second_request(start: Any) -> None
     run = wait(start, ESCALATES)
     run.fire_timer()
     run.complete("notify_reviewer", SENT)
-    decide(run, reviewer="ada")
-    decide(run)
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=True)
     assert trail(run) == []
-    decide(run, reviewer="Eve", approved=False)
+    run.decide(approved=False, reviewer="Eve")
     assert run.state["output"]["outcome"] == "rejected"
 
 
 def test_a_quorum_that_arrives_before_the_reviewers_are_told_counts(start: Any) -> None:
     run = start(APPROVAL, QUORUM)
     run.answer("Writer", DRAFT)
-    decide(run, reviewer="ada")
-    decide(run, reviewer="bob")
+    run.decide(approved=True, reviewer="ada")
+    run.decide(approved=True, reviewer="bob")
     run.complete("notify_reviewer", SENT)
     run.complete("publish", PUBLISHED)
     assert run.state["output"]["outcome"] == "published"
@@ -145,7 +139,7 @@ def test_the_second_reviewer_decides_under_a_request_of_their_own(start: Any) ->
     assert (second["content_hash"], second["attempt"]) == (first["content_hash"], first["attempt"])
     assert second["expires_at"].startswith("2026-01-02T11:00:01")
     run.complete("notify_reviewer", SENT)
-    decide(run, reviewer="eve")
+    run.decide(approved=True, reviewer="eve")
     assert run.waits_for("publish")["title"] == DRAFT.title
     run.complete("publish", PUBLISHED)
     assert run.state["output"]["outcome"] == "published"
@@ -165,11 +159,11 @@ def test_a_decision_on_the_request_that_expired_is_not_one_on_the_second(start: 
 
 def test_a_quorum_that_was_not_reached_in_time_starts_anew_with_the_second_reviewer(start: Any) -> None:
     run = wait(start, {**QUORUM, **ESCALATES})
-    decide(run, reviewer="ada")
+    run.decide(approved=True, reviewer="ada")
     run.fire_timer()
     run.complete("notify_reviewer", SENT)
     assert (run.waiting_for["required_approvals"], run.waiting_for["reviewers"]) == (1, ["eve"])
-    decide(run, reviewer="eve", approved=False)
+    run.decide(approved=False, reviewer="eve")
     assert run.state["output"]["outcome"] == "rejected"
     assert [d["reviewer"] for d in run.state["output"]["decisions"]] == ["ada", "eve"]
 
@@ -189,11 +183,11 @@ def test_the_trail_says_who_when_what_and_how(start: Any, caplog: pytest.LogCapt
     run = wait(start, INPUT)
     request = run.waiting_for
     sent = {"reviewer": "ada", "reviewer_id": "7", "verified": True, "channel": "link", "decision_id": "a" * 32}
-    decide(run, approved=False, feedback="No.\nrun-1 approval decision {}", **sent)
+    run.decide(approved=False, feedback="No.\nrun-1 approval decision {}", **sent)
     run.answer("Writer", Draft(title="Tea", content="More tea."))
     (shown,) = trail(run)
     run.complete("notify_reviewer", SENT)
-    decide(run)
+    run.decide(approved=True)
     run.complete("publish", PUBLISHED)
 
     recorded = run.state["output"]["decisions"][0]
@@ -223,10 +217,10 @@ def test_the_custom_status_holds_the_newest_decisions_whatever_the_names(start: 
     run.answer("Writer", Draft(title=name * 10, content=name * 100))
     run.complete("notify_reviewer", SENT)
     for number, reviewer in enumerate(reviewers[:9]):
-        decide(run, reviewer=reviewer, feedback="x" * 10_000)
+        run.decide(approved=True, reviewer=reviewer, feedback="x" * 10_000)
         assert len(json.dumps(run.state["customStatus"]).encode("utf-16-le")) <= 16 * 1024
         assert trail(run)[-1]["reviewer"] == reviewer, number
-    decide(run, reviewer=reviewers[9])
+    run.decide(approved=True, reviewer=reviewers[9])
     run.complete("publish", PUBLISHED)
     assert [d["reviewer"] for d in run.state["output"]["decisions"]] == reviewers
 
@@ -236,6 +230,6 @@ def test_the_custom_status_holds_the_newest_decisions_whatever_the_names(start: 
 )
 def test_a_raw_event_cannot_put_anything_into_the_status(start: Any, changed: dict[str, Any]) -> None:
     run = wait(start, INPUT)
-    decide(run, **changed)
+    run.decide(approved=True, **changed)
     assert trail(run) == []
     assert "not a decision" in run.waiting_for["note"]

@@ -20,7 +20,8 @@ from durable_agents.sessions.conversation import (
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.responses import find_response
 from durable_agents.sessions.turn import Turns
-from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.tests.unit.sessions.scripted_agent import agent_with
 
 USAGE = UsageDetails(input_token_count=10, output_token_count=5, total_token_count=15)
 

@@ -20,8 +20,9 @@ from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
 from durable_agents.sessions.responses import find_response
 from durable_agents.sessions.turn import Turns
+from durable_agents.testing import ScriptedChatClient
 from durable_agents.tests.unit.runs.unreachable_hub import unreachable_hub
-from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
+from durable_agents.tests.unit.sessions.scripted_agent import agent_with
 
 DECISION = {"request_id": "r", "approved": True, "decided_at": "2026-01-01T09:00:00Z"}
 
@@ -77,7 +78,7 @@ def test_messages_of_a_batch_are_answered_in_order() -> None:
     assert [result["messages"][0]["contents"][0]["text"] for result in results] == ["One.", "Two."]
     name, body = run("Third", 3)
     entity.batch((f"{name}_agent", body))
-    assert [message.text for message in client.seen[-1]] == ["First", "One.", "Second", "Two.", "Third"]
+    assert [message.text for message in client.requests[-1].messages] == ["First", "One.", "Second", "Two.", "Third"]
     assert entity.messages == 6
 
 
@@ -91,7 +92,7 @@ def test_reset_forgets_and_delete_leaves_nothing() -> None:
     assert entity.batch(("delete", None)) == [{"status": "deleted"}]
     assert (entity.exists, json.loads(entity.state or "null")) == (False, None)
     entity.batch(run("Third", 3))
-    assert ([m.text for m in client.seen[-1]], entity.messages) == (["Third"], 2)
+    assert ([m.text for m in client.requests[-1].messages], entity.messages) == (["Third"], 2)
 
 
 def test_a_session_goes_with_its_run_only_if_nobody_else_has_spoken_in_it() -> None:
@@ -194,7 +195,7 @@ def test_who_asks_for_a_run_of_a_session_that_was_cleared_or_ended_is_told(
     assert "Secret" not in (entity.state or "")
     # It goes on as a new session, which remembers the same.
     entity.batch(run("Again", 0, correlationId=other))
-    assert [message.text for message in client.seen[-1]] == ["Again"]
+    assert [message.text for message in client.requests[-1].messages] == ["Again"]
     assert entity.failure_of(ids["now"]) == code
     entity.batch(("reset", None), ("delete", None))
     assert (entity.failure_of(ids["now"]), entity.failure_of(other)) == (code, "session_reset")

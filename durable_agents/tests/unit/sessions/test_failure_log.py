@@ -13,7 +13,8 @@ from agent_framework_durabletask import DurableAgentState, RunRequest
 from durable_agents.chat_clients.whole_answer import InvalidAnswerError
 from durable_agents.limits import TurnLimits
 from durable_agents.sessions.turn import Turns
-from durable_agents.tests.unit.sessions.scripted_agent import Busy, ScriptedChatClient, agent_with, call
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.tests.unit.sessions.scripted_agent import Busy, agent_with, call
 
 # The frames of this library are not those of the tool's author: the tool is in a file of its own.
 TOOLS = '''

@@ -16,8 +16,9 @@ from durable_agents.sessions.index import SessionIndex
 from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.lifetime import SESSION_TTL_DAYS, SessionLifetime, ttl_of_agent
 from durable_agents.sessions.turn import Turns
+from durable_agents.testing import ScriptedChatClient
 from durable_agents.tests.unit.runs.unreachable_hub import unreachable_hub
-from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with
+from durable_agents.tests.unit.sessions.scripted_agent import agent_with
 
 SHORT = timedelta(milliseconds=700)
 
@@ -80,7 +81,7 @@ async def test_an_expired_session_begins_anew_also_before_it_is_swept(index: Sql
     sessions.run("a", "1")
     time.sleep(0.8)
     sessions.run("a", "2")
-    assert [message.text for message in client.seen[-1]] == ["2"]
+    assert [message.text for message in client.requests[-1].messages] == ["2"]
 
 
 async def test_the_sweep_ends_a_session_whose_time_is_over_and_no_other(index: SqliteSessionIndex) -> None:

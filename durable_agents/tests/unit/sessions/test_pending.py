@@ -24,7 +24,9 @@ from durable_agents.sessions.tool_requests import (
     requests_of_run,
 )
 from durable_agents.sessions.turn import Turns
-from durable_agents.tests.unit.sessions.scripted_agent import USAGE, ScriptedChatClient, agent_with, call
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.testing.scripted_chat import USAGE
+from durable_agents.tests.unit.sessions.scripted_agent import agent_with, call
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
@@ -109,7 +111,7 @@ class Session:
 
     def seen(self) -> list[tuple[str, str]]:
         """What the model was shown last: the role and the gist of each content."""
-        return [(m.role, gist(c)) for m in self.client.seen[-1] for c in m.contents]
+        return [(m.role, gist(c)) for m in self.client.requests[-1].messages for c in m.contents]
 
 
 def gist(content: Content) -> str:
@@ -133,7 +135,7 @@ async def test_the_turn_waits_and_goes_on_with_exactly_what_was_shown() -> None:
     (request,) = session.requests
     assert (request.tool, request.arguments, session.paid) == ("pay", {"amount": 5}, [])
     assert request.expires_at == START + timedelta(hours=24)
-    assert len(session.client.seen) == 1
+    assert len(session.client.requests) == 1
 
     assert session.decide(0, True, reviewer="Ada")
     response = await session.resume()
@@ -252,7 +254,7 @@ async def test_a_message_in_between_is_refused_and_not_sent() -> None:
     session = Session([pay(5)], ["Done."])
     await session.say("Pay 5")
     assert code_of(await session.say("Hello?", "r2")) == "approval_pending"
-    assert len(session.client.seen) == 1
+    assert len(session.client.requests) == 1
     session.decide(0, True)
     await session.resume()
     assert ("user", "Hello?") not in session.seen()
@@ -263,7 +265,7 @@ async def test_a_repeat_of_the_message_does_not_disturb_the_wait() -> None:
     await session.say("Pay 5")
     before = session.stored
     assert code_of(await session.say("Pay 5")) is None
-    assert (session.stored, len(session.client.seen)) == (before, 1)
+    assert (session.stored, len(session.client.requests)) == (before, 1)
 
 
 async def test_a_decided_turn_goes_on_before_the_next_message() -> None:
@@ -362,7 +364,7 @@ async def test_a_model_that_fails_after_the_tool_has_run_is_not_asked_again() ->
     await session.say("Pay 5")
     session.decide(0, True)
     assert code_of(await session.resume()) == "provider_unreachable"
-    assert (session.paid, len(session.client.seen)) == ([5], 2)
+    assert (session.paid, len(session.client.requests)) == ([5], 2)
     assert len(requests_of_run(json.loads(session.stored), "r1")) == 1
 
 

@@ -19,7 +19,8 @@ from durable_agents.sessions.pending import allow_approvals, decide, find_free_t
 from durable_agents.sessions.room import DECISION_BYTES, STATE_LIMIT_BYTES, USABLE_BYTES, add_failed_turn
 from durable_agents.sessions.tool_requests import DecisionMessage, ToolDecision, ToolRequest, record_requests
 from durable_agents.sessions.turn import Turns
-from durable_agents.tests.unit.sessions.scripted_agent import ScriptedChatClient, agent_with, call
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.tests.unit.sessions.scripted_agent import agent_with, call
 
 UNITS = ["x", "é", "語", "\N{PILE OF POO}", '"', "\\", "\x01", "\u2028", "\ud83d", "a\u0301", "</script>"]
 MOST_MESSAGE_BYTES = 262_144

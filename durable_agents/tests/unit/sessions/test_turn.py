@@ -15,7 +15,8 @@ from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.room import STATE_LIMIT_BYTES, USABLE_BYTES
 from durable_agents.sessions.turn import Turns
-from durable_agents.tests.unit.sessions.scripted_agent import Busy, ScriptedChatClient, agent_with, call
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.tests.unit.sessions.scripted_agent import Busy, agent_with, call
 
 LIMITS = TurnLimits(retry_seconds=30, stall_seconds=5)
 
@@ -82,11 +83,17 @@ async def test_the_package_goes_on_with_a_session_and_the_reverse() -> None:
     second = ScriptedChatClient(["You are Ada."])
     entity = AgentEntity(agent_with(second), state_provider=provider)  # type: ignore[arg-type]  # it has what is used
     await entity.run(request("Who am I?", "r2"))
-    assert [m.text for m in second.seen[0]] == ["I am Ada.", "Hi Ada.", "Who am I?"]
+    assert [m.text for m in second.requests[0].messages] == ["I am Ada.", "Hi Ada.", "Who am I?"]
 
     third = ScriptedChatClient(["Still Ada."])
     await turns_of(third).run(reloaded(provider.state), "s1", request("And now?", "r3"))
-    assert [m.text for m in third.seen[0]] == ["I am Ada.", "Hi Ada.", "Who am I?", "You are Ada.", "And now?"]
+    assert [m.text for m in third.requests[0].messages] == [
+        "I am Ada.",
+        "Hi Ada.",
+        "Who am I?",
+        "You are Ada.",
+        "And now?",
+    ]
 
 
 async def test_a_failed_turn_is_kept_and_never_sent_again() -> None:
@@ -97,7 +104,7 @@ async def test_a_failed_turn_is_kept_and_never_sent_again() -> None:
     assert "my secret" not in state.to_json()
     state = reloaded(state)
     await turns.run(state, "s1", request("Second", "r2"))
-    assert [m.text for m in client.seen[-1]] == ["Second"]
+    assert [m.text for m in client.requests[-1].messages] == ["Second"]
     assert len(state.data.conversation_history) == 4
 
 
@@ -107,7 +114,7 @@ async def test_the_private_reasoning_of_the_model_is_not_sent_again() -> None:
     turns = turns_of(client)
     await turns.run(state, "s1", request())
     await turns.run(reloaded(state), "s1", request("And?", "r2"))
-    assert [(c.type, c.text) for m in client.seen[-1] for c in m.contents] == [
+    assert [(c.type, c.text) for m in client.requests[-1].messages for c in m.contents] == [
         ("text", "Hello"),
         ("text", "Hi."),
         ("text", "And?"),
@@ -120,7 +127,7 @@ async def test_a_run_that_is_stored_is_not_repeated() -> None:
     turns = turns_of(client)
     await turns.run(state, "s1", request())
     assert (await turns.run(reloaded(state), "s1", request())).text == "Once."
-    assert len(client.seen) == 1
+    assert len(client.requests) == 1
 
 
 async def test_every_update_is_shown_once_and_the_end_once() -> None:
@@ -134,23 +141,23 @@ async def test_text_that_was_shown_is_not_shown_again() -> None:
     client, listener = ScriptedChatClient(["Once upon", Busy()], ["Never."]), Listener()
     response = await turns_of(client, callback=listener).run(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_unavailable"
-    assert (listener.texts, len(client.seen)) == (["Once upon"], 1)
+    assert (listener.texts, len(client.requests)) == (["Once upon"], 1)
     assert [find_failure(end) is not None for end in listener.ends] == [True]
 
 
 async def test_nothing_shown_is_tried_again() -> None:
     client = ScriptedChatClient(["Once upon", Busy()], [Busy()], ["Done."])
     response = await turns_of(client).run(DurableAgentState(), "s1", request())
-    assert (response.text, len(client.seen)) == ("Done.", 3)
+    assert (response.text, len(client.requests)) == ("Done.", 3)
 
 
 async def test_the_attempts_and_their_time_are_limited() -> None:
     client = ScriptedChatClient(*[[Busy()]] * 3)
     response = await turns_of(client).run(DurableAgentState(), "s1", request())
-    assert (failure_of(response).code, len(client.seen)) == ("provider_unavailable", 3)
+    assert (failure_of(response).code, len(client.requests)) == ("provider_unavailable", 3)
     client = ScriptedChatClient([ConnectionError()])
     await turns_of(client, limits=TurnLimits(retry_seconds=0)).run(DurableAgentState(), "s1", request())
-    assert len(client.seen) == 1
+    assert len(client.requests) == 1
 
 
 async def test_no_tool_runs_twice() -> None:
@@ -165,7 +172,7 @@ async def test_no_tool_runs_twice() -> None:
     client = ScriptedChatClient([call("charge")], [Busy()], ["Never."])
     response = await turns_of(client, charge).run(DurableAgentState(), "s1", request())
     assert failure_of(response).code == "provider_unavailable"
-    assert (ran, len(client.seen)) == (["charge"], 2)
+    assert (ran, len(client.requests)) == (["charge"], 2)
 
 
 async def test_a_callback_that_fails_does_not_cost_the_answer() -> None:
@@ -245,7 +252,7 @@ async def test_a_large_tool_result_is_trimmed_for_the_model_and_the_session() ->
     state = DurableAgentState()
     settings = TurnLimits(tool_result_bytes=1_000)
     await turns_of(client, read, limits=settings).run(state, "s1", request())
-    (result,) = [c for m in client.seen[-1] for c in m.contents if c.type == "function_result"]
+    (result,) = [c for m in client.requests[-1].messages for c in m.contents if c.type == "function_result"]
     assert "[4000 of 5000 bytes left out." in str(result.result)
     assert stored_bytes(state) < 3_000
 
@@ -285,7 +292,7 @@ async def test_a_full_session_says_what_to_do_and_does_not_call_the_model() -> N
     assert too_long.code == "session_too_large"
     assert stored_bytes(state) < 2_000
     refused = failure_of(await turns.run(state, "s1", request("y" * STATE_LIMIT_BYTES, "r2")))
-    assert (refused.code, len(client.seen)) == ("session_too_large", 1)
+    assert (refused.code, len(client.requests)) == ("session_too_large", 1)
     assert "Reset or delete the session" in refused.message
     assert stored_bytes(state) < 4_000
 
@@ -320,7 +327,9 @@ async def test_a_tool_is_tried_again_as_its_policy_says_under_one_key() -> None:
     client = ScriptedChatClient([call("fetch")], ["Done."])
     await turns_of(client, flaky(ConnectionResetError)).run(DurableAgentState(), "s1", request())
     assert (len(keys), len(set(keys))) == (3, 1)
-    assert [c.result for m in client.seen[-1] for c in m.contents if c.type == "function_result"] == ["fetched"]
+    assert [c.result for m in client.requests[-1].messages for c in m.contents if c.type == "function_result"] == [
+        "fetched"
+    ]
     keys.clear()
     client = ScriptedChatClient([call("fetch")], ["Done."])
     await turns_of(client, flaky(KeyError)).run(DurableAgentState(), "s1", request())

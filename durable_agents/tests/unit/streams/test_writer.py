@@ -17,7 +17,8 @@ from durable_agents.sessions.update_forwarder import RestartableCallback
 from durable_agents.streams.sqlite_store import SqliteStreamStore
 from durable_agents.streams.store import Cursor, StoredEvent, StreamEvent, StreamId
 from durable_agents.streams.writer import StreamCallback
-from durable_agents.tests.unit.sessions.scripted_agent import Busy, ScriptedChatClient, agent_with, call
+from durable_agents.testing import ScriptedChatClient
+from durable_agents.tests.unit.sessions.scripted_agent import Busy, agent_with, call
 
 STREAM = StreamId("Test", "s1", "r1")
 CONTEXT = AgentCallbackContext("Test", "r1", "s1")
