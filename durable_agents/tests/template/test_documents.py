@@ -29,8 +29,8 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     lost = []
     for file, anchor in LINK.findall(page.read_text(encoding="utf-8")):
         target = (page.parent / file).resolve() if file else page
-        # The examples may be deleted.
-        if ROOT / "examples" in target.parents:
+        # The examples, for one, may have been deleted as a whole.
+        if not (ROOT / target.relative_to(ROOT).parts[0]).exists():
             continue
         if not target.exists() or (anchor and target.suffix == ".md" and anchor not in anchors_of(target)):
             lost.append(f"{file}#{anchor}")
