@@ -29,7 +29,7 @@ revisions = {"max_revisions": settings.MAX_REVISIONS}
 approval = Orchestration(content_approval, defaults=revisions, fixed=review_policy(review))
 
 app = AgentFunctionApp(
-    settings,
+    settings=settings,
     agents=[
         writer.create_writer(chat),
         spam_detector.create_spam_detector(chat),

@@ -5,6 +5,8 @@ These are its public names; `durable_agents.testing` has what tests of an app ne
 
 __version__ = "0.2.0"
 
+from agent_framework_azurefunctions import WorkflowHitlContext
+
 from durable_agents.activities.keyed import Keyed
 from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, tell_reviewers
 from durable_agents.app import AgentFunctionApp
@@ -50,6 +52,7 @@ __all__ = [
     "Steps",
     "StreamLimits",
     "TurnLimits",
+    "WorkflowHitlContext",
     "create_chat_client",
     "create_run_tools",
     "cut",

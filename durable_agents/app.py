@@ -6,14 +6,20 @@ fails when one of the methods that are overridden here changes.
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework import FunctionTool, SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
-from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
+from agent_framework_durabletask import (
+    DEFAULT_MAX_POLL_RETRIES,
+    DEFAULT_POLL_INTERVAL_SECONDS,
+    AgentResponseCallbackProtocol,
+    AgentSessionId,
+)
 from pydantic import BaseModel
 
 from durable_agents.activities.deliver_webhook import deliver_webhook
@@ -23,8 +29,10 @@ from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
+from durable_agents.indexing import give_way, orchestration_name, play_instead
 from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
+from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
@@ -33,7 +41,7 @@ from durable_agents.routes.agent_routes import AgentRoutes
 from durable_agents.routes.approval_routes import ApprovalRoutes
 from durable_agents.routes.event_routes import EventRoutes
 from durable_agents.routes.health_checks import Dependencies
-from durable_agents.routes.health_route import HealthRoute
+from durable_agents.routes.health_route import AgentHealth, HealthRoute
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.routes.openapi_route import OpenApiRoute
 from durable_agents.routes.review_routes import ReviewRoutes
@@ -48,7 +56,7 @@ from durable_agents.runs.run_view import RunView
 from durable_agents.runs.status import INTERNAL_FIELDS
 from durable_agents.runs.tool_approval_runs import ToolApprovals
 from durable_agents.seal import Seal
-from durable_agents.sessions.agent_registry import AgentRegistry
+from durable_agents.sessions.agent_registry import AgentRegistry, host_agent
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.compaction import summarize_with
 from durable_agents.sessions.correlation import RunIds
@@ -61,77 +69,117 @@ from durable_agents.sessions.mcp import McpTools
 from durable_agents.sessions.pending import allow_approvals, find_free_tools
 from durable_agents.sessions.tool_retries import ToolRetry
 from durable_agents.sessions.turn import StreamingAgent, Turns
+from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.graph import graph_orchestration
-from durable_agents.workflows.validation import agents_of, check_workflows
+from durable_agents.workflows.validation import agents_of, check_workflows, name_workflows
 from durable_agents.workflows.workflow_registry import WorkflowRegistry
+
+# Azure's load balancer drops an HTTP request that has not been answered after 230 seconds.
+_LONGEST_WAIT_SECONDS = 230.0
 
 
 class AgentFunctionApp(FrameworkApp):
     """Hosts agents, orchestrations and graph workflows, with the routes to reach them under `/api`.
 
-    What it takes from the package are the names and the state of sessions and workflows; agents take their turns as
-    `durable_agents.sessions.turn` says. An HTTP route, an activity or a timer of the app's own is added as in any
-    function app; `add_activity` registers one that takes and returns a pydantic model.
+    It takes the place of Microsoft's class: its arguments come first, in their order, and mean what they mean there.
+    What is added later, by `add_agent` or a decorator, is like what is given here. An orchestration by decorator is a
+    run like all others; an HTTP route, an activity or a timer of the app's own is added as in any function app, and
+    `add_activity` registers an activity that takes and returns a pydantic model.
 
     Args:
-        settings: What the deployment says.
         agents: The agents that callers can talk to, each with its own endpoint.
-        orchestrations: What can be started under `/runs`.
+        workflow: One graph workflow.
         workflows: Graph workflows: each has an endpoint, its runs are runs like all others.
-        mcp_tools: The names of the agents that are MCP tools as well.
+        http_auth_level: What callers need, where a route does not say otherwise.
+        enable_health_check: Whether there is a route that tells that the app is up.
+        enable_http_endpoints: Whether agents can be reached over HTTP, where `add_agent` does not say otherwise.
+        max_poll_retries: With `poll_interval_seconds`, how long a caller waits for an agent. Left as they are, the
+            settings say how long.
+        poll_interval_seconds: See `max_poll_retries`.
+        enable_mcp_tool_trigger: Whether agents are MCP tools as well, where `add_agent` does not say otherwise.
+        default_callback: Is told of the answers of the agents that have no callback of their own.
+        settings: What the deployment says; left out, what the environment says.
+        orchestrations: What can be started under `/runs`: functions with an `OrchestrationContext`, or `Orchestration`
+            for those with more to say.
+        mcp_tools: The names of the agents that are MCP tools although not all of them are.
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
         purges: When ended sessions and old runs are removed.
-        options: Further arguments of Microsoft's class, as they are.
 
     Raises:
-        ValueError: The workflows cannot be hosted, see `check_workflows`, or the name of an agent is impossible.
+        SettingsError: The settings are left out, and the environment lacks some.
+        ValueError: The workflows cannot be hosted, see `check_workflows`, or a name is impossible or taken.
     """
 
     def __init__(
         self,
-        settings: HostingSettings,
+        agents: Sequence[SupportsAgentRun] | None = None,
+        workflow: Workflow | None = None,
+        workflows: Sequence[Workflow] | Mapping[str, Workflow] | None = None,
+        http_auth_level: func.AuthLevel = func.AuthLevel.FUNCTION,
+        enable_health_check: bool = True,
+        enable_http_endpoints: bool = True,
+        max_poll_retries: int = DEFAULT_MAX_POLL_RETRIES,
+        poll_interval_seconds: float = DEFAULT_POLL_INTERVAL_SECONDS,
+        enable_mcp_tool_trigger: bool = False,
+        default_callback: AgentResponseCallbackProtocol | None = None,
         *,
-        agents: Sequence[SupportsAgentRun] = (),
-        orchestrations: Iterable[Orchestration] = (),
-        workflows: Sequence[Workflow] = (),
+        settings: HostingSettings | None = None,
+        orchestrations: Iterable[Orchestration | Callable[..., Any]] = (),
         mcp_tools: Iterable[str] = (),
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
         purges: PurgeSchedules | None = None,
-        **options: Any,
     ) -> None:
         _keep_urls_out_of_logs()
         read_payloads_as_plain_json()
-        check_workflows(workflows, [str(agent.name) for agent in agents])
-        for workflow in workflows:
-            use_plain_json(workflow)
-        self.settings = settings
+        self.settings = settings = settings or HostingSettings.from_environ(os.environ)
+        agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
+        name_workflows(graphs)
+        check_workflows(graphs, [str(agent.name) for agent in agents])
+        for graph in graphs:
+            use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
         self._limits = limits or TurnLimits()
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
+        self._run_ids = RunIds(Seal(lambda: self._signer.keys))
         self._index = create_session_index(settings.session_index)
         self._streams = create_stream_store(settings.stream_store, self._streaming.expiry_seconds)
+        self._shown = None if self._streams is None else StreamCallback(self._streams)
+        self._wait_seconds = settings.AGENT_WAIT_SECONDS
+        if (max_poll_retries, poll_interval_seconds) != (DEFAULT_MAX_POLL_RETRIES, DEFAULT_POLL_INTERVAL_SECONDS):
+            self._wait_seconds = min(max_poll_retries * poll_interval_seconds, _LONGEST_WAIT_SECONDS)
         asking = Orchestration(
             tool_approval, ToolApprovalInput, fixed=tool_reviewers(settings.review), is_internal=True
         )
         self._approvers = ToolApprovals(asking)
+        self._mcp_tools, self._has_agent_routes = list(mcp_tools), False
+        # What each handle of the SDK plays.
+        self._handles: dict[Any, Orchestration] = {}
+        # Those that callers reach by HTTP, all that are no part of a workflow, and all by the names of their entities.
+        self._reachable, self._hosted, self._by_entity = AgentRegistry(), AgentRegistry(), dict[str, str]()
         # Before the package's own __init__, which registers the agents.
         super().__init__(
-            agents=list(agents),
-            workflows=list(workflows),
-            enable_http_endpoints=False,
-            enable_health_check=False,
-            **{"default_callback": None if self._streams is None else StreamCallback(self._streams), **options},
+            agents=agents,
+            workflows=graphs,
+            http_auth_level=http_auth_level,
+            enable_health_check=enable_health_check,
+            enable_http_endpoints=enable_http_endpoints,
+            max_poll_retries=max_poll_retries,
+            poll_interval_seconds=poll_interval_seconds,
+            enable_mcp_tool_trigger=enable_mcp_tool_trigger,
+            default_callback=default_callback,
         )
-        graphs = map(graph_orchestration, workflows)
-        self.orchestrations = OrchestrationRegistry([*orchestrations, asking, *graphs])
+        for name in self._mcp_tools:
+            self._hosted.find(name)
+        given = (one if isinstance(one, Orchestration) else Orchestration(one) for one in orchestrations)
+        self.orchestrations = OrchestrationRegistry([*given, asking, *map(graph_orchestration, graphs)])
         for orchestration in self.orchestrations:
             self._add_orchestration(orchestration)
         self.add_activity(
@@ -142,7 +190,8 @@ class AgentFunctionApp(FrameworkApp):
             signer=self._signer,
         )
         self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
-        self._add_routes(mcp_tools, purges or PurgeSchedules())
+        self._add_routes(purges or PurgeSchedules())
+        self._own = list(self._builders)
 
     @property
     def agents(self) -> dict[str, SupportsAgentRun]:
@@ -171,39 +220,131 @@ class AgentFunctionApp(FrameworkApp):
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
         self.activity_trigger(input_name=parameter)(activity)
 
-    def _add_orchestration(self, orchestration: Orchestration) -> None:
-        """Register the generator under its own name, with `get_agent` filled in; at its end it reports to a webhook."""
-        function = orchestration.function
-        if is_story(function):
-            function = play(function, INTERNAL_FIELDS)
-        function = reporting_end(function)
-        with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
-        self.orchestration_trigger(context_name="context")(with_agents)
+    def add_agent(
+        self,
+        agent: SupportsAgentRun,
+        callback: AgentResponseCallbackProtocol | None = None,
+        enable_http_endpoint: bool | None = None,
+        enable_mcp_tool_trigger: bool | None = None,
+        *,
+        entity_id: str | None = None,
+    ) -> None:
+        """Add an agent; whatever lists agents sees it as those given at the start.
 
-    def _add_routes(self, mcp_agents: Iterable[str], purges: PurgeSchedules) -> None:
+        Raises:
+            ValueError: It has no name, or an impossible one.
+        """
+        if entity_id is not None:
+            # One inside a workflow: its session belongs to a run, and nobody else is to talk in it.
+            super().add_agent(agent, callback, False, False, entity_id=entity_id)
+            return
+        name = str(agent.name)
+        if agent.name and name not in self._hosted.names:
+            self._hosted.add(host_agent(name, agent))
+            if enable_mcp_tool_trigger is None and name in self._mcp_tools:
+                enable_mcp_tool_trigger = True
+        super().add_agent(agent, callback, enable_http_endpoint, enable_mcp_tool_trigger)
+
+    def orchestration_trigger(
+        self, context_name: str, orchestration: str | None = None, input_type: type | None = None
+    ) -> Callable[..., Any]:
+        """Register an orchestration, as the SDK has it; it is one of `orchestrations`, and its runs are runs."""
+        register = cast(Any, super()).orchestration_trigger(context_name, orchestration, input_type)
+
+        def decorate(function: Any) -> Any:
+            builder = register(function)
+            self._join(builder)
+            return builder
+
+        return decorate
+
+    def get_functions(self) -> list[Any]:
+        """Return the functions of the app to the worker that asks for them, once, when it starts."""
+        for builder in self._builders:
+            # Those of a blueprint, and those that were given another name after their trigger.
+            self._join(builder)
+        give_way(self._own, self._builders, (notify_reviewer, deliver_webhook))
+        functions: list[Any] = cast(Any, super()).get_functions()
+        return functions
+
+    @property
+    def _builders(self) -> list[Any]:
+        """What has been registered so far. The SDK has no public name for it."""
+        builders: list[Any] = cast(Any, self)._function_builders
+        return builders
+
+    def _add_orchestration(self, orchestration: Orchestration) -> None:
+        """Register an orchestration of the registry."""
+        register = cast(Any, super()).orchestration_trigger("context", orchestration.registered_name)
+        self._handles[register(self._playable(orchestration))._function._func] = orchestration
+
+    def _join(self, builder: Any) -> None:
+        """Let what the app itself has registered be one of `orchestrations`, if it is an orchestration."""
+        name = orchestration_name(builder)
+        if name is None:
+            return
+        handle = builder._function._func
+        known = self._handles.get(handle)
+        if known is None:
+            known = Orchestration.by_decorator(handle.orchestrator_function, name)
+            self.orchestrations.add(known)
+            handle = play_instead(builder, self._playable(known))
+        elif known.name != name:
+            known = self.orchestrations.rename(known, name)
+        self._handles[handle] = known
+
+    def _playable(self, orchestration: Orchestration) -> Callable[..., Any]:
+        """Return the orchestration as the SDK plays it, with `get_agent`; at its end it reports to a webhook."""
+        function = orchestration.function
+        if orchestration.is_decorated:
+            return watched(function)
+        if is_story(function):
+            function = play(function, set() if orchestration.stores_as_sent else INTERNAL_FIELDS)
+        if not orchestration.stores_as_sent:
+            function = reporting_end(function)
+        return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
+
+    def _add_routes(self, purges: PurgeSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
-        agents, seal = AgentRegistry(self.agents), Seal(lambda: self._signer.keys)
-        all_agents = list(super().agents)
-        by_entity = {AgentSessionId.to_entity_name(name).lower(): name for name in all_agents}
-        run_ids, trusts = RunIds(seal), settings.APP_SERVICE_AUTHENTICATION
-        view, tokens = RunView(by_entity, self.links), PageTokens(seal)
-        purge = RunPurge(orchestrations, by_entity, settings.drafts, settings.RUN_RETENTION_DAYS)
-        AgentRoutes(agents, self.links, run_ids, settings.AGENT_WAIT_SECONDS).register(router)
-        SessionRoutes(agents, self.links, self._index).register(router)
-        StreamRoutes(agents, self._streams, run_ids, self._streaming.wait_seconds).register(router)
-        for name in mcp_agents:
-            AgentTool(agents.find(name), run_ids, settings.AGENT_WAIT_SECONDS).register(self)
+        trusts = settings.APP_SERVICE_AUTHENTICATION
+        view, tokens = RunView(self._by_entity, self.links), PageTokens(Seal(lambda: self._signer.keys))
+        purge = RunPurge(orchestrations, self._by_entity, settings.drafts, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
         ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
-        dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
-        HealthRoute(agents, settings.model.provider, dependencies).register(router)
         WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
-        OpenApiRoute(router, agents, self.links).register()
-        self._add_timer(purges.sessions, IdleSessions(all_agents, self._index).purge_idle_sessions)
+        OpenApiRoute(router, self._reachable, self.links).register()
+        self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)
+
+        if self.enable_http_endpoints:
+            self._add_agent_routes()
+        if self.enable_health_check:
+            dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
+            HealthRoute(self._describe_agents, settings.model.provider, dependencies).register(router)
+
+    def _add_agent_routes(self) -> None:
+        """Register the routes of agents, once: one route is for all of them."""
+        if self._has_agent_routes:
+            return
+        self._has_agent_routes = True
+        agents, router = self._reachable, self.router
+        AgentRoutes(agents, self.links, self._run_ids, self._wait_seconds).register(router)
+        SessionRoutes(agents, self.links, self._index).register(router)
+        StreamRoutes(agents, self._streams, self._run_ids, self._streaming.wait_seconds).register(router)
+
+    def _describe_agents(self) -> list[AgentHealth]:
+        return [
+            AgentHealth(
+                name=name,
+                type=type(self._agent_metadata[name].agent).__name__,
+                http_endpoint_enabled=self._agent_metadata[name].http_endpoint_enabled,
+                mcp_tool_enabled=self._agent_metadata[name].mcp_tool_enabled,
+            )
+            for name in self._hosted.names
+        ]
 
     def _add_timer(self, schedule: str, handler: Callable[..., Any]) -> None:
         """Register an async function that a timer calls, with a cron expression that has seconds."""
@@ -211,6 +352,18 @@ class AgentFunctionApp(FrameworkApp):
         app = cast(df.DFApp, self)
         function = app.durable_client_input(client_name="client")(handler)
         app.timer_trigger(arg_name="timer", schedule=schedule)(function)
+
+    def _setup_http_run_route(self, agent_name: str) -> None:
+        """Let callers reach the agent over HTTP."""
+        self._reachable.add(self._hosted.find(agent_name))
+        self._add_agent_routes()
+
+    def _setup_mcp_tool_trigger(self, agent_name: str, agent_description: str | None) -> None:
+        """Make the agent an MCP tool."""
+        AgentTool(self._hosted.find(agent_name), self._run_ids, self._wait_seconds).register(self)
+
+    def _setup_health_route(self) -> None:
+        """Register nothing: the route is registered with all others."""
 
     def _setup_workflow_orchestration(self, workflow: Workflow) -> None:
         """Register nothing: the orchestration is registered with all others."""
@@ -221,6 +374,7 @@ class AgentFunctionApp(FrameworkApp):
     def _setup_agent_entity(
         self, agent: SupportsAgentRun, agent_name: str, callback: AgentResponseCallbackProtocol | None
     ) -> None:
+        self._by_entity[AgentSessionId.to_entity_name(agent_name).lower()] = agent_name
         options: dict[str, Any] = getattr(agent, "default_options", {})
         for tool in options.get("tools") or ():
             # A policy that cannot be read would otherwise show at the first call of the tool, as the tool's failure.
@@ -234,7 +388,7 @@ class AgentFunctionApp(FrameworkApp):
             budget=RunBudget.of_agent(agent),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
-            callback=callback,
+            callback=both(self._shown, callback),
             default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
             free_tools=find_free_tools(agent),
         )
@@ -242,6 +396,12 @@ class AgentFunctionApp(FrameworkApp):
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
         entity = create_agent_entity(turns, lifetime, self._approvers)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
+
+
+def _as_microsoft_has_them(
+    workflows: Sequence[Workflow] | Mapping[str, Workflow] | None,
+) -> list[Workflow] | Mapping[str, Workflow] | None:
+    return workflows if workflows is None or isinstance(workflows, Mapping) else list(workflows)
 
 
 def _keep_urls_out_of_logs() -> None:

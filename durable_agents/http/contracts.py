@@ -3,7 +3,7 @@
 The OpenAPI document is made of these declarations and nothing else, see `durable_agents.http.openapi`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -52,8 +52,10 @@ class Contract:
     problems: tuple[int, ...] = ()
 
 
-Contracts: TypeAlias = Contract | Mapping[str, Contract]
-"""The contract of a route, or one for each value of its first path parameter if they differ."""
+Contracts: TypeAlias = Contract | Mapping[str, Contract] | Callable[[], Contract | Mapping[str, Contract]]
+"""The contract of a route, or one for each value of its first path parameter if they differ.
+
+One that depends on what is registered later is a function: it is called when the document is made."""
 
 
 @dataclass(frozen=True, slots=True)

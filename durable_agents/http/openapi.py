@@ -108,10 +108,11 @@ class _Schemas:
 
 def _expand(route: HttpRoute) -> Iterator[tuple[HttpRoute, str, str, Contract]]:
     """Yield path, operation id and contract of each operation that the route stands for."""
-    if isinstance(route.contracts, Contract):
-        yield route, route.template, route.function, route.contracts
+    contracts = route.contracts() if callable(route.contracts) else route.contracts
+    if isinstance(contracts, Contract):
+        yield route, route.template, route.function, contracts
         return
-    for value, contract in route.contracts.items():
+    for value, contract in contracts.items():
         yield route, re.sub(r"\{\w+\}", value, route.template, count=1), f"{route.function}_{value}", contract
 
 

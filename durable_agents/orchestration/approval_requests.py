@@ -113,11 +113,16 @@ def cut(text: str, characters: int) -> str:
     return beginning
 
 
-def read_request(custom_status: object) -> ApprovalRequest | None:
-    """Return the approval a run waits for according to its custom status, or None."""
-    waiting_for = custom_status.get("waiting_for") if isinstance(custom_status, dict) else None
-    is_approval = isinstance(waiting_for, dict) and waiting_for.get("kind") == "approval"
-    return ApprovalRequest.model_validate(waiting_for) if is_approval else None
+def read_requests(custom_status: object) -> list[ApprovalRequest]:
+    """Return the approvals a run waits for according to its custom status; the first one comes with its preview."""
+    shown = custom_status if isinstance(custom_status, dict) else {}
+    others = shown.get("requests")
+    waits = [shown.get("waiting_for"), *(others if isinstance(others, list) else [])]
+    approvals = [wait for wait in waits if isinstance(wait, dict) and wait.get("kind") == "approval"]
+    requests: dict[str, ApprovalRequest] = {}
+    for request in map(ApprovalRequest.model_validate, approvals):
+        requests.setdefault(request.request_id, request)
+    return list(requests.values())
 
 
 def read_decision(payload: object, request: ApprovalRequest) -> Decision:

@@ -16,8 +16,12 @@ Played = Callable[..., Generator[Any, Any, Any]]
 
 def is_story(function: Callable[..., Any]) -> bool:
     """Say whether an orchestration is written with `OrchestrationContext`: its first parameter is annotated so."""
-    first = next(iter(get_type_hints(function).items()), ("", None))
-    return first[1] is OrchestrationContext
+    try:
+        hints = get_type_hints(function)
+    except NameError:
+        # An annotation that is there for type checkers only; those of a story have to be there when it runs.
+        return False
+    return next(iter(hints.values()), None) is OrchestrationContext
 
 
 def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:

@@ -10,15 +10,20 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from durable_agents.http.contracts import PAGING, Contract
 from durable_agents.http.links import Links
 from durable_agents.http.query import read_limit, read_page_token
-from durable_agents.http.requests import accepted, json_response
+from durable_agents.http.requests import accepted, json_response, read_json_object
 from durable_agents.http.routing import Router
-from durable_agents.orchestration.approval_requests import read_request
+from durable_agents.ids import EVENT_NAME, fits
+from durable_agents.orchestration.approval_requests import read_requests
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.approval_models import ApprovalPage, DecisionAnswer, PendingApproval, PendingWorkflowRequest
 from durable_agents.runs.decisions import DecisionBody, Submission, answer_to, decide, read_decision_body
+from durable_agents.runs.events import raise_event
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
+from durable_agents.runs.meant_requests import find_meant_request, refuse_workflow
 from durable_agents.runs.reviewers import read_reviewer
+from durable_agents.runs.run_models import EventAccepted
+from durable_agents.runs.status import find_run, open_waits
 
 _RUNNING = RunQuery(statuses=["Running"])
 
@@ -38,7 +43,7 @@ class ApprovalRoutes:
         """Register the routes."""
         listing = Contract({200: (ApprovalPage,)}, parameters=PAGING)
         router.add("GET", "approvals", self.list_approvals, contract=listing)
-        answers = {200: (DecisionAnswer,), 202: (DecisionAnswer,)}
+        answers = {200: (DecisionAnswer,), 202: (DecisionAnswer, EventAccepted)}
         deciding = Contract(answers, bodies=(DecisionBody,), problems=(403, 409))
         router.add("POST", "approval/{instance_id}", self.decide_approval, contract=deciding)
 
@@ -59,9 +64,20 @@ class ApprovalRoutes:
         return json_response(page)
 
     async def decide_approval(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        """Decide on the draft a run waits with: 200 once it counts, 202 while that is not known yet."""
+        """Decide on the draft a run waits with: 200 once it counts, 202 while that is not known yet.
+
+        A decision that names no request is on the first one of the run. An orchestration with the SDK's context alone,
+        which waits for one event, is sent the decision as that event.
+        """
         instance_id = req.route_params["instance_id"]
         body = read_decision_body(req)
+        status = await find_run(client, self._orchestrations, instance_id)
+        refuse_workflow(status, partial(self._respond_url, req, status))
+        if body.request_id is None:
+            event = await self._raise_as_event(req, client, status)
+            if event is not None:
+                return accepted(event, event.links["self"])
+            body.request_id = await find_meant_request(client, status)
         reviewer = read_reviewer(req, body.reviewer, trusts_app_service=self._trusts_app_service)
         submission = Submission(body, reviewer, "api")
         decision = await decide(client, self._orchestrations, instance_id, submission)
@@ -69,19 +85,42 @@ class ApprovalRoutes:
         answer.links = {"self": self._links.to(req, "runs", instance_id)}
         return accepted(answer, answer.links["self"]) if decision is None else json_response(answer)
 
+    async def _raise_as_event(
+        self, req: func.HttpRequest, client: df.DurableOrchestrationClient, status: DurableOrchestrationStatus
+    ) -> EventAccepted | None:
+        """Send the run the decision as the one event that it waits for; None says that it does not wait so."""
+        orchestration, waits = self._orchestrations.find(status.name), open_waits(status)
+        if orchestration is None or not orchestration.is_decorated or len(waits) != 1 or "event_name" not in waits[0]:
+            return None
+        run_id, name = str(status.instance_id), str(waits[0]["event_name"])
+        if not fits(EVENT_NAME, name):
+            return None
+        await raise_event(client, orchestration, run_id, name, read_json_object(req))
+        links = {"self": self._links.to(req, "runs", run_id)}
+        return EventAccepted(instance_id=run_id, event_name=name, status="accepted", links=links)
+
+    def _respond_url(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> str:
+        """Return where the requests of a workflow are answered, without the id of the request."""
+        workflow = str(workflow_name_from_orchestrator(str(status.name)))
+        return self._links.to(req, "workflow", workflow, "respond", str(status.instance_id))
+
     def _approvals_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingApproval]:
-        """Return the approval that a run waits for, if it waits for one."""
-        request, run_id = read_request(status.custom_status), str(status.instance_id)
-        if request is None:
-            return []
+        """Return the approvals that a run waits for."""
+        run_id = str(status.instance_id)
         links = {"run": self._links.to(req, "runs", run_id), "decide": self._links.to(req, "approval", run_id)}
         name = str(status.name)
-        return [PendingApproval(**request.model_dump(), instance_id=run_id, orchestration=name, links=links)]
+        return [
+            PendingApproval(**request.model_dump(), instance_id=run_id, orchestration=name, links=links)
+            for request in read_requests(status.custom_status)
+        ]
 
     def _requests_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingWorkflowRequest]:
         """Return the requests that the run of a workflow waits with."""
+        requests = read_human_requests(status.custom_status)
+        if not requests:
+            return []
         run_id, workflow = str(status.instance_id), str(workflow_name_from_orchestrator(str(status.name)))
-        run, respond = self._links.to(req, "runs", run_id), self._links.to(req, "workflow", workflow, "respond", run_id)
+        run, respond = self._links.to(req, "runs", run_id), self._respond_url(req, status)
         return [
             PendingWorkflowRequest(
                 **request.model_dump(),
@@ -89,5 +128,5 @@ class ApprovalRoutes:
                 workflow=workflow,
                 links={"run": run, "respond": f"{respond}/{request.request_id}"},
             )
-            for request in read_human_requests(status.custom_status)
+            for request in requests
         ]

@@ -1,5 +1,6 @@
 """`GET /health` tells that the app is up, and with which agents and model provider; with `deep=1`, what else is."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import azure.durable_functions as df
@@ -12,7 +13,6 @@ from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response
 from durable_agents.http.routing import Router
 from durable_agents.routes.health_checks import Checks, Dependencies
-from durable_agents.sessions.agent_registry import AgentRegistry
 
 _DEEP = Parameter(
     "deep",
@@ -21,10 +21,13 @@ _DEEP = Parameter(
 )
 
 
-class AgentName(BaseModel):
-    """An agent of the app."""
+class AgentHealth(BaseModel):
+    """An agent of the app, and where it can be reached."""
 
     name: str
+    type: str
+    http_endpoint_enabled: bool
+    mcp_tool_enabled: bool
 
 
 class Health(BaseModel):
@@ -32,7 +35,7 @@ class Health(BaseModel):
 
     status: Literal["healthy"]
     model_provider: str
-    agents: list[AgentName]
+    agents: list[AgentHealth]
     agent_count: int
     checks: Checks | None = None
 
@@ -40,7 +43,9 @@ class Health(BaseModel):
 class HealthRoute:
     """The health route; probes call it without a key."""
 
-    def __init__(self, agents: AgentRegistry, model_provider: str, dependencies: Dependencies) -> None:
+    def __init__(
+        self, agents: Callable[[], list[AgentHealth]], model_provider: str, dependencies: Dependencies
+    ) -> None:
         self._agents = agents
         self._model_provider = model_provider
         self._dependencies = dependencies
@@ -52,7 +57,7 @@ class HealthRoute:
 
     async def check_health(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         """Answer 200 whenever the worker runs; with `deep=1`, only if the task hub and the model answer too."""
-        agents = [AgentName(name=name) for name in self._agents.names]
+        agents = self._agents()
         health = Health(status="healthy", model_provider=self._model_provider, agents=agents, agent_count=len(agents))
         if read_whole_number(req, "deep", default=0, least=0, most=1):
             health.checks = checks = await self._dependencies.check(client)

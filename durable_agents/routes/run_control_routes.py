@@ -25,7 +25,15 @@ from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_models import ChangeAccepted, Run, RunAccepted
 from durable_agents.runs.run_view import RunView
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id
-from durable_agents.runs.status import FINGERPRINT_FIELD, can_be_rewound, find_run, is_over, read_input, state_of
+from durable_agents.runs.status import (
+    FINGERPRINT_FIELD,
+    can_be_rewound,
+    find_run,
+    is_over,
+    read_input,
+    read_stored_input,
+    state_of,
+)
 
 
 class ReasonBody(BaseModel):
@@ -122,14 +130,15 @@ class RunControlRoutes:
             raise ProblemError(409, "not-possible-now", detail, runtime_status=None)
         # Who decides is what the deployment says now, not what it said then.
         fixed = {} if orchestration is None else orchestration.fixed
-        stored_input = {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
+        as_sent = orchestration is not None and orchestration.stores_as_sent
+        stored_input = read_stored_input(status) if as_sent else {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
         if key is None:
             new_id = new_instance_id(name)
             await client.start_new(name, new_id, stored_input)
         else:
             # No key of a start has a space, so restarts under a key are not mistaken for starts.
             new_id = instance_id_for(name, f"restart {old_id} {key}")
-            await self._starts.start_once(client, name, new_id, stored_input)
+            await self._starts.start_once(client, name, new_id, stored_input, as_sent=as_sent)
         to = partial(self._view.links.to, req, "runs")
         links = {"self": to(new_id), "restarted_from": to(old_id)}
         return accepted(

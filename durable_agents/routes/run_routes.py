@@ -1,7 +1,7 @@
 """`/runs`: start a run, list runs, tell how one is and what it has done."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -11,7 +11,14 @@ from durable_agents.activities.deliver_webhook import is_allowed_url
 from durable_agents.http.contracts import IDEMPOTENCY, PAGING, Contract, Parameter
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_limit, read_page_token, read_time, read_whole_number, read_words
-from durable_agents.http.requests import accepted, json_response, read_idempotency_key, read_json_object
+from durable_agents.http.requests import (
+    accepted,
+    json_response,
+    read_body,
+    read_idempotency_key,
+    read_json_object,
+    read_json_value,
+)
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.runs.control import wait_for_state
@@ -53,14 +60,9 @@ class RunRoutes:
 
     def register(self, router: Router) -> None:
         """Register the routes."""
-        one, names = "runs/{instance_id}", self._orchestrations.names
-        starts = {
-            orchestration.name: _start_contract(orchestration) for orchestration in self._orchestrations.startable
-        }
-        router.add("POST", "runs/{orchestration}", self.start_run, contract=starts)
-        router.add(
-            "GET", "runs", self.list_runs, contract=Contract({200: (RunPage,)}, parameters=_list_parameters(names))
-        )
+        one = "runs/{instance_id}"
+        router.add("POST", "runs/{orchestration}", self.start_run, contract=self._start_contracts)
+        router.add("GET", "runs", self.list_runs, contract=self._list_contract)
         router.add("GET", one, self.get_run_status, contract=Contract({200: (Run,)}, problems=(409,)))
         history = Contract({200: (RunHistory,)}, parameters=(_OUTPUTS,), problems=(409,))
         router.add("GET", f"{one}/history", self.get_run_history, contract=history)
@@ -73,13 +75,14 @@ class RunRoutes:
         orchestration = self._find_orchestration(req.route_params["orchestration"])
         key = read_idempotency_key(req)
         wait = read_whole_number(req, "wait", default=0, least=0, most=_LONGEST_WAIT_SECONDS)
-        stored_input = stored_input_for(orchestration, read_json_object(req), self._read_webhook(req))
+        stored_input = stored_input_for(orchestration, _read_body(req, orchestration), self._read_webhook(req))
         if key is None:
             instance_id = new_instance_id(orchestration.name)
             await client.start_new(orchestration.name, instance_id, stored_input)
         else:
             instance_id = instance_id_for(orchestration.name, key)
-            await self._starts.start_once(client, orchestration.name, instance_id, stored_input)
+            as_sent = orchestration.stores_as_sent
+            await self._starts.start_once(client, orchestration.name, instance_id, stored_input, as_sent=as_sent)
         ended = await wait_for_state(client, self._orchestrations, instance_id, is_over, wait) if wait else None
         if ended is not None:
             return json_response(await self._view.show(req, client, ended))
@@ -124,6 +127,12 @@ class RunRoutes:
         )
         return json_response(history)
 
+    def _start_contracts(self) -> dict[str, Contract]:
+        return {orchestration.name: _start_contract(orchestration) for orchestration in self._orchestrations.startable}
+
+    def _list_contract(self) -> Contract:
+        return Contract({200: (RunPage,)}, parameters=_list_parameters(self._orchestrations.names))
+
     def _find_orchestration(self, name: str) -> Orchestration:
         orchestration = self._orchestrations.find(name)
         if orchestration is None or orchestration.is_internal:
@@ -155,8 +164,20 @@ class RunRoutes:
 
 
 def _start_contract(orchestration: Orchestration) -> Contract:
-    body = start_body_of(orchestration)
-    return Contract({200: (Run,), 202: (RunAccepted,)}, bodies=(body,), parameters=_START_PARAMETERS, problems=(422,))
+    return Contract(
+        {200: (Run,), 202: (RunAccepted,)},
+        bodies=(start_body_of(orchestration),),
+        body_required=not orchestration.is_decorated,
+        parameters=_START_PARAMETERS,
+        problems=(422,),
+    )
+
+
+def _read_body(req: func.HttpRequest, orchestration: Orchestration) -> Any:
+    """Return the input that the caller has sent; an orchestration that takes any JSON may do without."""
+    if not orchestration.stores_as_sent:
+        return read_json_object(req)
+    return read_json_value(req) if read_body(req) else None
 
 
 def _list_parameters(orchestrations: list[str]) -> tuple[Parameter, ...]:

@@ -19,13 +19,13 @@ from durable_agents.orchestration.approval_requests import (
     Channel,
     Decision,
     ReviewerName,
-    read_request,
+    read_requests,
 )
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.polling import poll
 from durable_agents.runs.approval_models import DecisionAnswer
 from durable_agents.runs.reviewers import Reviewer
-from durable_agents.runs.status import find_run, is_over
+from durable_agents.runs.status import find_run, is_over, waiting_for
 
 logger = logging.getLogger(__name__)
 
@@ -36,12 +36,13 @@ _Entries = TypeAdapter(list[AuditEntry])
 class DecisionBody(BaseModel):
     """A decision as callers send it. With a `content_hash`, it also names the text that was read.
 
+    The first request of a run may go unnamed, for no other draft can be meant; each later one is named by `request_id`.
     `reviewer` is who decides; it stays unverified, and does not count where App Service authentication knows better.
     """
 
     approved: StrictBool
     feedback: str | None = Field(default=None, max_length=10_000)
-    request_id: str = Field(max_length=100)
+    request_id: str | None = Field(default=None, max_length=100)
     content_hash: str | None = None
     reviewer: ReviewerName | None = None
 
@@ -50,18 +51,9 @@ def read_decision_body(req: func.HttpRequest) -> DecisionBody:
     """Return the decision in the body of the request.
 
     Raises:
-        ProblemError: 413 or 400. The body is no decision, or does not name the draft it is about.
+        ProblemError: 413 or 400. The body is no decision.
     """
-    body = read_json_object(req)
-    try:
-        return read_model(body, DecisionBody)
-    except ProblemError as problem:
-        if "request_id" not in body:
-            problem.detail += (
-                " Without request_id a decision could reach a draft nobody has read. GET /runs/{instance_id} shows it "
-                "as waiting_for.request_id, and the reviewer's notification has it."
-            )
-        raise
+    return read_model(read_json_object(req), DecisionBody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +89,12 @@ class RequestState:
     decisions: list[AuditEntry]
 
     @classmethod
-    def of(cls, status: DurableOrchestrationStatus, request_id: str) -> "RequestState":
+    def of(cls, status: DurableOrchestrationStatus, request_id: str | None) -> "RequestState":
         """Read it from the status of the run."""
-        waiting_for = None if is_over(status) else read_request(status.custom_status)
-        is_open = waiting_for is not None and waiting_for.request_id == request_id
+        requests = [] if is_over(status) else read_requests(status.custom_status)
+        request = next((request for request in requests if request.request_id == request_id), None)
         decisions = [decision for decision in read_audit_log(status) if decision.request_id == request_id]
-        return cls(status, waiting_for if is_open else None, decisions)
+        return cls(status, request, decisions)
 
     def decision_for(self, reviewer: Reviewer) -> AuditEntry | None:
         """Return what this reviewer is answered with: the decision that settled the request, else an own one."""
@@ -138,7 +130,7 @@ async def decide(
         return known
     if datetime.now(UTC) >= state.request.expires_at:
         detail = f"The request for this draft expired at {state.request.expires_at.isoformat()}."
-        raise _conflict("request-expired", detail, status)
+        raise conflict("request-expired", detail, status)
     _check_reviewer(state.request, submission.reviewer)
 
     async def look() -> AuditEntry | None:
@@ -161,7 +153,7 @@ def answer_to(instance_id: str, submission: Submission, decision: AuditEntry | N
     """Return what the caller is told; `decision` is the one that counts, None as long as that is not known."""
     return DecisionAnswer(
         instance_id=instance_id,
-        request_id=submission.body.request_id,
+        request_id=str(submission.body.request_id),
         approved=submission.body.approved,
         status="accepted" if decision is None else "decided" if decision.settled else "counted",
         decision=None if decision is None else without_feedback(decision),
@@ -183,19 +175,19 @@ def _find_answer(state: RequestState, submission: Submission) -> AuditEntry | No
     known_hashes = {decision.content_hash for decision in state.decisions}
     known_hashes |= {state.request.content_hash} if state.request else set()
     if body.content_hash is not None and known_hashes and body.content_hash not in known_hashes:
-        raise _refuse(state)
+        raise refuse(state)
     own = next((d for d in state.decisions if d.decision_id == submission.decision_id), None)
     decision = own or state.decision_for(submission.reviewer)
     if decision is None:
         if state.request is None:
-            raise _refuse(state)
+            raise refuse(state)
         return None
     if decision.approved != body.approved:
         verdict = "approved" if decision.approved else "rejected"
         who = f" by {decision.reviewer!r}" if decision.reviewer else ""
         detail = f"This draft of run {state.status.instance_id!r} has been {verdict}{who}. That stands."
         shown = decision.model_dump(mode="json", exclude={"feedback"})
-        raise _conflict("already-decided", detail, state.status, decision=shown)
+        raise conflict("already-decided", detail, state.status, decision=shown)
     return decision
 
 
@@ -217,29 +209,29 @@ def _check_reviewer(request: ApprovalRequest, reviewer: Reviewer) -> None:
         raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)
 
 
-def _refuse(state: RequestState) -> ProblemError:
+def refuse(state: RequestState) -> ProblemError:
     """Return why the run takes no decision of this kind."""
     status = state.status
     name = status.runtime_status.name if status.runtime_status else "unknown"
     if is_over(status):
         detail = f"Run {status.instance_id!r} is over ({name}), so nothing can be decided."
-        return _conflict("run-is-over", detail, status)
-    if read_request(status.custom_status) is None:
+        return conflict("run-is-over", detail, status)
+    if not read_requests(status.custom_status):
         detail = f"Run {status.instance_id!r} ({name}) does not wait for an approval now."
-        return _conflict("no-approval-pending", detail, status)
+        return conflict("no-approval-pending", detail, status)
     detail = (
         f"Run {status.instance_id!r} waits for a decision on another draft. Read the one in waiting_for, then "
         "decide with its request_id."
     )
-    return _conflict("other-draft-pending", detail, status)
+    return conflict("other-draft-pending", detail, status)
 
 
-def _conflict(kind: str, detail: str, status: DurableOrchestrationStatus, **members: Any) -> ProblemError:
+def conflict(kind: str, detail: str, status: DurableOrchestrationStatus, **members: Any) -> ProblemError:
     """Return the 409 problem, with the present state of the run."""
-    request = None if is_over(status) else read_request(status.custom_status)
+    requests = [] if is_over(status) else read_requests(status.custom_status)
     state = status.runtime_status.name if status.runtime_status else None
-    waiting_for = None if request is None else request.model_dump(mode="json")
-    return ProblemError(409, kind, detail, runtime_status=state, waiting_for=waiting_for, **members)
+    awaited = requests[0].model_dump(mode="json") if requests else waiting_for(status) or None
+    return ProblemError(409, kind, detail, runtime_status=state, waiting_for=awaited, **members)
 
 
 def read_audit_log(status: DurableOrchestrationStatus) -> list[AuditEntry]:

@@ -26,9 +26,10 @@ class RunAccepted(ChangeAccepted):
 
 
 class EventAccepted(ChangeAccepted):
-    """The event is on its way to the run; `links.self` tells how it is."""
+    """The event is on its way to the run; `links.self` tells how it is. `note` says if that may not wait for it now."""
 
     event_name: str
+    note: str | None = None
 
 
 class EventPayload(RootModel[Any]):
@@ -64,7 +65,7 @@ class RunPage(BaseModel):
 class RunState(RunHead):
     """How a run is, with what it was started with and, once it is completed, what came out of it."""
 
-    input: SkipValidation[dict[str, Any]]
+    input: Any
     output: Any
 
 
@@ -128,6 +129,8 @@ def start_body_of(orchestration: Orchestration) -> type[BaseModel]:
     Fields that only the deployment sets are no part of it.
     """
     model = orchestration.input_model
+    if orchestration.stores_as_sent:
+        return model
     fields: dict[str, Any] = {}
     for name, default in orchestration.defaults.items():
         field = copy(model.model_fields[name])

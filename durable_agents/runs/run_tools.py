@@ -90,8 +90,11 @@ def _schema(orchestration: Orchestration, fields: Sequence[str]) -> dict[str, An
     """Return the schema of these fields; what the deployment has a default for may be left out.
 
     Raises:
-        ValueError: The input has no such field, only the deployment sets it, or a run cannot start without another.
+        ValueError: The input has no fields, or no such field, only the deployment sets it, or a run cannot start
+            without another.
     """
+    if orchestration.stores_as_sent:
+        raise ValueError(f"A tool cannot start {orchestration.name!r}: its input has no fields of its own to offer.")
     schema = orchestration.input_model.model_json_schema()
     offered, needed = set(fields), set(schema.get("required", ())) - {*orchestration.defaults, *orchestration.fixed}
     wrong = (offered - schema["properties"].keys()) | (offered & orchestration.fixed.keys()) | (needed - offered)

@@ -4,19 +4,18 @@ import asyncio
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
-from durable_agents.http.problems import ProblemError, invalid_fields
+from durable_agents.http.problems import ProblemError, invalid_body, invalid_fields
 from durable_agents.http.requests import read_model
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
 from durable_agents.orchestration.registry import Orchestration
-from durable_agents.runs.status import FINGERPRINT_FIELD, read_input
+from durable_agents.runs.status import FINGERPRINT_FIELD, read_input, read_stored_input
 
 
 def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -> str:
@@ -30,16 +29,25 @@ def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def stored_input_for(
-    orchestration: Orchestration, body: Mapping[str, Any], webhook: str | None = None
-) -> dict[str, Any]:
+def stored_input_for(orchestration: Orchestration, body: Any, webhook: str | None = None) -> Any:
     """Return what a run is started with: the body, checked, with the defaults of the deployment and its fingerprint.
 
-    `webhook` is the URL to tell when the run has ended; it must have been checked.
+    An orchestration that stores it as it was sent gets the body alone. `webhook` is the URL to tell when the run has
+    ended; it must have been checked.
 
     Raises:
-        ProblemError: 400 that lists every wrong field, unknown ones and those that the deployment sets included.
+        ProblemError: 400 that lists every wrong field, unknown ones and those that the deployment sets included; or the
+            input has no room for a webhook.
     """
+    if orchestration.stores_as_sent:
+        if webhook is not None:
+            detail = f"{orchestration.name} gets its input as it is sent, so there is no room for a webhook beside it."
+            raise ProblemError(400, "webhook-not-possible", f"{detail} Leave it out, and ask for the run.")
+        try:
+            orchestration.input_model.model_validate(body)
+        except ValidationError as error:
+            raise invalid_body(error) from error
+        return body
     fixed = sorted(body.keys() & orchestration.fixed.keys())
     if fixed:
         raise invalid_fields([{"field": name, "message": "is set by the deployment; leave it out"} for name in fixed])
@@ -72,7 +80,7 @@ class RunStarts:
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start_new(
-        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: Any
     ) -> None:
         """Start the run under an id that the caller has chosen.
 
@@ -84,9 +92,17 @@ class RunStarts:
             raise ProblemError(409, "duplicate-run-id", detail)
 
     async def start_once(
-        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+        self,
+        client: df.DurableOrchestrationClient,
+        orchestration: str,
+        instance_id: str,
+        stored_input: Any,
+        *,
+        as_sent: bool = False,
     ) -> None:
         """Start the run unless it exists; `stored_input` must hold the fingerprint of the request.
+
+        With `as_sent` it is the request itself.
 
         Raises:
             ProblemError: 422, the run exists and was started with another body.
@@ -94,7 +110,11 @@ class RunStarts:
         existing = await self._find_or_start(client, orchestration, instance_id, stored_input)
         if existing is None:
             return
-        if read_input(existing).get(FINGERPRINT_FIELD) != stored_input[FINGERPRINT_FIELD]:
+        if as_sent:
+            is_same = _text_of(read_stored_input(existing)) == _text_of(stored_input)
+        else:
+            is_same = read_input(existing).get(FINGERPRINT_FIELD) == stored_input[FINGERPRINT_FIELD]
+        if not is_same:
             detail = (
                 f"Run {instance_id!r} was started under this Idempotency-Key with another body. "
                 "Repeat the first body, or choose a new key."
@@ -102,7 +122,7 @@ class RunStarts:
             raise ProblemError(422, "idempotency-key-reused", detail)
 
     async def _find_or_start(
-        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: dict[str, Any]
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: Any
     ) -> DurableOrchestrationStatus | None:
         """Return what has this id already, with its input, or None after starting the run."""
         lock = self._locks.setdefault(instance_id, asyncio.Lock())
@@ -118,3 +138,8 @@ class RunStarts:
                     if not existing:
                         raise
             return existing
+
+
+def _text_of(value: Any) -> str:
+    """Return the JSON text of a value, the same for all that are equal as JSON: 1 and true are not."""
+    return json.dumps(value, sort_keys=True)

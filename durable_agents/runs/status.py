@@ -1,6 +1,7 @@
 """Find a run in the task hub and describe it to callers of the API."""
 
 import json
+import re
 from typing import Any
 
 import azure.durable_functions as df
@@ -59,7 +60,9 @@ def can_be_rewound(status: DurableOrchestrationStatus) -> bool:
 
     With a webhook it may not: the report of its failure is in its history, where the failure is to be taken out.
     """
-    return status.runtime_status is _States.Failed and WEBHOOK_FIELD not in read_input(status)
+    stored = read_input(status)
+    has_webhook = _has_been_added_to(stored) and WEBHOOK_FIELD in stored
+    return status.runtime_status is _States.Failed and not has_webhook
 
 
 def state_of(status: DurableOrchestrationStatus) -> str | None:
@@ -67,15 +70,37 @@ def state_of(status: DurableOrchestrationStatus) -> str | None:
     return None if status.runtime_status is None else str(status.runtime_status.name)
 
 
-def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
-    """Return the stored input of a run, `{}` if it is no JSON object. What the SDK stored comes back as JSON text."""
+def read_stored_input(status: DurableOrchestrationStatus) -> Any:
+    """Return the stored input of a run, whatever JSON it is. What the SDK stored comes back as JSON text."""
     stored = status.input_
-    if isinstance(stored, str):
-        try:
-            stored = json.loads(stored)
-        except json.JSONDecodeError:
-            return {}
+    try:
+        return json.loads(stored) if isinstance(stored, str) else stored
+    except ValueError:
+        # A text that somebody else has stored.
+        return stored
+
+
+def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
+    """Return the stored input of a run, `{}` if it is no JSON object."""
+    stored = read_stored_input(status)
     return stored if isinstance(stored, dict) else {}
+
+
+def open_waits(status: DurableOrchestrationStatus) -> list[dict[str, Any]]:
+    """Return all that a run waits for from outside at this moment, as it says itself."""
+    others = _shown(status).get("requests")
+    first = waiting_for(status)
+    waits = [first, *(others if isinstance(others, list) else [])]
+    return [wait for number, wait in enumerate(waits) if isinstance(wait, dict) and wait and wait not in waits[:number]]
+
+
+def hides_waits(orchestrations: OrchestrationRegistry, status: DurableOrchestrationStatus) -> bool:
+    """Say whether the run has a custom status of its author's own kind, in which nothing says what it waits for."""
+    orchestration, shown = orchestrations.find(status.name), status.custom_status
+    if orchestration is None or not orchestration.is_decorated or shown is None:
+        return False
+    names_none = not any("event_name" in wait for wait in open_waits(status))
+    return names_none and (not isinstance(shown, dict) or bool(shown.get("waiting_for") or shown.get("requests")))
 
 
 def waiting_for(status: DurableOrchestrationStatus) -> dict[str, Any]:
@@ -94,12 +119,25 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
         runtime_status=state_of(status),
         stage=stage if isinstance(stage, str) else None,
         waiting_for=waiting_for(status) or None,
-        input={name: value for name, value in read_input(status).items() if name not in INTERNAL_FIELDS},
+        input=_sent_input(status),
         output=status.output if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,
         created_at=status.created_time,
         last_updated_at=status.last_updated_time,
     )
+
+
+def _sent_input(status: DurableOrchestrationStatus) -> Any:
+    """Return the input without what the start has added to it."""
+    stored = read_stored_input(status)
+    if isinstance(stored, dict) and _has_been_added_to(stored):
+        return {name: value for name, value in stored.items() if name not in INTERNAL_FIELDS}
+    return stored
+
+
+def _has_been_added_to(stored: dict[str, Any]) -> bool:
+    """Say whether a stored input has a fingerprint, empty in one that was restarted: others are as they were sent."""
+    return re.fullmatch("([0-9a-f]{64})?", str(stored.get(FINGERPRINT_FIELD, "none"))) is not None
 
 
 def _shown(status: DurableOrchestrationStatus) -> dict[str, Any]:

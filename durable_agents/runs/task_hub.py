@@ -52,10 +52,12 @@ async def ask_task_hub(
     path: str,
     query: Mapping[str, str] | None = None,
     token: str | None = None,
+    json_text: str | None = None,
 ) -> TaskHubAnswer:
     """Send a request to the task hub and return its answer, whatever it is; `query` is encoded here.
 
-    The ids in `path` must be checked, see `durable_agents.ids`. `token` is the `next_token` of the page before.
+    The ids in `path` must be checked, see `durable_agents.ids`. `token` is the `next_token` of the page before, and
+    `json_text` the body.
 
     Raises:
         aiohttp.ClientConnectionError: The task hub does not answer.
@@ -63,9 +65,10 @@ async def ask_task_hub(
     """
     url = f"{_base_url(client)}{path}"
     headers = {CONTINUATION_HEADER: token} if token else {}
+    headers |= {} if json_text is None else {"Content-Type": "application/json"}
     async with (
         aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-        session.request(method, url, params=query, headers=headers) as response,
+        session.request(method, url, params=query, headers=headers, data=json_text) as response,
     ):
         body = await response.json(content_type=None) if await response.read() else None
         return TaskHubAnswer(response.status, body, response.headers.get(CONTINUATION_HEADER) or None)

@@ -62,14 +62,22 @@ class HostedAgent:
 
 
 class AgentRegistry:
-    """The agents of the app; as in the routes of the Functions host, case does not matter in a name.
+    """The agents of the app; as in the routes of the Functions host, case does not matter in a name."""
 
-    Raises:
-        ValueError: The name of an agent is not possible as a function name.
-    """
+    def __init__(self, agents: Mapping[str, SupportsAgentRun] | None = None) -> None:
+        self._by_name: dict[str, HostedAgent] = {}
+        for name, agent in (agents or {}).items():
+            self.add(host_agent(name, agent))
 
-    def __init__(self, agents: Mapping[str, SupportsAgentRun]) -> None:
-        self._by_name = {name.casefold(): _host(check_agent_name(name), agent) for name, agent in agents.items()}
+    def add(self, agent: HostedAgent) -> None:
+        """Add an agent.
+
+        Raises:
+            ValueError: There is another one of this name.
+        """
+        other = self._by_name.setdefault(agent.name.casefold(), agent)
+        if other is not agent:
+            raise ValueError(f"There are two agents of the name {agent.name!r}: {other.name!r} is one. Rename it.")
 
     def __iter__(self) -> Iterator[HostedAgent]:
         """Go through the agents in the order of registration."""
@@ -93,7 +101,13 @@ class AgentRegistry:
         return found
 
 
-def _host(name: str, agent: SupportsAgentRun) -> HostedAgent:
+def host_agent(name: str, agent: SupportsAgentRun) -> HostedAgent:
+    """Return what callers may know of an agent that is registered under this name.
+
+    Raises:
+        ValueError: The name is not possible as a function name.
+    """
+    check_agent_name(name)
     properties: dict[str, Any] = getattr(agent, "additional_properties", {})
     options: dict[str, Any] = getattr(agent, "default_options", {})
     declared = options.get("response_format")

@@ -1,7 +1,7 @@
 """Remove the sessions whose time is over, some at a time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -19,7 +19,7 @@ BATCH = 200
 class IdleSessions:
     """The sessions of these agents that nobody has used for too long."""
 
-    def __init__(self, agents: Sequence[str], index: SessionIndex) -> None:
+    def __init__(self, agents: Collection[str], index: SessionIndex) -> None:
         self._agents = agents
         self._index = index
 

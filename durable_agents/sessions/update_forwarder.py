@@ -28,6 +28,48 @@ class ForgettingCallback(Protocol):
         ...
 
 
+def both(
+    first: AgentResponseCallbackProtocol | None, second: AgentResponseCallbackProtocol | None
+) -> AgentResponseCallbackProtocol | None:
+    """Return a callback that tells these two, or the one there is."""
+    if first is None or second is None:
+        return first or second
+    can_restart = isinstance(first, RestartableCallback) and isinstance(second, RestartableCallback)
+    return (_RestartableBoth if can_restart else _Both)(first, second)
+
+
+class _Both:
+    """Tells two callbacks in turn; the second also where the first fails."""
+
+    def __init__(self, first: AgentResponseCallbackProtocol, second: AgentResponseCallbackProtocol) -> None:
+        self._first = first
+        self._second = second
+
+    async def on_streaming_response_update(self, update: AgentResponseUpdate, context: AgentCallbackContext) -> None:
+        try:
+            await self._first.on_streaming_response_update(update, context)
+        finally:
+            await self._second.on_streaming_response_update(update, context)
+
+    async def on_agent_response(self, response: AgentResponse, context: AgentCallbackContext) -> None:
+        try:
+            await self._first.on_agent_response(response, context)
+        finally:
+            await self._second.on_agent_response(response, context)
+
+    async def on_forgotten(self, agent: str, session_id: str, correlation_ids: Sequence[str]) -> None:
+        for callback in (self._first, self._second):
+            if isinstance(callback, ForgettingCallback):
+                await callback.on_forgotten(agent, session_id, correlation_ids)
+
+
+class _RestartableBoth(_Both):
+    async def on_restart(self, context: AgentCallbackContext) -> None:
+        for callback in (self._first, self._second):
+            if isinstance(callback, RestartableCallback):
+                await callback.on_restart(context)
+
+
 class UpdateForwarder:
     """Passes each update to the callback once, and knows whether any text was among them."""
 

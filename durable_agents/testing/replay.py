@@ -240,7 +240,7 @@ def replay(
     No agent has to be named: the test says what each one answers. `at` is the time of the start, in UTC.
     """
     app = _Rehearsal(
-        HostingSettings.from_environ({}),
+        settings=HostingSettings.from_environ({}),
         orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
         workflows=workflows,
     )

@@ -4,19 +4,46 @@ The framework turns a workflow into functions: `dafx-{workflow}` for the orchest
 for each executor. Two functions of one name keep the whole app from starting, and the worker does not say why.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from agent_framework import AgentExecutor, Executor, Workflow, WorkflowExecutor
 from agent_framework_durabletask import AgentSessionId, validate_workflow_name, workflow_orchestrator_name
+from agent_framework_durabletask._workflows.naming import is_auto_generated_workflow_name
 from pydantic import BaseModel
 
 from durable_agents.ids import AGENT_NAME
+
+logger = logging.getLogger(__name__)
 
 _LONGEST_FUNCTION_NAME = 127
 # The framework's own routes are the functions dafx-{workflow}-start and so on. They are not registered here, but a
 # graph must not depend on that.
 _RESERVED = {"start", "status", "respond"}
+
+
+def name_workflows(workflows: Iterable[Workflow]) -> None:
+    """Give each workflow without a name that of its first executor: its runs, routes and functions need one that stays.
+
+    The builder would give it another one at each start.
+
+    Raises:
+        ValueError: That is impossible as the name of a workflow.
+    """
+    for workflow in workflows:
+        if workflow.name and not is_auto_generated_workflow_name(workflow.name):
+            continue
+        name = workflow.get_start_executor().id
+        try:
+            validate_workflow_name(name)
+        except ValueError as error:
+            raise ValueError(
+                f"A workflow has no name, and that of its first executor, {name!r}, is impossible for it. Name it: "
+                "WorkflowBuilder(name=..., start_executor=...), with a letter, then letters, digits, '_' and '-'."
+            ) from error
+        workflow.name = name
+        logger.info("The workflow that begins with executor %r has no name of its own, and is called so.", name)
 
 
 def check_workflows(workflows: Iterable[Workflow], agents: Iterable[str]) -> None:

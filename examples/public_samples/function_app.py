@@ -22,7 +22,7 @@ settings = Settings.from_environ(os.environ)
 chat = create_chat_client(settings.model)
 revisions = {"max_revisions": settings.MAX_REVISIONS}
 app = AgentFunctionApp(
-    settings,
+    settings=settings,
     agents=[
         writer.create_writer(chat),
         spam_detector.create_spam_detector(chat),

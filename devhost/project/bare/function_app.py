@@ -11,7 +11,7 @@ settings = Settings.from_environ(os.environ)
 chat = create_chat_client(settings.model)
 
 app = AgentFunctionApp(
-    settings,
+    settings=settings,
     agents=[
         writer.create_writer(chat),
     ],

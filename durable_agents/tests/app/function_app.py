@@ -14,7 +14,7 @@ triage = Orchestration(email_triage, defaults={"spam_threshold": 0.8})
 approval = Orchestration(content_approval, defaults={"max_revisions": 3}, fixed=review_policy(settings.review))
 
 app = AgentFunctionApp(
-    settings,
+    settings=settings,
     agents=[
         agents.create_writer(chat),
         agents.create_spam_detector(chat),

@@ -98,11 +98,10 @@ def test_a_decision_on_another_text_is_refused(api: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "fields"),
     [
-        ({"approved": True}, {"request_id"}),
         ({"request_id": "r"}, {"approved"}),
         ({"request_id": "r", "approved": "yes"}, {"approved"}),
         ({"request_id": "r", "approved": 1, "comment": "x"}, {"approved", "comment"}),
-        ({}, {"approved", "request_id"}),
+        ({}, {"approved"}),
     ],
 )
 def test_every_wrong_field_of_a_decision_is_listed(api: Any, body: dict[str, Any], fields: set[str]) -> None:
@@ -111,8 +110,45 @@ def test_every_wrong_field_of_a_decision_is_listed(api: Any, body: dict[str, Any
     assert {error["field"] for error in answer.json()["errors"]} == fields
 
 
-def test_a_missing_request_id_says_where_to_find_it(api: Any) -> None:
-    assert "waiting_for.request_id" in api.http.post("/api/approval/any", json={"approved": True}).json()["detail"]
+@pytest.mark.sample
+def test_the_first_request_need_not_be_named_and_each_later_one_must(api: Any) -> None:
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    api.draft(instance_id)
+    url = f"/api/approval/{instance_id}"
+    revise = api.http.post(url, json={"approved": False, "feedback": "Add more technical details"})
+    assert (revise.status_code, revise.json()["status"]) == (200, "decided")
+    second = api.draft(instance_id, attempt=2)
+    unnamed = api.http.post(url, json={"approved": True})
+    assert (unnamed.status_code, unnamed.json()["type"]) == (409, "urn:problem:request-id-needed")
+    assert unnamed.json()["waiting_for"]["request_id"] == second["request_id"]
+    assert second["request_id"] in unnamed.json()["detail"]
+    assert api.decide(instance_id, second["request_id"], approved=True).status_code == 200
+    assert api.finish(instance_id)["outcome"] == "published"
+    late = api.http.post(url, json={"approved": True})
+    assert (late.status_code, late.json()["type"]) == (409, "urn:problem:run-is-over")
+    assert api.http.post("/api/approval/unknown", json={"approved": True}).status_code == 404
+
+
+@pytest.mark.sample
+def test_the_second_reviewer_is_asked_by_another_request(start_host: Any, api_of: Any) -> None:
+    settings = {"APPROVAL_TIMEOUT_HOURS": str(1 / 3600), "SECOND_REVIEWER": "bob"}
+    api = api_of(start_host(**settings))
+    instance_id = api.start("content_approval", {"topic": "tea"})
+    api.wait(instance_id, lambda run: (run["waiting_for"] or {}).get("escalated") is True)
+    answer = api.http.post(f"/api/approval/{instance_id}", json={"approved": True, "reviewer": "bob"})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:request-id-needed")
+
+
+@pytest.mark.parametrize("named", [{}, {"request_id": "any"}])
+def test_what_a_workflow_asks_is_answered_at_another_address(api: Any, named: dict[str, str]) -> None:
+    comment = {"text": "See www.example.com", "author": "Ada"}
+    instance_id = api.start("dafx-comment_moderation", comment)
+    api.wait(instance_id, lambda run: (run["waiting_for"] or {}).get("kind") == "human_input")
+    answer = api.http.post(f"/api/approval/{instance_id}", json={"approved": True, **named})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:answered-elsewhere")
+    (url,) = answer.json()["respond_urls"]
+    assert url in answer.json()["detail"]
+    assert api.http.post(url, json={"verdict": "?"}).status_code == 400
 
 
 @pytest.mark.parametrize("instance_id", ["unknown", "@dafx-writer@s1", "a%3Fb", "a%20b", "%2e%2e%2f"])

@@ -34,7 +34,7 @@ for function in index_function_app("function_app.py"):
 files = [getattr(module, "__file__", None) or "" for module in sys.modules.values()]
 
 from durable_agents import AgentFunctionApp, HostingSettings
-bare = AgentFunctionApp(HostingSettings.from_environ({}))
+bare = AgentFunctionApp(settings=HostingSettings.from_environ({}))
 of_the_library = [function.get_function_name() for function in bare.get_functions()]
 listed = {"functions": functions, "files": files, "of_the_library": of_the_library}
 print(json.dumps(listed, default=lambda value: value.value))

@@ -47,7 +47,7 @@ def test_the_package_still_has_the_methods_for_workflows_and_calls_each_once(nam
 def test_an_agent_inside_a_workflow_is_an_entity_but_none_of_the_agents_to_talk_to() -> None:
     client = OfflineChatClient()
     workflows = [create_comment_moderation(client)]
-    app = AgentFunctionApp(SETTINGS, agents=[create_writer(client)], workflows=workflows)
+    app = AgentFunctionApp(settings=SETTINGS, agents=[create_writer(client)], workflows=workflows)
     assert list(entities_of(app)) == ["dafx-comment_moderation-SpamDetector", "dafx-Writer"]
     assert list(app.agents) == ["Writer"]
 
@@ -56,7 +56,7 @@ def test_the_entities_are_ours_under_the_names_of_the_package() -> None:
     client = OfflineChatClient()
     agents = [create_writer(client), create_spam_detector(client)]
     options: dict[str, Any] = {"agents": agents, "enable_http_endpoints": False, "enable_health_check": False}
-    ours = entities_of(AgentFunctionApp(SETTINGS, agents=agents))
+    ours = entities_of(AgentFunctionApp(settings=SETTINGS, agents=agents))
     theirs = entities_of(FrameworkApp(**options))
     assert list(ours) == ["dafx-Writer", "dafx-SpamDetector"]
     assert {name: binding for name, (binding, _) in ours.items()} == {
@@ -70,15 +70,15 @@ def test_a_retry_policy_that_cannot_be_read_stops_the_start(policy: dict[str, An
     look = tool(lambda: "seen", name="look", approval_mode="never_require", additional_properties={"retry": policy})
     agent = Agent(OfflineChatClient(), "Help.", name="Test", tools=[look])
     with pytest.raises(ValidationError):
-        AgentFunctionApp(SETTINGS, agents=[agent])
+        AgentFunctionApp(settings=SETTINGS, agents=[agent])
 
 
 def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
     agent = Agent(OfflineChatClient(), "Help.", name="Test", additional_properties={"budget": {"max_money": 1}})
     with pytest.raises(ValidationError):
-        AgentFunctionApp(SETTINGS, agents=[agent])
+        AgentFunctionApp(settings=SETTINGS, agents=[agent])
 
 
 def test_an_agent_that_is_not_registered_cannot_be_an_mcp_tool() -> None:
     with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
-        AgentFunctionApp(SETTINGS, agents=[create_writer(OfflineChatClient())], mcp_tools=["Poet"])
+        AgentFunctionApp(settings=SETTINGS, agents=[create_writer(OfflineChatClient())], mcp_tools=["Poet"])

@@ -22,7 +22,7 @@ ORDER = [
     {"activities"},
     {"sessions"},
     {"storage", "chat_clients", "http"},
-    {"settings", "binding", "payloads", "polling", "seal"},
+    {"settings", "binding", "indexing", "payloads", "polling", "seal"},
     {"mail"},
     {"characters", "ids", "limits", "__version__"},
 ]

@@ -99,7 +99,7 @@ def foreign(context: df.DurableOrchestrationContext) -> Any:
 
 
 app = AgentFunctionApp(
-    HostingSettings.from_environ(os.environ),
+    settings=HostingSettings.from_environ(os.environ),
     orchestrations=[Orchestration(delivery, Order), Orchestration(parcel, Order)],
     **read_limits(os.environ),
 )

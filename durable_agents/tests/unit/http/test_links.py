@@ -35,7 +35,7 @@ def test_a_link_that_nobody_asked_for_leads_to_the_public_address_or_to_the_own_
 
 
 def test_an_app_has_links_for_routes_of_its_own() -> None:
-    app = AgentFunctionApp(HostingSettings.from_environ({}))
+    app = AgentFunctionApp(settings=HostingSettings.from_environ({}))
     assert app.link(asked("api/refunds"), "runs", "r-1") == f"{HOST}/api/runs/r-1"
     app.links = Links("v1", "https://shop.example.com")
     assert app.link(asked("v1/refunds"), "runs", "r-1") == "https://shop.example.com/v1/runs/r-1"

@@ -14,7 +14,7 @@ def status(**fields: Any) -> DurableOrchestrationStatus:
         "name": "content_approval",
         "instanceId": "r1",
         "runtimeStatus": "Running",
-        "input": json.dumps({"topic": "tea", "request_fingerprint": "f", "started_by": "Editor/s1"}),
+        "input": json.dumps({"topic": "tea", "request_fingerprint": "0" * 64, "started_by": "Editor/s1"}),
         "customStatus": {"stage": "waiting_for_approval", "waiting_for": {"kind": "approval"}},
         "output": None,
         "createdTime": "2026-01-01T09:00:00Z",
@@ -57,9 +57,19 @@ def test_a_custom_status_of_another_form_is_no_wait(custom_status: object) -> No
     assert describe_run(status(customStatus=custom_status)).waiting_for is None
 
 
-@pytest.mark.parametrize("stored", [None, "no json", "[]", 7])
-def test_an_input_of_another_form_is_not_shown(stored: object) -> None:
-    assert describe_run(status(input=stored)).input == {}
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (None, None),
+        ("no json", "no json"),
+        ("[]", []),
+        (7, 7),
+        ('"text"', "text"),
+        ('{"request_fingerprint": "f"}', {"request_fingerprint": "f"}),
+    ],
+)
+def test_an_input_of_another_form_is_shown_as_it_is(stored: object, shown: object) -> None:
+    assert describe_run(status(input=stored)).input == shown
 
 
 def test_an_input_from_the_webhook_comes_as_an_object() -> None:

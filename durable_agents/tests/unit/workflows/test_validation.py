@@ -124,4 +124,4 @@ def test_a_workflow_in_a_workflow_is_refused() -> None:
 
 def test_the_app_does_not_start_with_a_workflow_that_cannot_be_hosted() -> None:
     with pytest.raises(ValueError, match="are reserved"):
-        AgentFunctionApp(HostingSettings.from_environ({}), workflows=[graph("orders", Take("start"))])
+        AgentFunctionApp(settings=HostingSettings.from_environ({}), workflows=[graph("orders", Take("start"))])
