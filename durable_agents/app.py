@@ -14,6 +14,7 @@ import azure.functions as func
 from agent_framework import FunctionTool, SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from agent_framework_durabletask import AgentResponseCallbackProtocol, AgentSessionId
+from azure.functions.decorators.function_app import Function
 from pydantic import BaseModel
 
 from durable_agents.activities.deliver_webhook import deliver_webhook
@@ -161,6 +162,18 @@ class AgentFunctionApp(FrameworkApp):
         """
         return self.links.to(req, *segments)
 
+    def get_functions(self) -> list[Function]:
+        """Return all functions of the app, as the host asks once: what is not among them cannot be called."""
+        # AgentFunctionApp declares only a part of what it inherits.
+        functions: list[Function] = cast(df.DFApp, super()).get_functions()
+        triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
+        self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
+        return functions
+
+    def _is_registered(self, kind: str, name: str) -> bool:
+        """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
+        return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
+
     def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -175,7 +188,7 @@ class AgentFunctionApp(FrameworkApp):
         """Register the generator under its own name, with `get_agent` filled in; at its end it reports to a webhook."""
         function = orchestration.function
         if is_story(function):
-            function = play(function, INTERNAL_FIELDS)
+            function = play(function, INTERNAL_FIELDS, self._is_registered)
         function = reporting_end(function)
         with_agents = functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
         self.orchestration_trigger(context_name="context")(with_agents)
