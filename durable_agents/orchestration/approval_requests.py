@@ -113,11 +113,15 @@ def cut(text: str, characters: int) -> str:
     return beginning
 
 
-def read_request(custom_status: object) -> ApprovalRequest | None:
-    """Return the approval a run waits for according to its custom status, or None."""
-    waiting_for = custom_status.get("waiting_for") if isinstance(custom_status, dict) else None
-    is_approval = isinstance(waiting_for, dict) and waiting_for.get("kind") == "approval"
-    return ApprovalRequest.model_validate(waiting_for) if is_approval else None
+def read_requests(custom_status: object) -> list[ApprovalRequest]:
+    """Return the approvals a run waits for according to its custom status, in the order in which it asked."""
+    status = custom_status if isinstance(custom_status, dict) else {}
+    waiting = status.get("requests") or [status.get("waiting_for")]
+    return [
+        ApprovalRequest.model_validate(one)
+        for one in waiting
+        if isinstance(one, dict) and one.get("kind") == "approval"
+    ]
 
 
 def read_decision(payload: object, request: ApprovalRequest) -> Decision:

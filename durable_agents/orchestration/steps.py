@@ -107,8 +107,12 @@ def drive(context: df.DurableOrchestrationContext, steps: Steps[ResultT]) -> Ste
         started = [task._is_scheduled for task in tasks]
         if any(started) and not all(started):
             # A race between a task that was started before and a new one holds back all that is started later, until
-            # the new one ends (see the protocol of the extension). A timer that is due ends that at once.
-            tasks.append(context.create_timer(context.current_utc_datetime))
+            # the new one ends (see the protocol of the extension); the ids of what is held back would then differ from
+            # those that the SDK counts, when an activity is tried again meanwhile. A timer that is cancelled from the
+            # beginning ends that race for the extension, and starts nothing.
+            released = context.create_timer(context.current_utc_datetime)
+            released.cancel()
+            tasks.append(released)
         try:
             yield tasks[0] if len(tasks) == 1 else context.task_any(tasks)
         except Exception:

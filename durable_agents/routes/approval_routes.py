@@ -12,7 +12,7 @@ from durable_agents.http.links import Links
 from durable_agents.http.query import read_limit, read_page_token
 from durable_agents.http.requests import accepted, json_response
 from durable_agents.http.routing import Router
-from durable_agents.orchestration.approval_requests import read_request
+from durable_agents.orchestration.approval_requests import read_requests
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.approval_models import ApprovalPage, DecisionAnswer, PendingApproval, PendingWorkflowRequest
@@ -70,13 +70,14 @@ class ApprovalRoutes:
         return accepted(answer, answer.links["self"]) if decision is None else json_response(answer)
 
     def _approvals_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingApproval]:
-        """Return the approval that a run waits for, if it waits for one."""
-        request, run_id = read_request(status.custom_status), str(status.instance_id)
-        if request is None:
-            return []
+        """Return the approvals that a run waits for."""
+        run_id = str(status.instance_id)
         links = {"run": self._links.to(req, "runs", run_id), "decide": self._links.to(req, "approval", run_id)}
         name = str(status.name)
-        return [PendingApproval(**request.model_dump(), instance_id=run_id, orchestration=name, links=links)]
+        return [
+            PendingApproval(**request.model_dump(), instance_id=run_id, orchestration=name, links=links)
+            for request in read_requests(status.custom_status)
+        ]
 
     def _requests_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingWorkflowRequest]:
         """Return the requests that the run of a workflow waits with."""

@@ -16,7 +16,7 @@ from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.decisions import Submission, decide, read_decision_body
 from durable_agents.runs.reviewers import read_reviewer
 from durable_agents.runs.run_models import EventAccepted, EventPayload
-from durable_agents.runs.status import find_run, is_over, state_of, waiting_for
+from durable_agents.runs.status import all_waits, find_run, is_over, state_of, waiting_for
 
 
 class EventRoutes:
@@ -73,12 +73,13 @@ class EventRoutes:
             )
             raise ProblemError(400, "invalid-event-name", detail)
         status = await find_run(client, self._orchestrations, instance_id)
-        state, awaited = state_of(status), waiting_for(status)
+        state = state_of(status)
         if is_over(status):
             detail = f"Run {instance_id!r} is over ({state}), so it takes no events."
             raise ProblemError(409, "run-is-over", detail, runtime_status=state)
-        if awaited.get("event_name") != name:
+        awaited = next((one for one in all_waits(status) if one.get("event_name") == name), None)
+        if awaited is None:
             detail = f"Run {instance_id!r} ({state}) does not wait for event {name!r} now; waiting_for says for which."
-            members = {"runtime_status": state, "waiting_for": awaited or None}
+            members = {"runtime_status": state, "waiting_for": waiting_for(status) or None}
             raise ProblemError(409, "event-not-awaited", detail, **members)
         return awaited

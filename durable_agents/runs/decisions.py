@@ -19,7 +19,7 @@ from durable_agents.orchestration.approval_requests import (
     Channel,
     Decision,
     ReviewerName,
-    read_request,
+    read_requests,
 )
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.polling import poll
@@ -99,10 +99,10 @@ class RequestState:
     @classmethod
     def of(cls, status: DurableOrchestrationStatus, request_id: str) -> "RequestState":
         """Read it from the status of the run."""
-        waiting_for = None if is_over(status) else read_request(status.custom_status)
-        is_open = waiting_for is not None and waiting_for.request_id == request_id
+        waiting = [] if is_over(status) else read_requests(status.custom_status)
+        request = next((one for one in waiting if one.request_id == request_id), None)
         decisions = [decision for decision in read_audit_log(status) if decision.request_id == request_id]
-        return cls(status, waiting_for if is_open else None, decisions)
+        return cls(status, request, decisions)
 
     def decision_for(self, reviewer: Reviewer) -> AuditEntry | None:
         """Return what this reviewer is answered with: the decision that settled the request, else an own one."""
@@ -224,19 +224,21 @@ def _refuse(state: RequestState) -> ProblemError:
     if is_over(status):
         detail = f"Run {status.instance_id!r} is over ({name}), so nothing can be decided."
         return _conflict("run-is-over", detail, status)
-    if read_request(status.custom_status) is None:
+    if not read_requests(status.custom_status):
         detail = f"Run {status.instance_id!r} ({name}) does not wait for an approval now."
         return _conflict("no-approval-pending", detail, status)
     detail = (
         f"Run {status.instance_id!r} waits for a decision on another draft. Read the one in waiting_for, then "
         "decide with its request_id."
     )
+    if hidden := status.custom_status.get("requests_not_shown"):
+        detail += f" It waits with {hidden} more than it has room to show: each can be decided once others have been."
     return _conflict("other-draft-pending", detail, status)
 
 
 def _conflict(kind: str, detail: str, status: DurableOrchestrationStatus, **members: Any) -> ProblemError:
     """Return the 409 problem, with the present state of the run."""
-    request = None if is_over(status) else read_request(status.custom_status)
+    request = None if is_over(status) else next(iter(read_requests(status.custom_status)), None)
     state = status.runtime_status.name if status.runtime_status else None
     waiting_for = None if request is None else request.model_dump(mode="json")
     return ProblemError(409, kind, detail, runtime_status=state, waiting_for=waiting_for, **members)

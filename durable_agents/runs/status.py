@@ -84,6 +84,12 @@ def waiting_for(status: DurableOrchestrationStatus) -> dict[str, Any]:
     return shown if isinstance(shown, dict) else {}
 
 
+def all_waits(status: DurableOrchestrationStatus) -> list[dict[str, Any]]:
+    """Return everything that a run waits for from outside, as far as its status has room for it."""
+    shown = _shown(status).get("requests") or [waiting_for(status)]
+    return [one for one in shown if isinstance(one, dict) and one]
+
+
 def describe_run(status: DurableOrchestrationStatus) -> RunState:
     """Return what a caller sees of a run: `output` once it is completed, `error` when it ended in any other way."""
     is_completed = status.runtime_status is _States.Completed
@@ -94,6 +100,7 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
         runtime_status=state_of(status),
         stage=stage if isinstance(stage, str) else None,
         waiting_for=waiting_for(status) or None,
+        requests=all_waits(status),
         input={name: value for name, value in read_input(status).items() if name not in INTERNAL_FIELDS},
         output=status.output if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,
