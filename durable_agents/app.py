@@ -210,6 +210,10 @@ class AgentFunctionApp(FrameworkApp):
         """
         return self.links.to(req, *segments)
 
+    def _is_registered(self, kind: str, name: str) -> bool:
+        """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
+        return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
+
     def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -265,6 +269,8 @@ class AgentFunctionApp(FrameworkApp):
             self._join(builder)
         give_way(self._own, self._builders, (notify_reviewer, deliver_webhook))
         functions: list[Any] = cast(Any, super()).get_functions()
+        triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
+        self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
         return functions
 
     @property
@@ -299,7 +305,7 @@ class AgentFunctionApp(FrameworkApp):
         if orchestration.is_decorated:
             return watched(function)
         if is_story(function):
-            function = play(function, set() if orchestration.stores_as_sent else INTERNAL_FIELDS)
+            function = play(function, set() if orchestration.stores_as_sent else INTERNAL_FIELDS, self._is_registered)
         if not orchestration.stores_as_sent:
             function = reporting_end(function)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)

@@ -5,12 +5,10 @@ run, with what it has done before answered from the history, so all that it lear
 no randomness, no environment, no I/O of its own.
 """
 
-import inspect
-import json
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_type_hints, overload
+from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 import azure.durable_functions as df
 from agent_framework import AgentSession
@@ -18,10 +16,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
+from durable_agents.orchestration.deadline import Deadline
+from durable_agents.orchestration.events import Events, Mailbox
+from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_status import EventWait, RunStatus
-from durable_agents.orchestration.steps import First, Step, StepLike, Steps, run_all, run_first
-from durable_agents.orchestration.tasks import MOST_EARLY
+from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
@@ -30,6 +30,9 @@ FirstT = TypeVar("FirstT")
 SecondT = TypeVar("SecondT")
 ThirdT = TypeVar("ThirdT")
 ParametersT = ParamSpec("ParametersT")
+
+IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], bool]
+"""Says whether the app has something of this kind and name."""
 
 
 class Retry(BaseModel):
@@ -54,11 +57,19 @@ DEFAULT_RETRY = Retry()
 class OrchestrationContext:
     """The one door of an orchestration to the world; it wraps the context of the SDK."""
 
-    def __init__(self, durable: df.DurableOrchestrationContext, get_agent: GetAgent, logger: logging.Logger) -> None:
+    def __init__(
+        self,
+        durable: df.DurableOrchestrationContext,
+        get_agent: GetAgent,
+        is_registered: IsRegistered,
+        logger: logging.Logger,
+    ) -> None:
         self._durable = durable
         self._get_agent = get_agent
+        self._is_registered = is_registered
         self._status = RunStatus(durable)
-        self._lost_events: dict[str, Any] = {}
+        self._events = Events(durable)
+        self._unused = Unused()
         self.log = _RunLog(logger, durable)
 
     @property
@@ -147,10 +158,10 @@ class OrchestrationContext:
                     if not error.failure.retryable:
                         raise
                 assert retry is not None
-                yield self._durable.create_timer(self.now + retry.pause)
+                yield from self.sleep(retry.pause)
             return (yield from once())
 
-        return Step(f"ask({agent!r})", run)
+        return self._step(f"ask({agent!r})", run)
 
     def call(
         self,
@@ -171,7 +182,9 @@ class OrchestrationContext:
         name = activity.__name__
 
         def run() -> Steps[OutputT]:
-            payload = _dump(self._with_key(request, name))
+            if not self._is_registered("activity", name):
+                raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
+            payload = dump(self._with_key(request, name))
             if retry is None or retry.attempts == 1:
                 task = self._durable.call_activity(name, payload)
             else:
@@ -179,9 +192,9 @@ class OrchestrationContext:
                 options = df.RetryOptions(milliseconds, retry.attempts)
                 task = self._durable.call_activity_with_retry(name, options, payload)
             result = yield from self._in_time(task, timeout, f"Activity {name!r} did not end")
-            return cast(OutputT, _returned(activity).validate_python(result))
+            return cast(OutputT, returned_by_activity(activity).validate_python(result))
 
-        return Step(f"call({name})", run)
+        return self._step(f"call({name})", run)
 
     def run(
         self,
@@ -200,11 +213,15 @@ class OrchestrationContext:
         name = orchestration.__name__
 
         def run() -> Steps[OutputT]:
-            task = self._durable.call_sub_orchestrator(name, _dump(request), instance_id)
+            if not self._is_registered("orchestration", name):
+                raise LookupError(
+                    f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
+                )
+            task = self._durable.call_sub_orchestrator(name, dump(request), instance_id)
             result = yield from self._in_time(task, timeout, f"Orchestration {name!r} did not end")
             return cast(OutputT, returned_by(orchestration).validate_python(result))
 
-        return Step(f"run({name})", run)
+        return self._step(f"run({name})", run)
 
     @overload
     def wait_for(self, event: str, model: None = None, *, timeout: timedelta | None = None) -> Step[Any]: ...
@@ -221,45 +238,34 @@ class OrchestrationContext:
         Raises:
             StepTimeoutError: It did not come in time.
         """
-        adapter = TypeAdapter[Any](model or Any)
+        adapter, mailbox = TypeAdapter[Any](model or Any), self._events.of(event)
 
         def run() -> Steps[Any]:
-            key, ends_at = self.new_id(), None if timeout is None else self.now + timeout
-            waiting = EventWait(event_name=event)
+            key, waiting = self.new_id(), EventWait(event_name=event)
+            ends_at = None if timeout is None else self.now + timeout
             self._status.wait(key, waiting)
             try:
                 while True:
-                    left = None if ends_at is None else max(ends_at - self.now, timedelta())
-                    task = self._lost_events.pop(event, None) or self._durable.wait_for_external_event(event)
+                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", timeout)
                     try:
-                        payload = yield from self._in_time(task, left, f"Event {event!r} did not come")
-                    finally:
-                        if not task.is_completed:
-                            # The SDK gives an event to a wait of before: the next one here goes on with that.
-                            self._lost_events[event] = task
-                    try:
-                        return adapter.validate_python(_read_event(payload))
+                        return adapter.validate_python(payload)
                     except ValidationError as error:
                         note = f"An event was ignored: it is no {getattr(model, '__name__', model)}. {_first(error)}"
                         self._status.wait(key, waiting.model_copy(update={"note": note}))
             finally:
                 self._status.stop_waiting(key)
 
-        return Step(f"wait_for({event!r})", run)
+        return self._step(f"wait_for({event!r})", run)
 
     def sleep(self, duration: timedelta) -> Step[None]:
         """Wait for so long. A timer may fire up to a second early, whatever stores it; this one does not."""
 
         def run() -> Steps[None]:
-            ends_at = self.now + duration
-            while self.now < ends_at:
-                timer = self._durable.create_timer(ends_at)
-                try:
-                    yield timer
-                finally:
-                    _cancel(timer)
+            with Deadline(self._durable, self.now + duration) as deadline:
+                while not deadline.is_over:
+                    yield AnyOf(deadline.tasks())
 
-        return Step(f"sleep({duration})", run)
+        return self._step(f"sleep({duration})", run)
 
     def approve(
         self,
@@ -275,72 +281,86 @@ class OrchestrationContext:
         drafts of one text. A decision counts for this very text only.
         """
         asked = policy or ReviewPolicy()
-        return Step(
+        return self._step(
             f"approve({title!r})",
             lambda: review(self._durable, self._status, title, content, asked, attempt),
         )
 
     @overload
     def all(  # type: ignore[overload-overlap]  # a tuple is a sequence; its own types are better known
-        self, steps: tuple[StepLike[FirstT], StepLike[SecondT]], *, return_exceptions: Literal[False] = False
+        self, steps: tuple[Steps[FirstT], Steps[SecondT]], *, return_exceptions: Literal[False] = False
     ) -> Step[tuple[FirstT, SecondT]]: ...
 
     @overload
     def all(  # type: ignore[overload-overlap]  # as above
         self,
-        steps: tuple[StepLike[FirstT], StepLike[SecondT], StepLike[ThirdT]],
+        steps: tuple[Steps[FirstT], Steps[SecondT], Steps[ThirdT]],
         *,
         return_exceptions: Literal[False] = False,
     ) -> Step[tuple[FirstT, SecondT, ThirdT]]: ...
 
     @overload
     def all(
-        self, steps: Sequence[StepLike[OutputT]], *, return_exceptions: Literal[False] = False
+        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[False] = False
     ) -> Step[list[OutputT]]: ...
 
     @overload
     def all(
-        self, steps: Sequence[StepLike[OutputT]], *, return_exceptions: Literal[True]
+        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[True]
     ) -> Step[list[OutputT | Exception]]: ...
 
-    def all(self, steps: Sequence[StepLike[Any]], *, return_exceptions: bool = False) -> Step[Any]:
+    def all(self, steps: Sequence[Steps[Any]], *, return_exceptions: bool = False) -> Step[Any]:
         """Do several steps at the same time, and return their results in their order. A part of an orchestration, a
         generator such as `revise(context, draft)`, is a step as well.
 
         The first that fails ends the others, and its error is raised; with `return_exceptions` all are waited for, and
         the errors stand in the place of the results.
         """
-        return Step(f"all of {len(steps)}", lambda: run_all(self._durable, steps, return_exceptions))
+        return self._step(f"all of {len(steps)}", lambda: run_all(steps, return_exceptions, self._unused))
 
-    def first(self, steps: Sequence[StepLike[OutputT]], *, skip_failures: bool = False) -> Step[First[OutputT]]:
+    def first(self, steps: Sequence[Steps[OutputT]], *, skip_failures: bool = False) -> Step[First[OutputT]]:
         """Do several steps at the same time, and return which ended first, with its result; the others are cancelled.
 
         An activity or an agent that lost goes on by itself, and nobody reads its result. A step that fails first fails
         the race; with `skip_failures` it is out of it, until all have failed.
         """
-        return Step(f"first of {len(steps)}", lambda: run_first(self._durable, steps, skip_failures))
+        return self._step(f"first of {len(steps)}", lambda: run_first(steps, skip_failures, self._unused))
 
     def continue_as_new(self, request: object) -> Step[Any]:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            self._durable.continue_as_new(_dump(request))
+            self._durable.continue_as_new(dump(request))
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 
-        return Step("continue_as_new", run)
+        return self._step("continue_as_new", run)
+
+    def check(self) -> None:
+        """Refuse to end a run that has forgotten a step, see `Unused.check`."""
+        self._unused.check()
+
+    def _step(self, name: str, run: Callable[[], Steps[Any]]) -> Step[Any]:
+        return Step(name, run, self._unused)
+
+    def _next_event(
+        self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta | None
+    ) -> Steps[Any]:
+        """Return what the next event brings. The timer is new each time, as the wait is, see `drive`."""
+        with Deadline(self._durable, ends_at) as deadline:
+            while (event := mailbox.take()) is None:
+                if deadline.is_over:
+                    raise StepTimeoutError(f"{what} did not come within {timeout}.")
+                yield AnyOf((mailbox.task(), *deadline.tasks()))
+            return event[0]
 
     def _in_time(self, task: Any, timeout: timedelta | None, what: str) -> Steps[Any]:
         """Return the result of a task, or raise its error; the timer that gives up on it is cancelled."""
-        if timeout is None:
-            return (yield task)
-        timer = self._durable.create_timer(self.now + timeout + MOST_EARLY)
-        try:
-            winner = yield self._durable.task_any([task, timer])
-        finally:
-            _cancel(timer)
-        if winner is timer:
-            raise StepTimeoutError(f"{what} within {timeout}.")
+        with Deadline(self._durable, None if timeout is None else self.now + timeout) as deadline:
+            while not task.is_completed:
+                if deadline.is_over:
+                    raise StepTimeoutError(f"{what} within {timeout}.")
+                yield AnyOf((task, *deadline.tasks()))
         return (yield task)
 
     def _with_key(self, request: InputT, activity: str) -> InputT:
@@ -363,38 +383,6 @@ class _RunLog(logging.LoggerAdapter[logging.Logger]):
         return f"{self._durable.instance_id}: {msg}", kwargs
 
 
-def returned_by(orchestration: Callable[..., Any]) -> TypeAdapter[Any]:
-    """Return what reads the output of an orchestration, from its annotation `Steps[Output]`."""
-    annotation = get_type_hints(orchestration).get("return")
-    arguments: tuple[Any, ...] = getattr(annotation, "__args__", ())
-    return TypeAdapter(arguments[2] if len(arguments) == 3 else Any)
-
-
-def _returned(activity: Callable[..., Any]) -> TypeAdapter[Any]:
-    hints = get_type_hints(inspect.unwrap(activity))
-    return TypeAdapter(hints.get("return", Any))
-
-
-def _dump(value: object) -> Any:
-    """Return a model, or what holds models, as the plain JSON that durable payloads are."""
-    return TypeAdapter(Any).dump_python(value, mode="json")
-
-
-def _read_event(payload: object) -> Any:
-    """Return what an event brings: as JSON text when the SDK raised it, an object from the webhook."""
-    if isinstance(payload, str):
-        try:
-            return json.loads(payload)
-        except (ValueError, RecursionError):
-            return payload
-    return payload
-
-
 def _first(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False, include_context=False)[0]
     return f"{'.'.join(map(str, detail['loc'])) or 'It'}: {detail['msg']}."
-
-
-def _cancel(timer: Any) -> None:
-    if not timer.is_completed:
-        timer.cancel()

@@ -19,8 +19,9 @@ from durable_agents.orchestration.approval_requests import (
     hash_content,
     read_decision,
 )
+from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.run_status import RunStatus
-from durable_agents.orchestration.steps import Steps
+from durable_agents.orchestration.steps import AnyOf, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY, SIDE_EFFECT_RETRY
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
@@ -194,17 +195,24 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) 
     and the wait goes on until the same deadline.
     """
     key = request.request_id
+    racing: tuple[Any, ...] = (told,)
     status.wait(key, request)
     try:
-        decision, deadline = _race(context, request)
-        winner = yield context.task_any([told, decision, deadline])
-        if winner is told:
-            if told.state.name == "FAILED":
-                request = request.model_copy(update={"note": _UNTOLD})
-                status.wait(key, request)
-            winner = yield context.task_any([decision, deadline])
-        while winner is decision:
-            _cancel(deadline)
+        while True:
+            decision = context.wait_for_external_event(request.event_name)
+            # The timer is new each time, as the wait is, see `drive`. A decision that came at the last moment may be on
+            # its way.
+            with Deadline(context, request.expires_at + MOST_EARLY) as deadline:
+                while not decision.is_completed:
+                    if deadline.is_over:
+                        return None
+                    yield AnyOf((*racing, decision, *deadline.tasks()))
+                    if racing and told.is_completed:
+                        racing = ()
+                        if told.state.name == "FAILED":
+                            request = request.model_copy(update={"note": _UNTOLD})
+                            status.wait(key, request)
+            racing = ()
             note = request.note if request.note == _UNTOLD else None
             try:
                 recorded = status.count(read_decision(decision.result, request), request)
@@ -215,27 +223,8 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) 
                 note = str(ignored)
             request = request.model_copy(update={"note": note})
             status.wait(key, request)
-            # A new timer too: a race between an old task and a new one holds back all that follows until the new ends.
-            decision, deadline = _race(context, request)
-            winner = yield context.task_any([decision, deadline])
-        return None
     finally:
-        _cancel(deadline)
         status.stop_waiting(key)
-
-
-def _race(context: Any, request: ApprovalRequest) -> tuple[Any, Any]:
-    """Return the tasks for the decision and the deadline.
-
-    However early the timer fires, no decision that came in time finds the request gone.
-    """
-    deadline = context.create_timer(request.expires_at + MOST_EARLY)
-    return context.wait_for_external_event(request.event_name), deadline
-
-
-def _cancel(timer: Any) -> None:
-    if not timer.is_completed:
-        timer.cancel()
 
 
 def _receipt(told: Any) -> Steps[ReviewReceipt | None]:

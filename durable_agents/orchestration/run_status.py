@@ -86,20 +86,22 @@ class RunStatus:
     def _write(self) -> None:
         """Set the custom status: with as many of the newest decisions, and of the requests, as it has room for."""
         waiting = [one.model_dump(mode="json") for one in self._waiting.values()]
+        waiting.sort(key=lambda one: one["kind"] != "approval")
         decisions = [record.model_dump(mode="json", exclude={"feedback"}) for record in self.decisions]
         status: dict[str, Any] = dict(self._stage)
         if waiting:
-            what = "approval" if waiting[0].get("kind") == "approval" else "event"
-            status |= {"stage": f"waiting_for_{what}", "waiting_for": waiting[0]}
+            status |= {"stage": f"waiting_for_{waiting[0]['kind']}", "waiting_for": waiting[0]}
         if len(waiting) > 1:
             # All of them, so that each can be decided on; the text to read comes with the request itself.
             status["requests"] = [
-                {**request, "preview": ""} if "preview" in request else request for request in waiting
+                {**one, "preview": "", "preview_truncated": True} if one["kind"] == "approval" else one
+                for one in waiting
             ]
         while decisions and _is_too_long({**status, "decisions": decisions}):
             del decisions[0]
         while len(status.get("requests", ())) > 1 and _is_too_long(status):
             del status["requests"][-1]
+            status["requests_not_shown"] = len(waiting) - len(status["requests"])
         self._context.set_custom_status({**status, "decisions": decisions} if decisions else status)
 
 

@@ -1,14 +1,17 @@
 """Play an orchestration that is written with `OrchestrationContext` as the SDK plays one."""
 
+import inspect
 import logging
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, get_type_hints
 
 import azure.durable_functions as df
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
 from durable_agents.orchestration.ask import GetAgent
-from durable_agents.orchestration.context import ContinuedAsNew, OrchestrationContext
+from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
+from durable_agents.orchestration.payload_types import dump
+from durable_agents.orchestration.steps import Step, drive
 
 Played = Callable[..., Generator[Any, Any, Any]]
 """A generator as the SDK plays it: it takes the durable context, and `get_agent` by keyword."""
@@ -39,23 +42,34 @@ def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:
     )
 
 
-def play(function: Callable[..., Any], internal_fields: set[str]) -> Played:
+def play(function: Callable[..., Any], internal_fields: set[str], is_registered: IsRegistered) -> Played:
     """Return the orchestration in the form of the SDK: its input is read, its output dumped as plain JSON.
 
     `internal_fields` of a stored input are no part of what it reads.
+
+    Raises:
+        TypeError: It is no plain function.
     """
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"Orchestration {function.__name__}() is async. Write it as a plain generator: `def`, with `yield from` "
+            "in front of each step."
+        )
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
-    def run(context: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        stored = context.get_input()
+    def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
+        stored = durable.get_input()
         if isinstance(stored, Mapping):
             stored = {name: value for name, value in stored.items() if name not in internal_fields}
-        steps = function(OrchestrationContext(context, get_agent, logger), model.model_validate(stored))
-        try:
-            output = yield from steps
-        except ContinuedAsNew:
-            return None
-        return TypeAdapter(Any).dump_python(output, mode="json")
+        context = OrchestrationContext(durable, get_agent, is_registered, logger)
+        output = function(context, model.model_validate(stored))
+        if inspect.isgenerator(output) or isinstance(output, Step):
+            try:
+                output = yield from drive(durable, output)
+            except ContinuedAsNew:
+                return None
+        context.check()
+        return dump(output)
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__
     run.__module__, run.__doc__ = function.__module__, function.__doc__

@@ -12,7 +12,7 @@ from durable_agents.orchestration.approval_requests import AuditEntry, ReviewerN
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.review import ReviewPolicy, review
 from durable_agents.orchestration.run_status import RunStatus
-from durable_agents.orchestration.steps import Steps
+from durable_agents.orchestration.steps import Steps, drive
 from durable_agents.sessions.tool_requests import DecisionMessage, UndecidedMessage
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
@@ -51,7 +51,8 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
     title = f"{call.agent} wants to call {call.tool}"
     content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
     policy = ReviewPolicy(reviewers=call.reviewers, required_approvals=call.required_approvals)
-    outcome = yield from review(context, status, title, content, policy, until=call.expires_at)
+    asking = review(context, status, title, content, policy, until=call.expires_at)
+    outcome = yield from drive(context, asking)
     _tell(context, call, outcome.decision)
     output = ToolApprovalOutput(outcome="expired", decisions=outcome.decisions)
     output.notification = next(iter(outcome.notifications), None)

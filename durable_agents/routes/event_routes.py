@@ -90,7 +90,7 @@ class EventRoutes:
             )
             raise ProblemError(400, "invalid-event-name", detail)
         status = await find_run(client, self._orchestrations, instance_id)
-        state, awaited = state_of(status), waiting_for(status)
+        state = state_of(status)
         if is_over(status):
             detail = f"Run {instance_id!r} is over ({state}), so it takes no events."
             raise ProblemError(409, "run-is-over", detail, runtime_status=state)
@@ -102,6 +102,6 @@ class EventRoutes:
             detail = f"Run {instance_id!r} ({state}) does not wait for event {name!r} now; waiting_for says for which."
             if not waits:
                 detail += " It waits for nothing: send the event once it does."
-            members = {"runtime_status": state, "waiting_for": awaited or None}
+            members = {"runtime_status": state, "waiting_for": waiting_for(status) or None}
             raise ProblemError(409, "event-not-awaited", detail, **members)
         return found

@@ -223,6 +223,8 @@ def refuse(state: RequestState) -> ProblemError:
         f"Run {status.instance_id!r} waits for a decision on another draft. Read the one in waiting_for, then "
         "decide with its request_id."
     )
+    if hidden := status.custom_status.get("requests_not_shown"):
+        detail += f" It waits with {hidden} more than it has room to show: each can be decided once others have been."
     return conflict("other-draft-pending", detail, status)
 
 

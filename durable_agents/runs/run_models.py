@@ -1,5 +1,6 @@
 """The JSON that the routes of runs take and answer with. A member with a default may be left out."""
 
+from collections.abc import Sequence
 from copy import copy
 from datetime import datetime
 from typing import Any, Literal
@@ -37,13 +38,16 @@ class EventPayload(RootModel[Any]):
 
 
 class RunHead(BaseModel):
-    """How a run is. `waiting_for` is what it waits for from outside; `error` says why it has ended otherwise."""
+    """How a run is. `waiting_for` is what it waits for from outside, `requests` all of that, when it is more than one
+    thing too; `error` says why it has ended otherwise.
+    """
 
     instance_id: str
     orchestration: str
     runtime_status: str | None
     stage: SkipValidation[str | None]
     waiting_for: SkipValidation[ApprovalRequest | HumanInput | dict[str, Any] | None]
+    requests: SkipValidation[Sequence[ApprovalRequest | HumanInput | dict[str, Any]]]
     error: SkipValidation[str | None]
     created_at: datetime | None
     last_updated_at: datetime | None

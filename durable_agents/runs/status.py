@@ -87,11 +87,11 @@ def read_input(status: DurableOrchestrationStatus) -> dict[str, Any]:
 
 
 def open_waits(status: DurableOrchestrationStatus) -> list[dict[str, Any]]:
-    """Return all that a run waits for from outside at this moment, as it says itself."""
-    others = _shown(status).get("requests")
-    first = waiting_for(status)
-    waits = [first, *(others if isinstance(others, list) else [])]
-    return [wait for number, wait in enumerate(waits) if isinstance(wait, dict) and wait and wait not in waits[:number]]
+    """Return all that a run waits for from outside at this moment, the first one with all its text."""
+    first, others = waiting_for(status), _shown(status).get("requests")
+    waits = [one for one in others if isinstance(one, dict)] if isinstance(others, list) else []
+    waits = [first, *(one for one in waits if one.get("event_name") != first.get("event_name"))]
+    return [wait for wait in waits if wait]
 
 
 def hides_waits(orchestrations: OrchestrationRegistry, status: DurableOrchestrationStatus) -> bool:
@@ -119,6 +119,7 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
         runtime_status=state_of(status),
         stage=stage if isinstance(stage, str) else None,
         waiting_for=waiting_for(status) or None,
+        requests=open_waits(status),
         input=_sent_input(status),
         output=status.output if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,

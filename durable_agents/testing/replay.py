@@ -27,7 +27,10 @@ ENTITY_CALL = 7
 
 @dataclass
 class Replay:
-    """One instance. `state` is what its last turn returned; `open` are the scheduled actions by their id."""
+    """One instance. `state` is what its last turn returned; `open` are the scheduled actions by their id.
+
+    `durations` are what a storage provider says of long timers, as the extension sends it.
+    """
 
     handle: Callable[[str], str]
     instance_id: str = "run-1"
@@ -35,6 +38,7 @@ class Replay:
     history: list[dict[str, Any]] = field(default_factory=list)
     state: dict[str, Any] = field(default_factory=dict)
     open: dict[int, dict[str, Any]] = field(default_factory=dict)
+    durations: dict[str, str] = field(default_factory=dict)
     _ids: list[int] = field(default_factory=list)
     _next_id: int = 0
 
@@ -59,7 +63,11 @@ class Replay:
 
     def complete(self, name: str, result: object) -> None:
         """Let the first open activity or child of this name return `result`."""
-        number, _ = self._close(name)
+        self.complete_number(self._find(name)[0], result)
+
+    def complete_number(self, number: int, result: object) -> None:
+        """Let the open activity or child with this id return `result`."""
+        del self.open[number]
         self._turn({"EventType": 5, "TaskScheduledId": number, "Result": json.dumps(result)})
 
     def fail(self, name: str) -> None:
@@ -107,7 +115,7 @@ class Replay:
     def fire_timer(self, *, early: timedelta = timedelta()) -> None:
         """Let the one open timer fire: at its time, or `early`, as some task hubs do."""
         (number,) = self.timers()
-        self._fire(number, early)
+        self.fire(number, early=early)
 
     def pass_time(self, duration: timedelta) -> None:
         """Let time pass: each timer that becomes due fires at its time, also one that is made on the way."""
@@ -115,14 +123,15 @@ class Replay:
         while due := sorted((_time(action["fireAt"]), number) for number, action in self.timers().items()):
             if due[0][0] > until:
                 break
-            self._fire(due[0][1], timedelta())
+            self.fire(due[0][1])
         self.now = max(self.now, until)
 
     def settle(self) -> None:
         """Let the timers fire that are due by now."""
         self.pass_time(timedelta())
 
-    def _fire(self, number: int, early: timedelta) -> None:
+    def fire(self, number: int, *, early: timedelta = timedelta()) -> None:
+        """Let the open timer with this id fire."""
         action = self.open.pop(number)
         # A turn is a millisecond after the one before; it is the timer's time that the orchestration sees.
         self.now = max(self.now, _time(action["fireAt"]) - early)
@@ -195,6 +204,7 @@ class Replay:
             "parentInstanceId": None,
             "upperSchemaVersion": 1,
             "upperSchemaVersionNew": 3,
+            **self.durations,
         }
         try:
             self.state = json.loads(self.handle(json.dumps(request)))
@@ -252,7 +262,10 @@ def replay(
 
 
 class _Rehearsal(AgentFunctionApp):
-    """An app that has every agent its orchestrations ask for."""
+    """An app that has every agent, activity and child its orchestrations ask for."""
+
+    def _is_registered(self, kind: str, name: str) -> bool:
+        return True
 
     def get_agent(self, context: Any, agent_name: str, workflow_name: str | None = None) -> DurableAIAgent[Any]:
         if workflow_name is None and agent_name not in super().agents:

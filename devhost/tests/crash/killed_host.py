@@ -1,7 +1,9 @@
 """Serves the crash app in a child process that may be killed, and starts it again each time it was.
 
     python -m devhost.tests.crash.killed_host --db FILE --port N [--unplanned] [--restless] [--early-timers]
-        [--mode MODE]
+        [--mode MODE] [--app-root FOLDER] [--import MODULE]
+
+Another app than the crash app may be served; the parent then imports what that takes long to import.
 
 The parent has everything imported and forks the host, so that a new start takes a tenth of a second; the host's process
 id is in `host.pid` beside the task hub. While a file `hold` lies there no host is started, and a file `held` says that
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -68,12 +71,14 @@ def main() -> int:
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--mode", type=Mode, default=Mode.LIVE)
+    parser.add_argument("--app-root", type=Path, default=APP)
+    parser.add_argument("--import", dest="module")
     for flag in ("--unplanned", "--restless", "--early-timers"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
     hold, held, running = (arguments.db.with_name(name) for name in ("hold", "held", "host.pid"))
     options = Options(
-        app_root=APP,
+        app_root=arguments.app_root,
         hub_path=arguments.db,
         port=arguments.port,
         mode=arguments.mode,
@@ -81,6 +86,8 @@ def main() -> int:
     )
     if arguments.restless:
         sys.setswitchinterval(1e-6)
+    if arguments.module:
+        importlib.import_module(arguments.module)
     hub = TaskHub if arguments.unplanned else KilledHub
     while True:
         while hold.exists():

@@ -39,7 +39,13 @@ class SupervisedHost:
     """
 
     def __init__(
-        self, folder: Path, flags: Sequence[str] = (), *, is_killed: bool = True, patience: float = _PATIENCE_SECONDS
+        self,
+        folder: Path,
+        flags: Sequence[str] = (),
+        *,
+        is_killed: bool = True,
+        patience: float = _PATIENCE_SECONDS,
+        **environment: str,
     ) -> None:
         self.database = folder / "state.db"
         self.plan = KillPlan(folder / PLAN_FILE)
@@ -51,7 +57,7 @@ class SupervisedHost:
         self.requests = 0
         command = [sys.executable, "-m", "devhost.tests.crash.killed_host"]
         command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2], *flags]
-        environment = {
+        environment |= {
             PLAN_VARIABLE: str(folder / PLAN_FILE),
             "CRASH_EFFECTS": str(self._effects),
             "CRASH_MENDED": str(self.mended),

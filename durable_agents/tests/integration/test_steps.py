@@ -1,0 +1,134 @@
+"""Every step, and steps of all kinds side by side: each ends as it should, whatever happens to the host."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from devhost.testing.plugin import NewHost
+
+APP = Path(__file__).parents[1] / "apps" / "steps"
+GO = {"text": "go"}
+
+
+@dataclass(frozen=True)
+class Tale:
+    """An orchestration, its output, and how often each thing is shipped. `waits_until` is a stage: no event before."""
+
+    name: str
+    output: Any
+    shipped: dict[str, int]
+    number: int = 0
+
+    def __str__(self) -> str:
+        """Return the name."""
+        return self.name
+
+
+TALES = [
+    Tale("call", {"text": "one"}, {"one": 1}),
+    Tale("call_again", {"text": "late"}, {"late": 3}),
+    Tale("call_too_slow", "Activity 'ship' did not end within 0:00:01.", {"slow": 1}),
+    Tale("ask", True, {}),
+    Tale("run", [{"text": "one"}] * 2, {"one": 2}),
+    Tale("wait", "go", {}),
+    Tale("wait_in_vain", ["Event 'Go' did not come within 0:00:01.", "go", "go"], {"reminder": 1}),
+    Tale("sleep", True, {}),
+    Tale("approve_two", ["True", "True"], {}),
+    Tale(
+        "all_kinds",
+        ["Receipt", "str", "Receipt", "Go", "NoneType", "int", "int", "Review"],
+        {"a": 2, "one": 1, "b0": 1, "b1": 1, "b2": 1, "c0": 1, "c1": 1},
+    ),
+    Tale("first_of_kinds", ["5", "go"], {"early": 1, "after": 1}),
+    Tale("failing", [True, True, False, 1], {"bad": 3, "good": 1}),
+    Tale("independent", 3, {"d0": 1, "d1": 1, "d2": 1}),
+    Tale("rounds", 3, {"round": 3}),
+    Tale("no_step", {"text": "7"}, {}, number=7),
+]
+
+
+class Teller:
+    """Starts runs, and tells each what it waits for, until it is over. A host that is away is asked again."""
+
+    def __init__(self, url: str, outbox: Path) -> None:
+        self.url = url
+        self.outbox = outbox
+
+    def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response | None:
+        """Return the answer, or None when there is no host that gives one."""
+        try:
+            return httpx.request(method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=30)
+        except httpx.TransportError:
+            return None
+
+    def start(self, tale: Tale) -> str:
+        """Start a run, once."""
+        key = {"Idempotency-Key": tale.name}
+        deadline = time.monotonic() + 30
+        while (answer := self.ask("POST", f"runs/{tale.name}", {"number": tale.number}, **key)) is None:
+            assert time.monotonic() < deadline, "no host"
+            time.sleep(0.05)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["instance_id"])
+
+    def tell(self, run_id: str) -> dict[str, Any]:
+        """Let come what the run waits for, as far as it is time for that, and return how it is."""
+        answer = self.ask("GET", f"runs/{run_id}")
+        if answer is None or answer.status_code != 200:
+            return {"runtime_status": "Running"}
+        run: dict[str, Any] = answer.json()
+        for wait in run["requests"]:
+            if wait["kind"] == "approval" and run["orchestration"] != "first_of_kinds":
+                for reviewer in wait["reviewers"] or ["ada"]:
+                    decision = {"approved": True, "request_id": wait["request_id"], "reviewer": reviewer}
+                    self.ask("POST", f"approval/{run_id}", decision)
+            elif wait.get("event_name") == "Go" and self._is_time_for(run):
+                self.ask("POST", f"runs/{run_id}/events/Go", {"text": "go"})
+        return run
+
+    def _is_time_for(self, run: dict[str, Any]) -> bool:
+        """Say whether the event may come: in some runs it is to come late."""
+        late = {"wait_in_vain": "reminder", "independent": "d2", "first_of_kinds": "early"}.get(run["orchestration"])
+        return late is None or (self.outbox / f"{run['instance_id']}-{late}.shipped").exists()
+
+    def finish(self, run_id: str, seconds: float = 45) -> dict[str, Any]:
+        """Return the run when it is over."""
+        deadline = time.monotonic() + seconds
+        while (run := self.tell(run_id))["runtime_status"] in ("Pending", "Running"):
+            assert time.monotonic() < deadline, f"not over: {run}"
+            time.sleep(0.05)
+        return run
+
+    def shipped(self, run_id: str) -> Counter[str]:
+        """Return how often each thing was shipped by a run and its children."""
+        files = [path for path in self.outbox.glob("*.shipped") if self.is_of(run_id, path.name)]
+        return Counter(line for path in files for line in path.read_text(encoding="utf-8").splitlines())
+
+    @staticmethod
+    def is_of(run_id: str, name: str) -> bool:
+        return name.startswith(run_id)
+
+
+def check(tale: Tale, run: dict[str, Any]) -> None:
+    """Check how a run has ended."""
+    assert (run["runtime_status"], run["output"]) == ("Completed", tale.output)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[Teller]:
+    """The app of the steps, on a host that lives."""
+    with new_host(tmp_path_factory.mktemp("steps"), app_root=APP) as host:
+        yield Teller(host.url, host.outbox)
+
+
+@pytest.mark.sample
+@pytest.mark.parametrize("tale", TALES, ids=str)
+def test_a_run_ends_as_it_should_and_is_over_at_once(tale: Tale, steps: Teller) -> None:
+    run_id = steps.start(tale)
+    check(tale, steps.finish(run_id))
