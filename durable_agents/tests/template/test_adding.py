@@ -1,8 +1,8 @@
 """Adding something as README and CONTRIBUTING say, or deleting a sample, turns nothing red.
 
 Each test works on a copy of the project. Of the library's tests those of its units are run there: its integration tests
-run an app of their own, on which nothing of the user's has an effect, see test_layering.py. A deletion that is skipped
-here runs with EVERY_DELETION=1 in the environment.
+run an app of their own, on which nothing of the user's has an effect, see test_layering.py. What is skipped here for
+its minutes runs with THOROUGH=1 in the environment, as in CI.
 """
 
 import os
@@ -23,6 +23,9 @@ WITHOUT_MAIL = "--ignore=tests/activities/test_send_email_properties.py"
 YOURS = ["activities", "agents", "orchestrations", "routes", "tests", "workflows", "function_app.py", "settings.py"]
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.devhost_only("it looks at which files are there")]
+
+
+thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes minutes: THOROUGH=1")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +51,12 @@ def test_the_documents_add_one_of_each_kind(extended: ScratchProject) -> None:
 
 
 @pytest.mark.parametrize(
-    "tests", [["tests", TEMPLATE, NOT_THESE], ["infra/tests", "examples/tests"], ["durable_agents/tests/unit"]]
+    "tests",
+    [
+        ["tests", TEMPLATE, NOT_THESE],
+        ["infra/tests", "examples/tests"],
+        pytest.param(["durable_agents/tests/unit"], marks=thorough),
+    ],
 )
 def test_all_tests_stay_green(extended: ScratchProject, tests: list[str]) -> None:
     assert " passed" in extended.run(*PYTEST, *(test for test in tests if "-" in test or (ROOT / test).exists()))
@@ -72,20 +80,17 @@ def test_what_was_added_works_over_http(extended: ScratchProject, start_host: An
     assert "/words/{word}" in api.http.get("/api/openapi.json").json()["paths"]
 
 
-every_deletion = pytest.mark.skipif(not os.environ.get("EVERY_DELETION"), reason="takes minutes: EVERY_DELETION=1")
-
-
 @pytest.mark.parametrize(
     "samples",
     [
         ["orchestrations/email_triage.py"],
         ["agents/shop_assistant.py", "agents/librarian.py"],
         # The Editor starts it.
-        pytest.param(["orchestrations/content_approval.py", "agents/editor.py"], marks=every_deletion),
-        pytest.param(["workflows/email_routing.py"], marks=every_deletion),
-        pytest.param(["workflows/comment_moderation.py"], marks=every_deletion),
-        pytest.param(["agents/shop_assistant.py"], marks=every_deletion),
-        pytest.param(["agents/librarian.py"], marks=every_deletion),
+        pytest.param(["orchestrations/content_approval.py", "agents/editor.py"], marks=thorough),
+        pytest.param(["workflows/email_routing.py"], marks=thorough),
+        pytest.param(["workflows/comment_moderation.py"], marks=thorough),
+        pytest.param(["agents/shop_assistant.py"], marks=thorough),
+        pytest.param(["agents/librarian.py"], marks=thorough),
     ],
     ids=lambda samples: Path(samples[0]).stem,
 )
@@ -104,10 +109,10 @@ def test_a_sample_can_be_deleted(samples: list[str], tmp_path: Path, start_host:
     [
         ["examples"],
         ["durable_agents/tests", "devhost/tests", "devhost/bench", "docs"],
-        pytest.param(["durable_agents/tests"], marks=every_deletion),
-        pytest.param(["devhost/tests"], marks=every_deletion),
-        pytest.param(["devhost/bench"], marks=every_deletion),
-        pytest.param(["docs"], marks=every_deletion),
+        pytest.param(["durable_agents/tests"], marks=thorough),
+        pytest.param(["devhost/tests"], marks=thorough),
+        pytest.param(["devhost/bench"], marks=thorough),
+        pytest.param(["docs"], marks=thorough),
     ],
     ids=lambda folders: folders[0],
 )
