@@ -26,3 +26,10 @@ def test_a_human_decides(document: Any, waiting: Any, route: str, decision: Any,
     assert document.http.post(route.format(run_id), json=decision).status_code == 202
     done = document.wait(run_id, lambda run: run["runtime_status"] == "Completed")
     assert done["output"].startswith(output)
+
+
+def test_a_route_of_the_apps_own_sends_the_event_as_the_sdk_does(document: Any, waiting: Any) -> None:
+    run_id = waiting("content_approval_workflow", "tea", "ApprovalDecision")
+    assert document.http.post(f"/api/reviews/{run_id}", json={"approved": True}).status_code == 202
+    done = document.wait(run_id, lambda run: run["runtime_status"] in ("Completed", "Failed"))
+    assert (done["runtime_status"], "'str' object has no attribute 'get'" in str(done["error"])) == ("Failed", True)
