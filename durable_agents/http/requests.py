@@ -63,7 +63,15 @@ def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
     Raises:
         ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
     """
-    body = read_json_value(req)
+    return as_json_object(read_json_value(req))
+
+
+def as_json_object(body: Any) -> dict[str, Any]:
+    """Return the value if it is a JSON object.
+
+    Raises:
+        ProblemError: 400, it is none.
+    """
     if not isinstance(body, dict):
         detail = f"The request body is a JSON {type(body).__name__}. Send a JSON object."
         raise ProblemError(400, "invalid-json", detail)

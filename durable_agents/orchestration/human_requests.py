@@ -40,4 +40,9 @@ def read_human_answer(payload: object, model: type[ModelT]) -> ModelT | None:
     try:
         return model.model_validate(json.loads(payload) if isinstance(payload, str) else payload)
     except (ValueError, RecursionError):
+        pass
+    try:
+        # A text that the webhook has sent is no JSON text.
+        return model.model_validate(payload)
+    except ValueError:
         return None

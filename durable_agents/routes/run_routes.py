@@ -1,7 +1,7 @@
 """`/runs`: start a run, list runs, tell how one is and what it has done."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import azure.durable_functions as df
 import azure.functions as func
@@ -14,18 +14,16 @@ from durable_agents.http.query import read_limit, read_page_token, read_time, re
 from durable_agents.http.requests import (
     accepted,
     json_response,
-    read_body,
     read_idempotency_key,
-    read_json_object,
-    read_json_value,
 )
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.runs.control import wait_for_state
 from durable_agents.runs.history import read_steps
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
-from durable_agents.runs.run_models import Run, RunAccepted, RunHistory, RunPage, start_body_of
+from durable_agents.runs.run_models import Run, RunAccepted, RunHistory, RunPage
 from durable_agents.runs.run_view import RunView
+from durable_agents.runs.start_bodies import read_start_body, start_bodies_of
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from durable_agents.runs.status import find_run, is_over, state_of
 from durable_agents.sessions.conversation import add_usage
@@ -75,7 +73,7 @@ class RunRoutes:
         orchestration = self._find_orchestration(req.route_params["orchestration"])
         key = read_idempotency_key(req)
         wait = read_whole_number(req, "wait", default=0, least=0, most=_LONGEST_WAIT_SECONDS)
-        stored_input = stored_input_for(orchestration, _read_body(req, orchestration), self._read_webhook(req))
+        stored_input = stored_input_for(orchestration, read_start_body(req, orchestration), self._read_webhook(req))
         if key is None:
             instance_id = new_instance_id(orchestration.name)
             await client.start_new(orchestration.name, instance_id, stored_input)
@@ -166,18 +164,11 @@ class RunRoutes:
 def _start_contract(orchestration: Orchestration) -> Contract:
     return Contract(
         {200: (Run,), 202: (RunAccepted,)},
-        bodies=(start_body_of(orchestration),),
+        bodies=start_bodies_of(orchestration),
         body_required=not orchestration.is_decorated,
         parameters=_START_PARAMETERS,
         problems=(422,),
     )
-
-
-def _read_body(req: func.HttpRequest, orchestration: Orchestration) -> Any:
-    """Return the input that the caller has sent; an orchestration that takes any JSON may do without."""
-    if not orchestration.stores_as_sent:
-        return read_json_object(req)
-    return read_json_value(req) if read_body(req) else None
 
 
 def _list_parameters(orchestrations: list[str]) -> tuple[Parameter, ...]:

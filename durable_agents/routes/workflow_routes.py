@@ -15,12 +15,13 @@ from durable_agents.http.contracts import IDEMPOTENCY, Contract, Parameter
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_whole_number
-from durable_agents.http.requests import accepted, json_response, read_idempotency_key, read_json_object
+from durable_agents.http.requests import accepted, json_response, read_idempotency_key, read_json_value
 from durable_agents.http.routing import Router
 from durable_agents.http.waiting import read_wait, wait_parameters
 from durable_agents.ids import WORKFLOW_RUN_ID, fits
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.polling import poll
+from durable_agents.runs.start_bodies import read_start_body, start_bodies_of
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from durable_agents.runs.status import describe_run, is_over
 from durable_agents.workflows.human_answers import WorkflowRun, find_workflow_run, respond
@@ -77,10 +78,11 @@ class WorkflowRoutes:
             detail = "Both runId and Idempotency-Key name the run. Give one: a repeat with the runId is 409."
             raise ProblemError(400, "conflicting-run-ids", detail)
         orchestration = workflow.orchestration
-        name, stored_input = orchestration.name, stored_input_for(orchestration, read_json_object(req))
+        name, stored_input = orchestration.name, stored_input_for(orchestration, read_start_body(req, orchestration))
         if key is not None:
             instance_id = instance_id_for(name, key)
-            await self._starts.start_once(client, name, instance_id, stored_input)
+            as_sent = orchestration.stores_as_sent
+            await self._starts.start_once(client, name, instance_id, stored_input, as_sent=as_sent)
         else:
             instance_id = run_id or new_instance_id(name)
             await self._starts.start_new(client, name, instance_id, stored_input)
@@ -114,7 +116,7 @@ class WorkflowRoutes:
         """
         workflow = self._workflows.find(req.route_params["workflow"])
         instance_id, request_id = req.route_params["instance_id"], req.route_params["human_request_id"]
-        has_arrived = await respond(client, workflow, instance_id, request_id, read_json_object(req))
+        has_arrived = await respond(client, workflow, instance_id, request_id, read_json_value(req))
         message = "Response delivered successfully" if has_arrived else "Response accepted"
         delivered = ResponseDelivered(message=message, instance_id=instance_id, request_id=request_id)
         if has_arrived:
@@ -188,7 +190,7 @@ def _read_wait_seconds(req: func.HttpRequest) -> int:
 def _run_contract(workflow: HostedWorkflow) -> Contract:
     return Contract(
         {200: (WorkflowEnded,), 202: (WorkflowAccepted,)},
-        bodies=(workflow.orchestration.input_model,),
+        bodies=start_bodies_of(workflow.orchestration),
         parameters=_PARAMETERS,
         problems=(409, 422),
     )

@@ -27,6 +27,7 @@ from agent_framework_durabletask import (
     run_workflow_orchestrator,
     workflow_orchestrator_name,
 )
+from agent_framework_durabletask._workflows.serialization import strip_subworkflow_markers
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
@@ -37,6 +38,7 @@ from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.steps import Steps
 from durable_agents.orchestration.tasks import SIDE_EFFECT_RETRY
 from durable_agents.workflows.codec import use_plain_json
+from durable_agents.workflows.declared_types import value_of
 from durable_agents.workflows.validation import input_model_of, response_models_of
 
 logger = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ def graph_orchestration(workflow: Workflow) -> Orchestration:
     Its output is the list of what the executors have yielded, as plain JSON.
 
     Raises:
-        ValueError: The workflow does not take one pydantic model, or has no name.
+        ValueError: What the workflow takes cannot be checked, or it has no name.
     """
     use_plain_json(workflow)
 
@@ -62,7 +64,7 @@ def graph_orchestration(workflow: Workflow) -> Orchestration:
 def _run(context: df.DurableOrchestrationContext, workflow: Workflow, get_agent: GetAgent) -> Steps[list[Any]]:
     graph = _Graph(context, get_agent, response_models_of(workflow))
     # A model, no JSON: the engine believes JSON that says of itself that it comes from a workflow around this one.
-    first_message = input_model_of(workflow).model_validate(context.get_input())
+    first_message = value_of(input_model_of(workflow).model_validate(strip_subworkflow_markers(context.get_input())))
     engine = run_workflow_orchestrator(graph, workflow, first_message, {})
     result: Any = None
     while True:
@@ -151,7 +153,8 @@ class _Graph(AzureFunctionsWorkflowContext):
             yield self._context.task_any([wait for wait in self._waits.values() if not wait.is_completed])
             self._ask_again()
             self._show()
-        return self._read(request_id)
+        answer = self._read(request_id)
+        return None if answer is None else value_of(answer)
 
     def _ask_again(self) -> None:
         """Wait anew where what has come is no answer; whoever may raise events may have sent it past the route."""

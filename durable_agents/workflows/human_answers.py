@@ -11,10 +11,10 @@ from typing import Any
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel, ValidationError
 
-from durable_agents.http.problems import ProblemError
-from durable_agents.http.requests import read_model
+from durable_agents.http.problems import ProblemError, invalid_body
+from durable_agents.http.requests import as_json_object, read_model
 from durable_agents.ids import HUMAN_REQUEST_ID, INSTANCE_ID, fits
 from durable_agents.orchestration.human_requests import read_human_answer, read_human_requests
 from durable_agents.polling import poll
@@ -66,7 +66,7 @@ async def respond(
     workflow: HostedWorkflow,
     instance_id: str,
     request_id: str,
-    body: Mapping[str, Any],
+    body: Any,
 ) -> bool:
     """Pass the answer to the run, and say whether it has it: False if that does not show within five seconds.
 
@@ -96,7 +96,7 @@ async def respond(
     return await poll(probe, _EFFECT_SECONDS) is not None
 
 
-def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Any) -> Any:
     """Return the answer as it travels in the event, if it is the one that counts or still can be."""
     state = state_of(run.status)
     pending = [request.request_id for request in read_human_requests(run.status.custom_status)]
@@ -104,7 +104,7 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Ma
     place = f"Run {run.status.instance_id!r} of workflow {workflow.name!r}"
     if request_id in run.asked:
         model = workflow.responses[str(run.asked[request_id])]
-        answer = read_model(body, model).model_dump(mode="json")
+        answer = _read_body(body, model).model_dump(mode="json")
         if run.answers.get(request_id, answer) != answer:
             detail = f"{place} has another answer to request {request_id!r}. That stands."
             raise ProblemError(409, "already-answered", detail, **members)
@@ -118,6 +118,20 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Ma
         raise ProblemError(409, "not-awaited-yet", detail, **members)
     detail = f"{place} has made no request {request_id!r}. It waits for: {', '.join(pending) or 'none'}."
     raise ProblemError(404, "unknown-request", detail, **members)
+
+
+def _read_body(body: Any, model: type[BaseModel]) -> BaseModel:
+    """Return the answer in the body of a request, as this model.
+
+    Raises:
+        ProblemError: 400, it does not have the form that was asked for.
+    """
+    if not issubclass(model, RootModel):
+        return read_model(as_json_object(body), model)
+    try:
+        return model.model_validate(body)
+    except ValidationError as error:
+        raise invalid_body(error) from error
 
 
 def _requests_in(step: Step) -> list[tuple[str, str | None]]:

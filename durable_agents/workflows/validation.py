@@ -14,6 +14,7 @@ from agent_framework_durabletask._workflows.naming import is_auto_generated_work
 from pydantic import BaseModel
 
 from durable_agents.ids import AGENT_NAME
+from durable_agents.workflows.declared_types import answer_models, input_model
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def check_workflows(workflows: Iterable[Workflow], agents: Iterable[str]) -> Non
 
     Raises:
         ValueError: A name is missing, impossible, reserved or taken, a workflow contains another, or what it takes from
-            outside is no pydantic model.
+            outside cannot be checked.
     """
     owners = {AgentSessionId.to_entity_name(agent).casefold(): f"agent {agent!r}" for agent in agents}
     for workflow in workflows:
@@ -73,38 +74,39 @@ def agents_of(workflow: Workflow) -> list[str]:
 
 
 def input_model_of(workflow: Workflow) -> type[BaseModel]:
-    """Return what a run of the workflow is started with: what its first executor takes.
+    """Return what a run of the workflow is started with: what its first executor takes; of an agent, a text.
 
     Raises:
-        ValueError: The first executor takes anything but one pydantic model.
+        ValueError: Requests could not be checked by what the first executor declares.
     """
     start = workflow.get_start_executor()
-    model = start.input_types[0] if len(start.input_types) == 1 else None
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        return model
-    raise ValueError(
-        f"Executor {start.id!r}, the first of workflow {workflow.name!r}, takes {_names(start.input_types)}. It must "
-        "take one pydantic model, by which requests are checked. Put an executor with such a handler before it."
-    )
+    try:
+        return input_model([str] if isinstance(start, AgentExecutor) else start.input_types)
+    except ValueError as error:
+        raise ValueError(
+            f"Executor {start.id!r}, the first of workflow {workflow.name!r}, takes {_names(start.input_types)}. It "
+            "must take what pydantic can read, by which requests are checked: a model, a dataclass, str or other JSON."
+        ) from error
 
 
 def response_models_of(workflow: Workflow) -> dict[str, type[BaseModel]]:
     """Return the models of the answers that the workflow may ask humans for, by `module:class`, as requests name them.
 
     Raises:
-        ValueError: A response handler takes anything but a pydantic model.
+        ValueError: Answers could not be checked by what a response handler declares.
     """
     models: dict[str, type[BaseModel]] = {}
     for executor in workflow.executors.values():
         # The framework has no public name for them. The handlers of an agent's executor are never called here.
         handlers = {} if isinstance(executor, AgentExecutor) else executor._response_handlers
         for _, response in handlers:
-            if not (isinstance(response, type) and issubclass(response, BaseModel)):
+            try:
+                models |= answer_models(response)
+            except ValueError as error:
                 raise ValueError(
                     f"Executor {executor.id!r} of workflow {workflow.name!r} asks humans for {_names([response])}. It "
-                    "must ask for a pydantic model, by which answers are checked."
-                )
-            models[f"{response.__module__}:{response.__name__}"] = response
+                    "must ask for what pydantic can read, by which answers are checked."
+                ) from error
     return models
 
 

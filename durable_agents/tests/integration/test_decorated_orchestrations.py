@@ -16,7 +16,7 @@ APP = Path(__file__).parents[1] / "apps" / "decorated"
 
 @pytest.fixture(scope="module")
 def decorated_host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
-    """One host of the app, which plays every turn twice."""
+    """One host of the app, which checks every turn by a whole replay."""
     with new_host(tmp_path_factory.mktemp("decorated"), APP) as process:
         yield process
         process.stop()

@@ -1,13 +1,20 @@
 """`AgentFunctionApp` overrides private methods of the package: these tests fail when the package changes them."""
 
 import inspect
+from datetime import timedelta
 from typing import Any, cast
 
+import agent_framework_azurefunctions
+import azure.durable_functions as df
+import azure.functions as func
 import pytest
 from agent_framework import Agent, tool
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+import durable_agents
+from durable_agents import OrchestrationContext, Steps
+from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.http.problems import ProblemError
@@ -16,6 +23,10 @@ from durable_agents.tests.app.agents import create_spam_detector, create_writer
 from durable_agents.tests.app.graphs import create_comment_moderation
 
 SETTINGS = HostingSettings.from_environ({})
+
+
+class Verdict(BaseModel):
+    good: bool
 
 
 def entities_of(app: FrameworkApp) -> dict[str, tuple[Any, list[str]]]:
@@ -82,3 +93,103 @@ def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
 def test_an_agent_that_is_not_registered_cannot_be_an_mcp_tool() -> None:
     with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
         AgentFunctionApp(settings=SETTINGS, agents=[create_writer(OfflineChatClient())], mcp_tools=["Poet"])
+
+
+def routes_of(app: AgentFunctionApp) -> set[str]:
+    return {route.template for route in app.router.routes}
+
+
+def test_the_arguments_of_microsofts_class_come_first_in_its_order() -> None:
+    theirs = list(inspect.signature(FrameworkApp.__init__).parameters.values())
+    ours = list(inspect.signature(AgentFunctionApp.__init__).parameters.values())
+    assert [(one.name, one.default) for one in ours[: len(theirs)]] == [(one.name, one.default) for one in theirs]
+    assert {one.kind for one in ours[len(theirs) :]} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_its_public_names_are_here() -> None:
+    missing = [name for name in agent_framework_azurefunctions.__all__ if not hasattr(durable_agents, name)]
+    assert missing == []
+
+
+def test_without_settings_the_environment_says_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SESSION_TTL_DAYS", "3")
+    assert timedelta(days=3) == AgentFunctionApp().settings.SESSION_TTL_DAYS
+
+
+def test_routes_that_are_not_wanted_are_left_out() -> None:
+    agents = [create_writer(OfflineChatClient())]
+    quiet = AgentFunctionApp(agents, settings=SETTINGS, enable_http_endpoints=False, enable_health_check=False)
+    assert not {template for template in routes_of(quiet) if template.startswith(("agents", "health"))}
+    assert "runs" in routes_of(quiet)
+    assert {"agents/{agent}/run", "health"} <= routes_of(AgentFunctionApp(agents, settings=SETTINGS))
+
+
+def test_an_agent_may_be_reached_although_the_others_are_not() -> None:
+    client = OfflineChatClient()
+    app = AgentFunctionApp([create_writer(client)], settings=SETTINGS, enable_http_endpoints=False)
+    app.add_agent(create_spam_detector(client), enable_http_endpoint=True, enable_mcp_tool_trigger=True)
+    assert "agents/{agent}/run" in routes_of(app)
+    assert (list(app.agents), app._reachable.names) == (["Writer", "SpamDetector"], ["SpamDetector"])
+    names = [function.get_function_name() for function in app.get_functions()]
+    assert [name for name in names if name.startswith("mcptool")] == ["mcptool-SpamDetector"]
+
+
+def test_two_agents_of_one_name_are_told_apart_from_the_same_agent_twice() -> None:
+    client = OfflineChatClient()
+    app = AgentFunctionApp([create_writer(client)], settings=SETTINGS)
+    app.add_agent(create_writer(client))
+    assert list(app.agents) == ["Writer"]
+    with pytest.raises(ValueError, match="two agents of the name 'WRITER'"):
+        app.add_agent(Agent(client, name="WRITER"))
+
+
+@pytest.mark.parametrize("form", ["workflow", "list", "mapping"])
+def test_workflows_may_be_given_in_each_form(form: str) -> None:
+    graph = create_comment_moderation(OfflineChatClient())
+    given: dict[str, Any] = {"workflow": graph} if form == "workflow" else {"workflows": [graph]}
+    if form == "mapping":
+        given = {"workflows": {graph.name: graph}}
+    app = AgentFunctionApp(settings=SETTINGS, **given)
+    assert (app.workflow, list(app.workflows)) == (graph, ["comment_moderation"])
+    assert "dafx-comment_moderation" in app.orchestrations.names
+
+
+def story(context: OrchestrationContext, request: Verdict) -> Steps[Verdict]:
+    """A story."""
+    yield from context.sleep(timedelta(seconds=1))
+    return request
+
+
+def plain(context: df.DurableOrchestrationContext) -> Any:
+    """An orchestration with the SDK's context."""
+    return (yield context.wait_for_external_event("Go"))
+
+
+def test_what_is_decorated_joins_the_orchestrations_at_once() -> None:
+    app = AgentFunctionApp(settings=SETTINGS, orchestrations=[story])
+    app.orchestration_trigger("context")(plain)
+    app.orchestration_trigger(context_name="context", orchestration="another")(plain)
+    assert app.orchestrations.names == ["story", "tool_approval", "plain", "another"]
+    found = app.orchestrations.find("PLAIN")
+    assert found is not None and found.stores_as_sent and found.is_decorated
+    with pytest.raises(ValueError, match="two orchestrations of the name 'story'"):
+        app.orchestration_trigger("context", orchestration="story")(plain)
+
+
+def test_functions_of_the_library_give_way_to_those_of_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notify_reviewer, "__name__", "notify_reviewer")
+    app = AgentFunctionApp(settings=SETTINGS)
+
+    def notify_reviewer_of_my_own(draft: str) -> str:
+        return draft
+
+    async def list_runs(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse()
+
+    notify_reviewer_of_my_own.__name__ = "notify_reviewer"
+    cast(Any, app).activity_trigger(input_name="draft")(notify_reviewer_of_my_own)
+    cast(Any, app).route(route="mine")(list_runs)
+    names = [function.get_function_name() for function in app.get_functions()]
+    assert names.count("notify_reviewer") == names.count("list_runs") == 1
+    assert {"durable_agents_notify_reviewer", "durable_agents_list_runs"} <= set(names)
+    assert notify_reviewer.__name__ == "durable_agents_notify_reviewer"

@@ -18,7 +18,13 @@ from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.tests.app.agents import create_writer
-from durable_agents.workflows.validation import agents_of, check_workflows, input_model_of, response_models_of
+from durable_agents.workflows.validation import (
+    agents_of,
+    check_workflows,
+    input_model_of,
+    name_workflows,
+    response_models_of,
+)
 
 
 class Order(BaseModel):
@@ -106,14 +112,48 @@ def test_two_functions_of_one_name_name_their_owners(workflows: list[Workflow], 
         check_workflows(workflows, agents)
 
 
-def test_requests_are_checked_by_a_model_so_the_first_executor_takes_one() -> None:
-    with pytest.raises(ValueError, match="Executor 'print', the first of workflow 'orders', takes str"):
-        check_workflows([graph("orders", Print("print"))], [])
+class Opaque:
+    """A class that pydantic does not know."""
 
 
-def test_answers_are_checked_by_a_model() -> None:
-    with pytest.raises(ValueError, match="Executor 'ask' of workflow 'orders' asks humans for str"):
-        check_workflows([graph("orders", AskForText("ask"))], [])
+class TakeOpaque(Executor):
+    @handler
+    async def take(self, thing: Opaque, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.request_info("How?", Opaque)
+
+    @response_handler
+    async def note(self, request: str, answer: Opaque, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.yield_output("")
+
+
+class AskForOpaque(Executor):
+    @handler
+    async def take(self, order: Order, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.request_info("How?", Opaque)
+
+    @response_handler
+    async def note(self, request: str, answer: Opaque, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.yield_output("")
+
+
+def test_requests_are_checked_so_the_first_executor_takes_what_can_be() -> None:
+    check_workflows([graph("orders", Print("print"))], [])
+    with pytest.raises(ValueError, match="Executor 'take', the first of workflow 'orders', takes Opaque"):
+        check_workflows([graph("orders", TakeOpaque("take"))], [])
+
+
+def test_answers_are_checked_so_what_humans_are_asked_for_can_be() -> None:
+    assert list(response_models_of(graph("orders", AskForText("ask")))) == ["builtins:str"]
+    with pytest.raises(ValueError, match="Executor 'ask' of workflow 'orders' asks humans for Opaque"):
+        check_workflows([graph("orders", AskForOpaque("ask"))], [])
+
+
+def test_a_workflow_without_a_name_gets_that_of_its_first_executor() -> None:
+    workflow = WorkflowBuilder(start_executor=Print("print")).build()
+    name_workflows([workflow])
+    assert workflow.name == "print"
+    with pytest.raises(ValueError, match=r"WorkflowBuilder\(name="):
+        name_workflows([WorkflowBuilder(start_executor=Print("print it")).build()])
 
 
 def test_a_workflow_in_a_workflow_is_refused() -> None:
