@@ -70,21 +70,38 @@ class Replay:
         del self.open[number]
         self._turn({"EventType": 5, "TaskScheduledId": number, "Result": json.dumps(result)})
 
-    def fail(self, name: str) -> None:
-        """Let the open activity of this name fail in all its attempts, with the timers between them."""
-        number, action = self._close(name)
-        failure = {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
-        if "retryOptions" not in action:
-            self._turn(failure)
+    def fail(self, name: str, *, attempts: int = 3) -> None:
+        """Let the first open activity or child of this name fail, as often as it is tried again, after its pauses.
+
+        A raw call with the retries of the SDK fails in all of them.
+        """
+        action = self.action(name)
+        if "retryOptions" in action:
+            self._fail_with_retries(name, action["retryOptions"]["maxNumberOfAttempts"])
             return
-        for attempt in range(1, action["retryOptions"]["maxNumberOfAttempts"] + 1):
-            self._turn({**failure, "TaskScheduledId": number})
+        for left in reversed(range(attempts)):
+            before = self.timers()
+            self._turn(self._failure(self._close(name)[0]))
+            pauses = [timer for timer in self.timers() if timer not in before]
+            if not pauses or not left:
+                return
+            self.fire(pauses[0])
+
+    def _fail_with_retries(self, name: str, attempts: int) -> None:
+        """Fail as the SDK has it: it gives the ids of pauses and attempts itself, and pauses after the last too."""
+        number, _ = self._close(name)
+        for attempt in range(1, attempts + 1):
+            self._turn(self._failure(number))
             timer = self._take_id()
             self.history[-1:-1] = [self._event({"EventType": 10, "EventId": timer})]
             self._turn({"EventType": 11, "TimerId": timer})
-            if attempt < action["retryOptions"]["maxNumberOfAttempts"]:
+            if attempt < attempts:
                 number = self._take_id()
                 self.history[-1:-1] = [self._event({"EventType": 4, "EventId": number, "Name": name})]
+
+    @staticmethod
+    def _failure(number: int) -> dict[str, Any]:
+        return {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
 
     def asked(self, agent: str) -> dict[str, Any]:
         """Return the request the agent's entity was sent last."""
