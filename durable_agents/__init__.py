@@ -15,7 +15,8 @@ from durable_agents.http.contracts import Contract
 from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.approval_requests import AuditEntry, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
-from durable_agents.orchestration.context import OrchestrationContext, Retry, StepTimeoutError
+from durable_agents.orchestration.attempts import Retry
+from durable_agents.orchestration.context import OrchestrationContext, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
 from durable_agents.orchestration.steps import First, Step, Steps

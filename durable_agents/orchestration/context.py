@@ -12,10 +12,11 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cas
 
 import azure.durable_functions as df
 from agent_framework import AgentSession
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
+from durable_agents.orchestration.attempts import DEFAULT_RETRY, Retry, attempt, pause
 from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.events import Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
@@ -35,23 +36,12 @@ IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], 
 """Says whether the app has something of this kind and name."""
 
 
-class Retry(BaseModel):
-    """How often a step is tried in all, with a pause in between."""
-
-    attempts: int = 3
-    pause: timedelta = timedelta(seconds=5)
-
-
 class StepTimeoutError(TimeoutError):
     """A step did not end in the time it had."""
 
 
 class ContinuedAsNew(BaseException):  # no error: nothing is to catch it
     """The run begins anew; nothing after it is executed."""
-
-
-DEFAULT_RETRY = Retry()
-"""What an activity gets that names no other: it reaches another system, and is safe to run twice."""
 
 
 class OrchestrationContext:
@@ -145,7 +135,7 @@ class OrchestrationContext:
             options = None if answer_model is None else {"response_format": answer_model}
             task = durable_agent.run(message, session=session, options=options)
             try:
-                yield from self._in_time(task, timeout, f"Agent {agent!r} did not answer")
+                yield task
             except (TypeError, ValueError):
                 raise_why(agent, task, answer_model or str)
             return read_text(agent, task) if answer_model is None else read_answer(agent, task, answer_model)
@@ -158,10 +148,10 @@ class OrchestrationContext:
                     if not error.failure.retryable:
                         raise
                 assert retry is not None
-                yield from self.sleep(retry.pause)
+                yield from pause(self._durable, retry.pause)
             return (yield from once())
 
-        return self._step(f"ask({agent!r})", run)
+        return self._step(f"ask({agent!r})", lambda: self._in_time(run(), timeout, f"Agent {agent!r} did not answer"))
 
     def call(
         self,
@@ -184,14 +174,8 @@ class OrchestrationContext:
         def run() -> Steps[OutputT]:
             if not self._is_registered("activity", name):
                 raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
-            payload = dump(self._with_key(request, name))
-            if retry is None or retry.attempts == 1:
-                task = self._durable.call_activity(name, payload)
-            else:
-                milliseconds = int(retry.pause / timedelta(milliseconds=1))
-                options = df.RetryOptions(milliseconds, retry.attempts)
-                task = self._durable.call_activity_with_retry(name, options, payload)
-            result = yield from self._in_time(task, timeout, f"Activity {name!r} did not end")
+            tries = attempt(self._durable, name, dump(self._with_key(request, name)), retry)
+            result = yield from self._in_time(tries, timeout, f"Activity {name!r} did not end")
             return cast(OutputT, returned_by_activity(activity).validate_python(result))
 
         return self._step(f"call({name})", run)
@@ -217,8 +201,11 @@ class OrchestrationContext:
                 raise LookupError(
                     f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
                 )
-            task = self._durable.call_sub_orchestrator(name, dump(request), instance_id)
-            result = yield from self._in_time(task, timeout, f"Orchestration {name!r} did not end")
+
+            def child() -> Steps[Any]:
+                return (yield self._durable.call_sub_orchestrator(name, dump(request), instance_id))
+
+            result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
             return cast(OutputT, returned_by(orchestration).validate_python(result))
 
         return self._step(f"run({name})", run)
@@ -259,13 +246,7 @@ class OrchestrationContext:
 
     def sleep(self, duration: timedelta) -> Step[None]:
         """Wait for so long. A timer may fire up to a second early, whatever stores it; this one does not."""
-
-        def run() -> Steps[None]:
-            with Deadline(self._durable, self.now + duration) as deadline:
-                while not deadline.is_over:
-                    yield AnyOf(deadline.tasks())
-
-        return self._step(f"sleep({duration})", run)
+        return self._step(f"sleep({duration})", lambda: pause(self._durable, duration))
 
     def approve(
         self,
@@ -354,14 +335,14 @@ class OrchestrationContext:
                 yield AnyOf((mailbox.task(), *deadline.tasks()))
             return event[0]
 
-    def _in_time(self, task: Any, timeout: timedelta | None, what: str) -> Steps[Any]:
-        """Return the result of a task, or raise its error; the timer that gives up on it is cancelled."""
-        with Deadline(self._durable, None if timeout is None else self.now + timeout) as deadline:
-            while not task.is_completed:
-                if deadline.is_over:
-                    raise StepTimeoutError(f"{what} within {timeout}.")
-                yield AnyOf((task, *deadline.tasks()))
-        return (yield task)
+    def _in_time(self, part: Steps[Any], timeout: timedelta | None, what: str) -> Steps[Any]:
+        """Return the result of a part, or raise its error; when its time is over, it is given up."""
+        if timeout is None:
+            return (yield from part)
+        won = yield from run_first([part, pause(self._durable, timeout)], False, self._unused)
+        if won.index:
+            raise StepTimeoutError(f"{what} within {timeout}.")
+        return won.result
 
     def _with_key(self, request: InputT, activity: str) -> InputT:
         if isinstance(request, Keyed) and not request.key:

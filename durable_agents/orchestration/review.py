@@ -19,10 +19,11 @@ from durable_agents.orchestration.approval_requests import (
     hash_content,
     read_decision,
 )
+from durable_agents.orchestration.attempts import DEFAULT_RETRY, attempt
 from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.run_status import RunStatus
-from durable_agents.orchestration.steps import AnyOf, Steps
-from durable_agents.orchestration.tasks import MOST_EARLY, SIDE_EFFECT_RETRY
+from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
+from durable_agents.orchestration.tasks import MOST_EARLY
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
 
@@ -122,10 +123,16 @@ def review(
             escalated=number > 0,
         )
         outcome.request_id = request.request_id
-        told = _tell(context, request, title, content)
-        outcome.decision = yield from _wait(context, status, request, told)
-        status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
-        receipt = yield from _receipt(told)
+        telling = Fiber(_tell(context, request, title, content))
+        try:
+            outcome.decision = yield from _wait(context, status, request, telling)
+            status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
+            while not telling.has_ended:
+                yield AnyOf(telling.tasks)
+                telling.go_on()
+        finally:
+            telling.cancel()
+        receipt = telling.outcome()
         if receipt is None:
             outcome.untold.append(request.request_id)
         else:
@@ -167,8 +174,8 @@ def _open(
     )
 
 
-def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> Any:
-    """Return the task that tells the reviewers of the request."""
+def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> Steps[ReviewReceipt | None]:
+    """Tell the reviewers of the request, and return the receipt, or None if they could not be told in all attempts."""
     message = ReviewRequest(
         key=f"{context.instance_id}-{request.request_id}",
         instance_id=context.instance_id,
@@ -182,12 +189,16 @@ def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> A
         required_approvals=request.required_approvals,
         escalated=request.escalated,
     )
-    return context.call_activity_with_retry(
-        notify_reviewer.__name__, SIDE_EFFECT_RETRY, message.model_dump(mode="json")
-    )
+    try:
+        payload = message.model_dump(mode="json")
+        receipt = yield from attempt(context, notify_reviewer.__name__, payload, DEFAULT_RETRY)
+    except Exception:
+        # The SDK has no class for it. Whoever knows of the request can decide on it all the same.
+        return None
+    return ReviewReceipt.model_validate(receipt)
 
 
-def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) -> Steps[AuditEntry | None]:
+def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Fiber) -> Steps[AuditEntry | None]:
     """Return the decision that settles the request, or None once it has expired.
 
     The reviewers are being told meanwhile, so a decision may come before that has ended; one that could not be made
@@ -195,7 +206,7 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) 
     and the wait goes on until the same deadline.
     """
     key = request.request_id
-    racing: tuple[Any, ...] = (told,)
+    telling.go_on()
     status.wait(key, request)
     try:
         while True:
@@ -206,13 +217,12 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) 
                 while not decision.is_completed:
                     if deadline.is_over:
                         return None
-                    yield AnyOf((*racing, decision, *deadline.tasks()))
-                    if racing and told.is_completed:
-                        racing = ()
-                        if told.state.name == "FAILED":
-                            request = request.model_copy(update={"note": _UNTOLD})
-                            status.wait(key, request)
-            racing = ()
+                    had_told = telling.has_ended
+                    yield AnyOf((*telling.tasks, decision, *deadline.tasks()))
+                    telling.go_on()
+                    if telling.has_ended and not had_told and telling.outcome() is None:
+                        request = request.model_copy(update={"note": _UNTOLD})
+                        status.wait(key, request)
             note = request.note if request.note == _UNTOLD else None
             try:
                 recorded = status.count(read_decision(decision.result, request), request)
@@ -225,13 +235,3 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, told: Any) 
             status.wait(key, request)
     finally:
         status.stop_waiting(key)
-
-
-def _receipt(told: Any) -> Steps[ReviewReceipt | None]:
-    """Return the receipt for telling the reviewers, or None if they could not be told in all attempts."""
-    try:
-        receipt = yield told
-    except Exception:
-        # The SDK has no class for it. Whoever knows of the request can decide on it all the same.
-        return None
-    return ReviewReceipt.model_validate(receipt)

@@ -100,7 +100,7 @@ class AnyOf:
 
 def drive(context: df.DurableOrchestrationContext, steps: Steps[ResultT]) -> Steps[ResultT]:
     """Run steps to their end; this yields to the SDK itself."""
-    fiber = _Fiber(steps)
+    fiber = Fiber(steps)
     fiber.go_on()
     while fiber.tasks:
         tasks = list(fiber.tasks)
@@ -124,7 +124,7 @@ def drive(context: df.DurableOrchestrationContext, steps: Steps[ResultT]) -> Ste
     return result
 
 
-class _Fiber:
+class Fiber:
     """A step that runs, at times next to others. It has ended when there are no `tasks` that it waits for."""
 
     def __init__(self, step: Steps[Any]) -> None:
@@ -241,15 +241,15 @@ def run_first(steps: Sequence[Steps[Any]], skip_failures: bool, unused: Unused) 
             yield _tasks_of(running)
 
 
-def _tasks_of(fibers: Iterable[_Fiber]) -> AnyOf:
+def _tasks_of(fibers: Iterable[Fiber]) -> AnyOf:
     """Return what the fibers wait for; two may wait for one event."""
     return AnyOf(tuple(dict.fromkeys(task for fiber in fibers for task in fiber.tasks)))
 
 
 @contextmanager
-def _side_by_side(steps: Sequence[Steps[Any]], unused: Unused) -> Iterator[list[_Fiber]]:
+def _side_by_side(steps: Sequence[Steps[Any]], unused: Unused) -> Iterator[list[Fiber]]:
     """Cancel what still waits, however the block ends."""
-    fibers, number = [_Fiber(step) for step in steps], unused.next_number
+    fibers, number = [Fiber(step) for step in steps], unused.next_number
     try:
         yield fibers
     finally:

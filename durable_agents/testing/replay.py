@@ -23,6 +23,13 @@ FAILURE_LABEL = "\n\n$OutOfProcData$:"
 TIMER = 5
 EVENT = 6
 ENTITY_CALL = 7
+# The actions that the events of a history come from; a call with retries starts as one without.
+_SCHEDULED = {4: 0, 7: 2, 10: TIMER, 14: ENTITY_CALL}
+_ALIKE = {1: 0, 3: 2, 9: ENTITY_CALL}
+
+
+class _BrokenError(Exception):
+    """The SDK could not go on."""
 
 
 @dataclass
@@ -70,21 +77,38 @@ class Replay:
         del self.open[number]
         self._turn({"EventType": 5, "TaskScheduledId": number, "Result": json.dumps(result)})
 
-    def fail(self, name: str) -> None:
-        """Let the open activity of this name fail in all its attempts, with the timers between them."""
-        number, action = self._close(name)
-        failure = {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
-        if "retryOptions" not in action:
-            self._turn(failure)
+    def fail(self, name: str, *, attempts: int = 3) -> None:
+        """Let the first open activity or child of this name fail, as often as it is tried again, after its pauses.
+
+        A raw call with the retries of the SDK fails in all of them.
+        """
+        action = self.action(name)
+        if "retryOptions" in action:
+            self._fail_with_retries(name, action["retryOptions"]["maxNumberOfAttempts"])
             return
-        for attempt in range(1, action["retryOptions"]["maxNumberOfAttempts"] + 1):
-            self._turn({**failure, "TaskScheduledId": number})
+        for left in reversed(range(attempts)):
+            before = self.timers()
+            self._turn(self._failure(self._close(name)[0]))
+            pauses = [timer for timer in self.timers() if timer not in before]
+            if not pauses or not left:
+                return
+            self.fire(pauses[0])
+
+    def _fail_with_retries(self, name: str, attempts: int) -> None:
+        """Fail as the SDK has it: it gives the ids of pauses and attempts itself, and pauses after the last too."""
+        number, _ = self._close(name)
+        for attempt in range(1, attempts + 1):
+            self._turn(self._failure(number))
             timer = self._take_id()
             self.history[-1:-1] = [self._event({"EventType": 10, "EventId": timer})]
             self._turn({"EventType": 11, "TimerId": timer})
-            if attempt < action["retryOptions"]["maxNumberOfAttempts"]:
+            if attempt < attempts:
                 number = self._take_id()
                 self.history[-1:-1] = [self._event({"EventType": 4, "EventId": number, "Name": name})]
+
+    @staticmethod
+    def _failure(number: int) -> dict[str, Any]:
+        return {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
 
     def asked(self, agent: str) -> dict[str, Any]:
         """Return the request the agent's entity was sent last."""
@@ -196,9 +220,24 @@ class Replay:
         for played in self.history:
             played["IsPlayed"] = True
         self.history += [self._event({"EventType": 12}), self._event(event)]
+        try:
+            self.state = self.look(self._input)
+        except _BrokenError as failure:
+            # The SDK itself could not go on; the host fails the run with these words.
+            self.state = {**self.state, "error": str(failure)}
+            return
+        self._schedule([leaf for action in self.state["actions"][0] for leaf in _flatten(action)])
+        self.history.append(self._event({"EventType": 13}))
+
+    def look(self, run_input: Any) -> dict[str, Any]:
+        """Return what the orchestration answers to the history as it is.
+
+        Raises:
+            _BrokenError: The SDK could not go on.
+        """
         request = {
             "history": self.history,
-            "input": self._input,
+            "input": run_input,
             "instanceId": self.instance_id,
             "isReplaying": len(self.history) > 2,
             "parentInstanceId": None,
@@ -207,16 +246,13 @@ class Replay:
             **self.durations,
         }
         try:
-            self.state = json.loads(self.handle(json.dumps(request)))
+            answer = self.handle(json.dumps(request))
         except Exception as failure:
-            _, label, state = str(failure).rpartition(FAILURE_LABEL)
+            _, label, answer = str(failure).rpartition(FAILURE_LABEL)
             if not label:
-                # The SDK itself could not go on; the host fails the run with these words.
-                self.state = {**self.state, "error": state}
-                return
-            self.state = json.loads(state)
-        self._schedule([leaf for action in self.state["actions"][0] for leaf in _flatten(action)])
-        self.history.append(self._event({"EventType": 13}))
+                raise _BrokenError(answer) from failure
+        state: dict[str, Any] = json.loads(answer)
+        return state
 
     def _schedule(self, leaves: list[dict[str, Any]]) -> None:
         """Schedule the new actions; the old ones are repeated in each turn, where a timer may have become cancelled."""
@@ -249,6 +285,32 @@ def replay(
 
     No agent has to be named: the test says what each one answers. `at` is the time of the start, in UTC.
     """
+    handle = _handle_of(orchestration, workflows)
+    return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
+
+
+def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Play an orchestration along a history that a host has recorded, up to where that ends, and return its state.
+
+    `history` has the events as the extension sends them to the worker.
+
+    Raises:
+        AssertionError: It does not do what it did then.
+    """
+    started = next(event for event in history if event["EventType"] == 0)
+    instance_id = started["OrchestrationInstance"]["InstanceId"]
+    run = Replay(_handle_of(orchestration, ()), instance_id, history=[{**event, "IsPlayed": True} for event in history])
+    state = run.look(json.loads(started["Input"]))
+    did = [_kind_of(event) for event in history if event["EventType"] in _SCHEDULED]
+    leaves = [leaf for action in state["actions"][0] for leaf in _flatten(action)]
+    does = [(leaf["actionType"], leaf.get("functionName")) for leaf in leaves if leaf["actionType"] != EVENT]
+    does = [(_ALIKE.get(kind, kind), name) for kind, name in does]
+    assert "error" not in state, state["error"]
+    assert does[: len(did)] == did, f"The history has {did}, the orchestration does {does}."
+    return state
+
+
+def _handle_of(orchestration: Orchestration, workflows: Sequence[Workflow]) -> Callable[[str], str]:
     app = _Rehearsal(
         settings=HostingSettings.from_environ({}),
         orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
@@ -257,8 +319,13 @@ def replay(
     # AgentFunctionApp declares only a part of what it inherits.
     functions = cast(df.DFApp, app).get_functions()
     (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
-    handle = function.get_user_function()
-    return (Replay(handle) if at is None else Replay(handle, now=at)).start(run_input)
+    handle: Callable[[str], str] = function.get_user_function()
+    return handle
+
+
+def _kind_of(event: dict[str, Any]) -> tuple[int, str | None]:
+    kind = _SCHEDULED[event["EventType"]]
+    return kind, event["Name"] if kind in (0, 2) else None
 
 
 class _Rehearsal(AgentFunctionApp):

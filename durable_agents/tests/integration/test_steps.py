@@ -1,8 +1,9 @@
 """Every step, and steps of all kinds side by side: each ends as it should, whatever happens to the host."""
 
+import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from devhost.testing.host_process import DevhostProcess
 from devhost.testing.plugin import NewHost
 
 APP = Path(__file__).parents[1] / "apps" / "steps"
@@ -18,7 +20,7 @@ GO = {"text": "go"}
 
 @dataclass(frozen=True)
 class Tale:
-    """An orchestration, its output, and how often each thing is shipped. `waits_until` is a stage: no event before."""
+    """An orchestration, its output, and under how many keys each thing is shipped, failed attempts included."""
 
     name: str
     output: Any
@@ -32,7 +34,7 @@ class Tale:
 
 TALES = [
     Tale("call", {"text": "one"}, {"one": 1}),
-    Tale("call_again", {"text": "late"}, {"late": 3}),
+    Tale("call_again", {"text": "late"}, {"late": 1}),
     Tale("call_too_slow", "Activity 'ship' did not end within 0:00:01.", {"slow": 1}),
     Tale("ask", True, {}),
     Tale("run", [{"text": "one"}] * 2, {"one": 2}),
@@ -43,7 +45,7 @@ TALES = [
     Tale(
         "all_kinds",
         ["Receipt", "str", "Receipt", "Go", "NoneType", "int", "int", "Review"],
-        {"a": 2, "one": 1, "b0": 1, "b1": 1, "b2": 1, "c0": 1, "c1": 1},
+        {"a": 1, "one": 1, "b0": 1, "b1": 1, "b2": 1, "c0": 1, "c1": 1},
     ),
     Tale("first_of_kinds", ["5", "go"], {"early": 1, "after": 1}),
     Tale("failing", [True, True, False, 1], {"bad": 3, "good": 1}),
@@ -105,19 +107,19 @@ class Teller:
             time.sleep(0.05)
         return run
 
-    def shipped(self, run_id: str) -> Counter[str]:
-        """Return how often each thing was shipped by a run and its children."""
-        files = [path for path in self.outbox.glob("*.shipped") if self.is_of(run_id, path.name)]
-        return Counter(line for path in files for line in path.read_text(encoding="utf-8").splitlines())
+    def keys(self) -> Counter[str]:
+        """Return how many different keys each thing was shipped under, by all runs."""
+        files = self.outbox.glob("*.shipped")
+        return Counter(path.read_text(encoding="utf-8").splitlines()[0] for path in files)
 
-    @staticmethod
-    def is_of(run_id: str, name: str) -> bool:
-        return name.startswith(run_id)
+    def lines(self) -> int:
+        """Return how often anything was shipped."""
+        return sum(len(path.read_text(encoding="utf-8").splitlines()) for path in self.outbox.glob("*.shipped"))
 
 
 def check(tale: Tale, run: dict[str, Any]) -> None:
     """Check how a run has ended."""
-    assert (run["runtime_status"], run["output"]) == ("Completed", tale.output)
+    assert (run["runtime_status"], run["output"], run["error"]) == ("Completed", tale.output, None), run["error"]
 
 
 @pytest.fixture(scope="module")
@@ -130,5 +132,64 @@ def steps(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterat
 @pytest.mark.sample
 @pytest.mark.parametrize("tale", TALES, ids=str)
 def test_a_run_ends_as_it_should_and_is_over_at_once(tale: Tale, steps: Teller) -> None:
-    run_id = steps.start(tale)
+    run_id, before = steps.start(tale), steps.keys()
     check(tale, steps.finish(run_id))
+    assert steps.keys() - before <= Counter(tale.shipped)
+
+
+@pytest.mark.sample
+def test_what_the_app_does_not_have_fails_the_run_with_a_sentence(steps: Teller) -> None:
+    run = steps.finish(steps.start(Tale("call_what_is_not_there", None, {})))
+    assert run["runtime_status"] == "Failed"
+    assert "The app has no activity 'not_registered'. Register it: app.add_activity(not_registered)." in run["error"]
+
+
+def suspended_now_and_then(teller: Teller, runs: dict[str, str]) -> None:
+    """Suspend runs and let them go on, several times, with what they wait for coming in between."""
+    chance = random.Random(7)
+    for _ in range(12):
+        name = chance.choice(list(runs))
+        teller.ask("POST", f"runs/{runs[name]}/suspend", {"reason": "Not now."})
+        for run_id in runs.values():
+            teller.tell(run_id)
+        teller.ask("POST", f"runs/{runs[name]}/resume")
+
+
+def play_all(teller: Teller, interfere: Callable[[dict[str, str]], None]) -> None:
+    """Play all tales at once, with something that interferes, and check how each ends and what was shipped."""
+    runs = {tale.name: teller.start(tale) for tale in TALES}
+    interfere(runs)
+    for tale in TALES:
+        check(tale, teller.finish(runs[tale.name]))
+    assert teller.keys() == sum((Counter(tale.shipped) for tale in TALES), Counter())
+
+
+@pytest.mark.sample
+def test_runs_that_are_suspended_now_and_then_end_as_they_should(tmp_path: Path, new_host: NewHost) -> None:
+    with new_host(tmp_path, app_root=APP) as host:
+        teller = Teller(host.url, host.outbox)
+        play_all(teller, lambda runs: suspended_now_and_then(teller, runs))
+
+
+@pytest.mark.devhost_only("the Functions host has the timers of its storage")
+def test_runs_end_as_they_should_with_early_timers(tmp_path: Path) -> None:
+    with DevhostProcess(tmp_path, APP, ("--early-timers",)) as host:
+        play_all(Teller(host.url, host.outbox), lambda runs: None)
+
+
+@pytest.mark.kills
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", range(3))
+def test_kills_at_any_moment_change_nothing(seed: int, tmp_path: Path) -> None:
+    with DevhostProcess(tmp_path, APP, ("--early-timers",) if seed % 2 else ()) as host:
+        teller, chance = Teller(host.url, host.outbox), random.Random(seed)
+
+        def killed(runs: dict[str, str]) -> None:
+            for _ in range(8):
+                until = time.monotonic() + chance.uniform(0, 0.8)
+                for run_id in runs.values():
+                    if time.monotonic() < until:
+                        teller.tell(run_id)
+                host.restart()
+
+        play_all(teller, killed)

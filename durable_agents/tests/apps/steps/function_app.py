@@ -209,8 +209,8 @@ def rounds(context: OrchestrationContext, request: Order) -> Steps[int]:
     """Take an event in each round, and begin anew; a part of it may still sleep."""
     if request.number == 3:
         return request.number
-    won = yield from context.first([context.wait_for("Go", Go), context.sleep(HOUR)])
-    yield from context.call(ship, Parcel(name="round", key=f"{context.instance_id}-{won.result.text}"))
+    yield from context.first([context.wait_for("Go", Go), context.sleep(HOUR)])
+    yield from context.call(ship, Parcel(name="round", key=f"{context.instance_id}-{request.number}"))
     yield from context.all([context.sleep(HOUR), anew(context, request.number + 1)])
     return -1
 

@@ -134,10 +134,23 @@ def test_an_activity_is_tried_as_often_as_it_says() -> None:
             return (yield from context.call(weigh, request, retry=None))
 
     run = play(order)
-    run.fail("weigh")
-    assert "retryOptions" not in run.action("weigh")
+    run.fail("weigh", attempts=2)
+    assert run.timers() == {}
     run.complete("weigh", 1)
     assert output_of(run) == 1
+
+
+def test_no_attempt_is_made_by_what_has_lost() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        won = yield from context.first([context.call(weigh, request), context.wait_for("Go")])
+        return str(won.result)
+
+    run = play(order)
+    run.fail("weigh", attempts=1)
+    (pause,) = run.timers()
+    run.raise_event("Go", "now")
+    assert output_of(run) == "now"
+    assert run.open[pause]["isCanceled"]
 
 
 def test_an_agent_answers_with_text_or_with_a_model() -> None:

@@ -259,7 +259,7 @@ class Player:
         elif leaf.kind == "ask":
             run.answer(f"Agent{n}", {"error": "away", "status": "error"} if leaf.fails else Answer(number=n))
         elif leaf.fails:
-            run.fail(f"{leaf.kind}{n}")
+            run.fail(f"{leaf.kind}{n}", attempts=1)
         else:
             run.complete(f"{leaf.kind}{n}", n)
 
