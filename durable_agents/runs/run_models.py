@@ -47,7 +47,7 @@ class RunHead(BaseModel):
     runtime_status: str | None
     stage: SkipValidation[str | None]
     waiting_for: SkipValidation[ApprovalRequest | HumanInput | dict[str, Any] | None]
-    requests: SkipValidation[Sequence[ApprovalRequest | HumanInput | dict[str, Any]]] = ()
+    requests: SkipValidation[Sequence[ApprovalRequest | HumanInput | dict[str, Any]]]
     error: SkipValidation[str | None]
     created_at: datetime | None
     last_updated_at: datetime | None

@@ -113,21 +113,19 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
     """Return what a caller sees of a run: `output` once it is completed, `error` when it ended in any other way."""
     is_completed = status.runtime_status is _States.Completed
     stage = _shown(status).get("stage")
-    run = RunState(
+    return RunState(
         instance_id=str(status.instance_id),
         orchestration=str(status.name),
         runtime_status=state_of(status),
         stage=stage if isinstance(stage, str) else None,
         waiting_for=waiting_for(status) or None,
+        requests=open_waits(status),
         input=_sent_input(status),
         output=status.output if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,
         created_at=status.created_time,
         last_updated_at=status.last_updated_time,
     )
-    if len(waits := open_waits(status)) > 1:
-        run.requests = waits
-    return run
 
 
 def _sent_input(status: DurableOrchestrationStatus) -> Any:

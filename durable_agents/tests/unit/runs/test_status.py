@@ -31,6 +31,7 @@ def test_a_running_run() -> None:
         "runtime_status": "Running",
         "stage": "waiting_for_approval",
         "waiting_for": {"kind": "approval"},
+        "requests": [{"kind": "approval"}],
         "input": {"topic": "tea"},
         "output": None,
         "error": None,
