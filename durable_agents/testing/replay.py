@@ -273,13 +273,18 @@ def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any
     started = next(event for event in history if event["EventType"] == 0)
     instance_id = started["OrchestrationInstance"]["InstanceId"]
     run = Replay(_handle_of(orchestration, ()), instance_id, history=[{**event, "IsPlayed": True} for event in history])
-    state = run.look(json.loads(started["Input"]))
     did = [_kind_of(event) for event in history if event["EventType"] in _SCHEDULED]
+    try:
+        state = run.look(json.loads(started["Input"]))
+    except _BrokenError as failure:
+        raise AssertionError(
+            f"The history has {did}, with which the orchestration cannot go on: {failure}"
+        ) from failure
     leaves = [leaf for action in state["actions"][0] for leaf in _flatten(action)]
     does = [(leaf["actionType"], leaf.get("functionName")) for leaf in leaves if leaf["actionType"] != EVENT]
     does = [(_ALIKE.get(kind, kind), name) for kind, name in does]
-    assert "error" not in state, state["error"]
     assert does[: len(did)] == did, f"The history has {did}, the orchestration does {does}."
+    assert "error" not in state, state["error"]
     return state
 
 
