@@ -230,7 +230,7 @@ def test_the_second_of_several_requests_is_decided_first(way: str, tmp_path: Pat
         assert (wrong.status_code, wrong.json()["type"]) == (409, "urn:problem:event-not-awaited")
         assert http.post(f"/api/runs/{run_id}/events/Go", json=GO).status_code == 202
         assert api.decide(run_id, one["request_id"], approved=False, reviewer="ada").status_code == 200
-        assert api.finish(run_id) == ["False", "True"]
+        assert list(api.finish(run_id)) == ["False", "True"]
 
 
 @pytest.mark.kills
@@ -241,7 +241,7 @@ def test_a_kill_at_each_commit_changes_nothing(name: str, tmp_path: Path) -> Non
     (tale,) = [tale for tale in TALES if tale.name == name]
     outbox = tmp_path / "outbox"
     folders = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}
-    host = SupervisedHost(tmp_path, ("--app-root", str(APP), "--import", "durable_agents"), **folders)
+    host = SupervisedHost(tmp_path, ("--app-root", str(APP), "--import", "durable_agents"), environment=folders)
     try:
         teller = Teller(host.url, outbox)
         run_id = teller.start(tale)
