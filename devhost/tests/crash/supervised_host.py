@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ class SupervisedHost:
         *,
         is_killed: bool = True,
         patience: float = _PATIENCE_SECONDS,
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.database = folder / "state.db"
         self.plan = KillPlan(folder / PLAN_FILE)
@@ -57,7 +57,8 @@ class SupervisedHost:
         self.requests = 0
         command = [sys.executable, "-m", "devhost.tests.crash.killed_host"]
         command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2], *flags]
-        environment |= {
+        environment = {
+            **(environment or {}),
             PLAN_VARIABLE: str(folder / PLAN_FILE),
             "CRASH_EFFECTS": str(self._effects),
             "CRASH_MENDED": str(self.mended),

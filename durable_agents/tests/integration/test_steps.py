@@ -1,6 +1,8 @@
 """Every step, and steps of all kinds side by side: each ends as it should, whatever happens to the host."""
 
+import json
 import random
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,6 +15,9 @@ import pytest
 
 from devhost.testing.host_process import DevhostProcess
 from devhost.testing.plugin import NewHost
+from devhost.tests.crash.kill_plan import Kill, Point, When
+from devhost.tests.crash.supervised_host import SupervisedHost
+from durable_agents.testing import Api
 
 APP = Path(__file__).parents[1] / "apps" / "steps"
 GO = {"text": "go"}
@@ -193,3 +198,56 @@ def test_kills_at_any_moment_change_nothing(seed: int, tmp_path: Path) -> None:
                 host.restart()
 
         play_all(teller, killed)
+
+
+@pytest.mark.sample
+@pytest.mark.parametrize("way", ["api", "link", "event"])
+def test_the_second_of_several_requests_is_decided_first(way: str, tmp_path: Path, new_host: NewHost) -> None:
+    with new_host(tmp_path, app_root=APP) as host, host.client() as http:
+        api = Api(http)
+        run_id = api.start("approve_two", {})
+        waits = api.wait(run_id, lambda run: len(run["requests"]) == 3)["requests"]
+        one, other, event = waits
+        assert (one["title"], other["title"], event) == ("Text 0", "Text 1", {**event, "kind": "event"})
+        listed = http.get("/api/approvals").json()["approvals"]
+        assert [request["request_id"] for request in listed] == [one["request_id"], other["request_id"]]
+        path = host.outbox / "reviews" / f"{run_id}-{other['request_id']}.json"
+        api.wait(run_id, lambda run: path.exists())
+        links = {link["reviewer"]: link["url"].partition("#")[2] for link in json.loads(path.read_text())["links"]}
+        for reviewer in ("ada", "eve"):
+            decision = {"approved": True, "request_id": other["request_id"], "reviewer": reviewer}
+            if way == "link":
+                body = {"token": links[reviewer], "approved": True}
+                answer = http.post("/api/review/decision", json=body)
+            elif way == "event":
+                answer = http.post(f"/api/runs/{run_id}/events/{other['event_name']}", json=decision)
+            else:
+                answer = http.post(f"/api/approval/{run_id}", json=decision)
+            assert answer.status_code in (200, 202), answer.text
+        left = api.wait(run_id, lambda run: len(run["requests"]) == 2)["requests"]
+        assert left[0]["request_id"] == one["request_id"]
+        wrong = http.post(f"/api/runs/{run_id}/events/Nobody", json={})
+        assert (wrong.status_code, wrong.json()["type"]) == (409, "urn:problem:event-not-awaited")
+        assert http.post(f"/api/runs/{run_id}/events/Go", json=GO).status_code == 202
+        assert api.decide(run_id, one["request_id"], approved=False, reviewer="ada").status_code == 200
+        assert list(api.finish(run_id)) == ["False", "True"]
+
+
+@pytest.mark.kills
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
+@pytest.mark.parametrize("name", ["all_kinds", "first_of_kinds", "failing", "rounds", "wait_in_vain"])
+def test_a_kill_at_each_commit_changes_nothing(name: str, tmp_path: Path) -> None:
+    (tale,) = [tale for tale in TALES if tale.name == name]
+    outbox = tmp_path / "outbox"
+    folders = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}
+    host = SupervisedHost(tmp_path, ("--app-root", str(APP), "--import", "durable_agents"), environment=folders)
+    try:
+        teller = Teller(host.url, outbox)
+        host.plan.arm([Kill(when, Point.COMMIT) for _ in range(100) for when in (When.BEFORE, When.AFTER)])
+        run_id = teller.start(tale)
+        check(tale, teller.finish(run_id, 240))
+        assert len(host.plan.left()) < 188
+        assert teller.keys() == Counter(tale.shipped)
+    finally:
+        host.close()

@@ -103,7 +103,9 @@ app = AgentFunctionApp(
     orchestrations=[Orchestration(delivery, Order), Orchestration(parcel, Order)],
     **read_limits(os.environ),
 )
-app.orchestration_trigger(context_name="context")(foreign)
+# By the binding alone, so that the app does not know of it, as of one that was renamed or is another app's.
+played = df.Orchestrator.create(foreign)
+app.function_name("foreign")(app.generic_trigger("context", "orchestrationTrigger", orchestration="foreign")(played))
 app.add_activity(ship)
 app.add_activity(weigh)
 app.add_activity(load)

@@ -1,5 +1,6 @@
 """What an orchestration may do, turn by turn: each step by itself, and several at once."""
 
+import json
 import logging
 from collections.abc import Callable
 from datetime import timedelta
@@ -687,3 +688,24 @@ def test_what_the_app_has_not_registered_is_named_and_how_to_register_it() -> No
     assert error_of(first_turn(1)) == "The app has no activity 'weigh'. Register it: app.add_activity(weigh)."
     text = "The app has no orchestration 'parcel'. List it: orchestrations=[Orchestration(parcel)]."
     assert error_of(first_turn(0)) == text
+
+
+def test_more_requests_than_the_status_has_room_for_are_counted_and_shown_as_others_are_decided() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[int]:
+        steps = [context.approve(f"Text {n} " + "x" * 90, "y" * 600) for n in range(20)]
+        return len((yield from context.all(steps)))
+
+    run, decided = play(order), 0
+    while not run.state["isDone"]:
+        status = run.state["customStatus"]
+        assert len(json.dumps(status)) <= 8_000
+        shown = status.get("requests", [status["waiting_for"]])
+        assert len(shown) + status.get("requests_not_shown", 0) == 20 - decided
+        if "notify_reviewer" in {leaf.get("functionName") for leaf in run.open.values()}:
+            run.complete("notify_reviewer", {"channel": "webhook", "location": None})
+            continue
+        request = shown[-1]
+        named = {name: request[name] for name in ("request_id", "content_hash")}
+        run.raise_event(request["event_name"], {**named, "approved": True})
+        decided += 1
+    assert output_of(run) == 20
