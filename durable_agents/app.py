@@ -29,7 +29,7 @@ from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
-from durable_agents.indexing import give_way, orchestration_name, play_instead
+from durable_agents.indexing import give_way, is_decorated, orchestration_name, play_instead
 from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
@@ -287,7 +287,7 @@ class AgentFunctionApp(FrameworkApp):
     def _join(self, builder: Any) -> None:
         """Let what the app itself has registered be one of `orchestrations`, if it is an orchestration."""
         name = orchestration_name(builder)
-        if name is None:
+        if name is None or not is_decorated(builder):
             return
         handle = builder._function._func
         known = self._handles.get(handle)

@@ -16,6 +16,11 @@ def orchestration_name(builder: Any) -> str | None:
     return str(trigger.orchestration or builder._function.get_function_name())
 
 
+def is_decorated(builder: Any) -> bool:
+    """Return whether the SDK's decorators made the function: it is not a binding written by hand."""
+    return hasattr(builder._function._func, "_df_input_type")
+
+
 def play_instead(builder: Any, function: Callable[..., Any]) -> Any:
     """Have this orchestration played in the place of the one in the function, and return its handle."""
     before = builder._function._func
