@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 _NAME = re.compile(r"[a-z][a-z0-9_\-]{0,127}", re.IGNORECASE)
+_BINDING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
 _RESERVED_ROUTES = ("admin", "runtime")
 
 
@@ -103,7 +104,8 @@ def host_rules(functions: Iterable[Function]) -> tuple[list[Function], list[Refu
     """Separate the functions the Functions host would load from those it would refuse.
 
     The rules are the host's: names of up to 128 letters, digits, `_` and `-` that begin with a letter, unique without
-    regard to case; no route under `admin` or `runtime`. Triggers devhost does not know are refused with a reason too.
+    regard to case; no route under `admin` or `runtime`; no bound parameter with an underscore, nor an activity's
+    that is called `data`. Triggers devhost does not know are refused with a reason too.
     """
     served: list[Function] = []
     refused: list[Refused] = []
@@ -125,6 +127,14 @@ def _objection(function: Function, seen: set[str]) -> str | None:
         return f"Another function is named '{function.name}' too; names are compared without regard to case."
     if function.trigger_type not in set(TriggerType):
         return f"Triggers of type '{function.trigger_type}' are not served by devhost; they work on Azure."
+    for name in (function.parameter, *function.client_parameters):
+        if _BINDING_NAME.fullmatch(name) is None:
+            return f"The binding name '{name}' is invalid: it must match {_BINDING_NAME.pattern}."
+    if function.trigger_type == TriggerType.ACTIVITY and function.parameter.casefold() == "data":
+        # The host's words are "Can't bind parameter 'data' to type 'System.String'".
+        return (
+            f"The trigger of activities keeps the name '{function.parameter}' for itself: name the parameter otherwise."
+        )
     if function.trigger_type == TriggerType.HTTP:
         route = function.route.strip().lower()
         for prefix in _RESERVED_ROUTES:

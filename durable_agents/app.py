@@ -5,6 +5,7 @@ fails when one of the methods that are overridden here changes.
 """
 
 import functools
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +25,7 @@ from pydantic import BaseModel
 
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
-from durable_agents.binding import bind_activity
+from durable_agents.binding import bind_activity, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
@@ -248,6 +249,20 @@ class AgentFunctionApp(FrameworkApp):
             if enable_mcp_tool_trigger is None and name in self._mcp_tools:
                 enable_mcp_tool_trigger = True
         super().add_agent(agent, callback, enable_http_endpoint, enable_mcp_tool_trigger)
+
+    def activity_trigger(self, input_name: str, activity: str | None = None) -> Callable[..., Any]:
+        """Register an activity, as the SDK has it; `data` or `order_line` may name its parameter."""
+        register = cast(Any, super()).activity_trigger
+        if is_bindable(input_name):
+            return cast(Callable[..., Any], register(input_name, activity))
+        bound = "payload"
+
+        def decorate(function: Any) -> Any:
+            # What is no plain function has bindings already, and its parameters are theirs.
+            is_plain = inspect.isfunction(function)
+            return register(bound, activity)(rename_parameter(function, input_name, bound) if is_plain else function)
+
+        return decorate
 
     def orchestration_trigger(
         self, context_name: str, orchestration: str | None = None, input_type: type | None = None

@@ -50,6 +50,22 @@ def test_name_of_an_activity_may_begin_like_the_hosts_routes() -> None:
     assert host_rules([function("admin")])[1] == []
 
 
+@pytest.mark.parametrize("parameter", ["data", "Data"])
+def test_an_activity_whose_parameter_the_trigger_keeps_for_itself_is_refused(parameter: str) -> None:
+    activity = Function("ship", "id", TriggerType.ACTIVITY, parameter, {})
+    assert refusal(activity) == (
+        f"The trigger of activities keeps the name '{parameter}' for itself: name the parameter otherwise."
+    )
+    assert host_rules([Function("ship", "id", TriggerType.TIMER, parameter, {})])[1] == []
+
+
+@pytest.mark.parametrize("name", ["my_req", "req_", "_req", "größe", "x" * 129])
+def test_binding_names_the_host_refuses(name: str) -> None:
+    reason = f"The binding name '{name}' is invalid: it must match [A-Za-z][A-Za-z0-9]{{0,127}}."
+    assert refusal(Function("f", "id", TriggerType.HTTP, name, {})) == reason
+    assert refusal(Function("f", "id", TriggerType.HTTP, "req", {}, (name,))) == reason
+
+
 def test_other_triggers_are_refused_with_a_hint_that_azure_serves_them() -> None:
     assert refusal(function("good"), function("tick", "queueTrigger")) == (
         "Triggers of type 'queueTrigger' are not served by devhost; they work on Azure."

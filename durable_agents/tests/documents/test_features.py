@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 DOCUMENT = "features"
+pytestmark = pytest.mark.sample
 
 
 def test_one_agent_after_the_other(run: Any) -> None:

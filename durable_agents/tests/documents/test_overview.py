@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 DOCUMENT = "overview"
+pytestmark = pytest.mark.sample
 
 
 def start(document: Any, workflow: str, content: str, kind: str = "text/plain") -> dict[str, Any]:

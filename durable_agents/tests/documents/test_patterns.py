@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 DOCUMENT = "patterns"
+pytestmark = pytest.mark.sample
 
 
 @pytest.mark.parametrize(

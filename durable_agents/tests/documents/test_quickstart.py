@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 DOCUMENT = "quickstart"
+pytestmark = pytest.mark.sample
 
 
 def test_a_conversation_of_two_turns(document: Any) -> None:

@@ -1,10 +1,11 @@
 import inspect
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from durable_agents.binding import bind_activity
+from durable_agents.binding import bind_activity, is_bindable, rename_parameter
 
 
 class Order(BaseModel):
@@ -49,3 +50,37 @@ def test_an_activity_without_models_is_refused() -> None:
 
     with pytest.raises(TypeError, match="must take one pydantic model"):
         bind_activity(wrong)
+
+
+def test_a_parameter_that_the_host_cannot_bind_is_bound_by_another_name() -> None:
+    def pack(data: dict[str, int]) -> list[int]:
+        """Pack."""
+        return [data["number"]]
+
+    packing = rename_parameter(pack, "data", "payload")
+    assert packing(payload={"number": 1}) == [1]
+    assert (packing.__name__, packing.__doc__) == ("pack", "Pack.")
+    assert inspect.signature(packing).parameters.keys() == {"payload"}
+    assert packing.__annotations__ == {"payload": dict[str, int], "return": list[int]}
+
+
+async def test_and_that_of_a_coroutine_function_and_one_without_annotations() -> None:
+    async def pack(data):  # type: ignore[no-untyped-def]  # as it may be pasted
+        return data
+
+    packing = rename_parameter(pack, "data", "payload")
+    assert inspect.iscoroutinefunction(packing)
+    assert await packing(payload=1) == 1
+    assert packing.__annotations__ == {"payload": Any}
+
+
+@pytest.mark.parametrize("name", ["order", "Order2", "instanceId", "input", "x" * 128])
+def test_names_that_the_host_binds(name: str) -> None:
+    assert is_bindable(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["data", "Data", "order_line", "order_", "_order", "2nd", "größe", "x" * 129, "order\n"]
+)
+def test_names_that_it_does_not(name: str) -> None:
+    assert not is_bindable(name)
