@@ -59,12 +59,15 @@ class AgentRoutes:
 
     def register(self, router: Router) -> None:
         """Register the routes."""
-        runs = {agent.name: _run_contract(agent) for agent in self._agents}
         later = Contract({200: (AgentAnswer,), 202: (AgentAccepted, AgentWaiting), **_FAILURES}, problems=(422,))
         template = "agents/{agent}/sessions/{session}/responses/{correlation_id}"
         router.add("GET", "agents", self.list_agents, contract=Contract({200: (AgentList,)}))
-        router.add("POST", "agents/{agent}/run", self.run_agent, contract=runs)
+        router.add("POST", "agents/{agent}/run", self.run_agent, contract=self._run_contracts)
         router.add("GET", template, self.get_agent_response, contract=later)
+
+    def _run_contracts(self) -> dict[str, Contract]:
+        """Return the contract of each agent, also of those that were added after the routes."""
+        return {agent.name: _run_contract(agent) for agent in self._agents}
 
     async def list_agents(self, req: func.HttpRequest) -> func.HttpResponse:
         """List the agents with what they do, what they can be asked for, and where to reach them."""

@@ -17,6 +17,7 @@ from durable_agents import OrchestrationContext, Steps
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.http.openapi import build_document
 from durable_agents.http.problems import ProblemError
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.tests.app.agents import create_spam_detector, create_writer
@@ -132,6 +133,14 @@ def test_an_agent_may_be_reached_although_the_others_are_not() -> None:
     assert (list(app.agents), app._reachable.names) == (["Writer", "SpamDetector"], ["SpamDetector"])
     names = [function.get_function_name() for function in app.get_functions()]
     assert [name for name in names if name.startswith("mcptool")] == ["mcptool-SpamDetector"]
+
+
+def test_each_agent_has_its_path_in_the_document_also_one_that_is_added_later() -> None:
+    client = OfflineChatClient()
+    app = AgentFunctionApp([create_writer(client), create_spam_detector(client)], settings=SETTINGS)
+    app.add_agent(Agent(client, name="Poet"))
+    paths = build_document(app.router.routes, {})["paths"]
+    assert {f"/agents/{name}/run" for name in ("Writer", "SpamDetector", "Poet")} <= paths.keys()
 
 
 def test_two_agents_of_one_name_are_told_apart_from_the_same_agent_twice() -> None:

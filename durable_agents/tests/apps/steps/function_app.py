@@ -239,7 +239,7 @@ ORCHESTRATIONS: list[Callable[..., Any]] = [
 
 settings = HostingSettings.from_environ(os.environ)
 app = AgentFunctionApp(
-    settings,
+    settings=settings,
     agents=[Agent(create_chat_client(settings.model), name="Clerk", instructions="Answer.")],
     orchestrations=[Orchestration(function) for function in ORCHESTRATIONS],
 )
