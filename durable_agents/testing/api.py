@@ -39,7 +39,7 @@ class Api:
 
     def finish(self, instance_id: str) -> dict[str, Any]:
         """Return the output of a run when it is completed."""
-        run = self.wait(instance_id, lambda run: run["runtime_status"] not in ("Pending", "Running"))
+        run = self.wait(instance_id, lambda run: run["runtime_status"] not in ("Pending", "Running", "Suspended"))
         assert run["runtime_status"] == "Completed", run
         output: dict[str, Any] = run["output"]
         return output
