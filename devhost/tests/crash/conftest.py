@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from devhost.tests.crash.supervised_host import SupervisedHost
+from devhost.tests.crash.crash_host import CrashHost
 
 
 @pytest.fixture(scope="module")
-def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupervisedHost]:
+def crashing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashHost]:
     """The crash app on a host that is started again whenever it was killed."""
-    host = SupervisedHost(tmp_path_factory.mktemp("crash"))
+    host = CrashHost(tmp_path_factory.mktemp("crash"))
     host.read("/instances")
     yield host
     host.close()

@@ -27,8 +27,8 @@ from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
 from devhost.protocol.json_text import compact
 from devhost.sessions import Mode
+from devhost.testing.kills.kill_plan import When
 from devhost.tests.crash import errands
-from devhost.tests.crash.kill_plan import When
 from devhost.tests.crash.virtual_time import VirtualClock, VirtualTimeLoop
 from devhost.tests.support.worker_here import WorkerHere
 from devhost.threads import ResultT

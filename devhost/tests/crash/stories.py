@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from devhost.testing.kills.kill_plan import Kill, Point, When
+from devhost.testing.kills.supervised_host import LostAnswerError
 from devhost.tests.crash import errands
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.errands import Steps
-from devhost.tests.crash.kill_plan import Kill, Point, When
-from devhost.tests.crash.supervised_host import LostAnswerError, SupervisedHost
 
 _REQUESTS = {
     Point.START,
@@ -33,7 +34,7 @@ class Teller:
     With a kill after the commit of a request it does not: what was committed must be there without being asked twice.
     """
 
-    host: SupervisedHost
+    host: CrashHost
     run: str
     steps: Steps
     kills: Collection[Kill] = ()

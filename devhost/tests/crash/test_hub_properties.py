@@ -23,9 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from devhost.engine.client import HubClient, InstanceEndedError, InstanceNotFoundError, InstanceStateError
 from devhost.protocol.json_text import compact
 from devhost.sessions import Mode
+from devhost.testing.kills.kill_plan import When
 from devhost.tests.crash import errands
 from devhost.tests.crash.engines import Engines
-from devhost.tests.crash.kill_plan import When
 from devhost.tests.crash.oracle import Oracle
 from devhost.tests.crash.virtual_time import VirtualTimeLoop
 

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from devhost.testing.kills.kill_plan import Kill, KillPlan, Point, When
+from devhost.testing.kills.supervised_host import PLAN_FILE
 from devhost.tests.crash import errands
-from devhost.tests.crash.kill_plan import Kill, KillPlan, Point, When
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.stories import (
     EVERYTHING,
     FAILING,
@@ -26,7 +28,6 @@ from devhost.tests.crash.stories import (
     Story,
     Teller,
 )
-from devhost.tests.crash.supervised_host import PLAN_FILE, SupervisedHost
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
@@ -155,7 +156,7 @@ def is_smoke(row: Row) -> bool:
 @pytest.mark.parametrize(
     "row", [pytest.param(row, id=str(row), marks=[pytest.mark.smoke] if is_smoke(row) else []) for row in ROWS]
 )
-def test_a_run_ends_as_if_nothing_had_been(crashing: SupervisedHost, row: Row) -> None:
+def test_a_run_ends_as_if_nothing_had_been(crashing: CrashHost, row: Row) -> None:
     teller = Teller(crashing, f"run{next(NUMBERS)}", row.story.steps, row.kills)
     crashing.plan.arm(row.kills)
 
@@ -168,7 +169,7 @@ def test_a_run_ends_as_if_nothing_had_been(crashing: SupervisedHost, row: Row) -
     assert least <= got <= most, f"{got}, expected {least}" + (f" to {most}" if row.perhaps else "")
 
 
-def test_the_file_is_sound_after_all_these_kills(crashing: SupervisedHost) -> None:
+def test_the_file_is_sound_after_all_these_kills(crashing: CrashHost) -> None:
     assert crashing.rows("PRAGMA integrity_check") == [("ok",)]
     assert crashing.rows("SELECT count(*) FROM messages") == [(0,)]
 
@@ -176,7 +177,7 @@ def test_the_file_is_sound_after_all_these_kills(crashing: SupervisedHost) -> No
 def test_a_new_file_survives_kills_too(tmp_path: Path) -> None:
     kills = [Kill(BEFORE, Point.OPENING), Kill(AFTER, Point.OPENING), Kill(BEFORE, Point.START)]
     KillPlan(tmp_path / PLAN_FILE).arm(kills)
-    host = SupervisedHost(tmp_path)
+    host = CrashHost(tmp_path)
     try:
         FAILING.tell(Teller(host, "run", FAILING.steps, kills))
         assert host.plan.left() == []

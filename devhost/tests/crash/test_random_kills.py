@@ -20,9 +20,9 @@ from devhost.tests.conformance.player.compare import compare
 from devhost.tests.conformance.player.newest import one_blank
 from devhost.tests.conformance.player.programs import generate, play_programs
 from devhost.tests.crash import errands
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.oracle import Oracle
 from devhost.tests.crash.stories import Teller
-from devhost.tests.crash.supervised_host import SupervisedHost
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 
@@ -41,7 +41,7 @@ def seed() -> int:
 
 
 @pytest.mark.timeout(150)
-def test_runs_survive_kills_at_any_moment(crashing: SupervisedHost, seed: int) -> None:
+def test_runs_survive_kills_at_any_moment(crashing: CrashHost, seed: int) -> None:
     """Every run ends as it should, nothing committed runs again, and no operation is applied twice."""
     dice = Random(seed)
     oracle = Oracle()
@@ -68,7 +68,7 @@ def test_runs_survive_kills_at_any_moment(crashing: SupervisedHost, seed: int) -
     assert kills >= 10 and oracle.settled >= 100, f"a weak test: {kills} kills, {oracle.settled} effects settled"
 
 
-def kill_at_random(crashing: SupervisedHost, dice: Random, oracle: Oracle, running: list[Future[Any]]) -> int:
+def kill_at_random(crashing: CrashHost, dice: Random, oracle: Oracle, running: list[Future[Any]]) -> int:
     """Kill the host until nothing runs any more, look into its file each time, and return the number of kills."""
     kills = 0
     while True:
@@ -82,7 +82,7 @@ def kill_at_random(crashing: SupervisedHost, dice: Random, oracle: Oracle, runni
 
 
 def call(
-    crashing: SupervisedHost,
+    crashing: CrashHost,
     dice: Random,
     caller: str,
     end: float,
@@ -102,7 +102,7 @@ def call(
         assert ended["output"] == errands.results(steps)
 
 
-def check_effects(crashing: SupervisedHost, told: dict[str, errands.Steps]) -> None:
+def check_effects(crashing: CrashHost, told: dict[str, errands.Steps]) -> None:
     """See that everything has happened, and every operation on an entity once, in order."""
     states = dict(crashing.rows("SELECT entity_id, state FROM entities"))
     for run, steps in told.items():

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from devhost.testing.host_process import DevhostProcess
+from devhost.testing.kills.kill_plan import Kill, Point, When
+from devhost.testing.kills.supervised_host import SupervisedHost
 from devhost.testing.plugin import NewHost
-from devhost.tests.crash.kill_plan import Kill, Point, When
-from devhost.tests.crash.supervised_host import SupervisedHost
 from durable_agents.testing import Api
 
 APP = Path(__file__).parents[1] / "apps" / "steps"
@@ -241,7 +241,7 @@ def test_a_kill_at_each_commit_changes_nothing(name: str, tmp_path: Path) -> Non
     (tale,) = [tale for tale in TALES if tale.name == name]
     outbox = tmp_path / "outbox"
     folders = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}
-    host = SupervisedHost(tmp_path, ("--app-root", str(APP), "--import", "durable_agents"), environment=folders)
+    host = SupervisedHost(tmp_path, APP, ("--import", "durable_agents"), environment=folders)
     try:
         teller = Teller(host.url, outbox)
         host.plan.arm([Kill(when, Point.COMMIT) for _ in range(100) for when in (When.BEFORE, When.AFTER)])

@@ -14,8 +14,8 @@ from typing import Any
 import azure.durable_functions as df
 import azure.functions as func
 
+from devhost.testing.kills.kill_plan import KillPlan, Point, When
 from devhost.tests.crash.errands import TWICE, Order, count, run
-from devhost.tests.crash.kill_plan import KillPlan, Point, When
 
 REFERENCE = Path(__file__).resolve().parents[2] / "conformance" / "app" / "function_app.py"
 EFFECTS = Path(os.environ["CRASH_EFFECTS"])

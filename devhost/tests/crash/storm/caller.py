@@ -13,10 +13,11 @@ from random import Random
 from typing import Any
 
 from devhost.protocol.history import EventType
+from devhost.testing.kills.supervised_host import LostAnswerError
 from devhost.tests.crash import errands
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.errands import Steps
 from devhost.tests.crash.storm.promises import Promises
-from devhost.tests.crash.supervised_host import LostAnswerError, SupervisedHost
 
 _FINAL = ("Completed", "Failed", "Terminated")
 # The extension answers with 500 to who suspends what is suspended, or resumes what is not.
@@ -27,7 +28,7 @@ _WRONG_STATE = "System.InvalidOperationException"
 class Caller:
     """Talks to a host as an app's users do. Where a kill lost an answer it asks again."""
 
-    host: SupervisedHost
+    host: CrashHost
     promises: Promises
     dice: Random
     name: str

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from devhost.tests.crash import errands
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.errands import Steps
-from devhost.tests.crash.supervised_host import SupervisedHost
 
 _NEVER_SETTLED = 2**31
 _TROUBLES = (
@@ -54,7 +54,7 @@ class Promises:
         promise.times += 1
         self.attempts.update(dict.fromkeys(errands.effects(promise.steps), _NEVER_SETTLED))
 
-    def faults(self, host: SupervisedHost, *, was_killed: bool) -> list[str]:
+    def faults(self, host: CrashHost, *, was_killed: bool) -> list[str]:
         """Compare with what the host did, once nothing is left to do."""
         effects: dict[str, Counter[str]] = {}
         for (run, key), number in host.effects().items():
@@ -78,7 +78,7 @@ class Promises:
         return faults + [line for line in log if any(trouble in line for trouble in _TROUBLES)]
 
 
-def gaps(host: SupervisedHost) -> list[str]:
+def gaps(host: CrashHost) -> list[str]:
     """Return the instances whose histories have gaps."""
     query = "SELECT instance_id FROM history GROUP BY instance_id HAVING count(*) != max(n) + 1"
     return [instance_id for (instance_id,) in host.rows(query)]

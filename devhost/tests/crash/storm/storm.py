@@ -12,10 +12,11 @@ from pathlib import Path
 from random import Random
 
 from devhost.sessions import Mode
+from devhost.testing.kills.supervised_host import LostAnswerError
+from devhost.tests.crash.crash_host import CrashHost
 from devhost.tests.crash.oracle import Oracle
 from devhost.tests.crash.storm.caller import SHAPES, Caller
 from devhost.tests.crash.storm.promises import Promises, gaps
-from devhost.tests.crash.supervised_host import LostAnswerError, SupervisedHost
 
 _PAUSE_SECONDS = 0.005
 _LOOK_SECONDS = 2.0
@@ -59,7 +60,7 @@ def storm(folder: Path, weather: Weather, seconds: float) -> Outcome:
         AssertionError: A run does not end, ends otherwise than it should, or an answer is wrong.
     """
     is_killed = weather.kill_seconds is not None
-    host = SupervisedHost(folder, weather.flags, is_killed=is_killed, patience=weather.patience)
+    host = CrashHost(folder, weather.flags, is_killed=is_killed, patience=weather.patience)
     with closing(host):
         promises = Promises()
         oracle = Oracle(promises.attempts)
@@ -96,7 +97,7 @@ def _have_ended(calling: list[Future[None]], seconds: float) -> bool:
 
 
 @contextmanager
-def _polled(host: SupervisedHost) -> Iterator[list[Future[None]]]:
+def _polled(host: CrashHost) -> Iterator[list[Future[None]]]:
     """Ask for the list of instances, and for what blocks the event loop, again and again."""
     over = threading.Event()
 

@@ -1,4 +1,4 @@
-"""A host that may be killed at any time, as a test sees it: a URL, a task hub file and the effects the app had."""
+"""A host that may be killed at any time, as a test sees it: a URL and a task hub file."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from devhost.tests.crash.kill_plan import PLAN_VARIABLE, KillPlan
+from devhost.testing.kills.kill_plan import PLAN_VARIABLE, KillPlan
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 PLAN_FILE = "kills.json"
@@ -32,7 +31,7 @@ class LostAnswerError(Exception):
 
 
 class SupervisedHost:
-    """The crash app on a host that is started again whenever it was killed; `flags` are those of `killed_host`.
+    """An app on a host that is started again whenever it was killed; `flags` are those of `killed_host`.
 
     A host that `is_killed` is sent each request over a connection of its own: one that a kill has cut would look like a
     lost answer.
@@ -41,6 +40,7 @@ class SupervisedHost:
     def __init__(
         self,
         folder: Path,
+        app_root: Path,
         flags: Sequence[str] = (),
         *,
         is_killed: bool = True,
@@ -49,21 +49,21 @@ class SupervisedHost:
     ) -> None:
         self.database = folder / "state.db"
         self.plan = KillPlan(folder / PLAN_FILE)
-        self.mended = folder / "mended"
         self.url = f"http://127.0.0.1:{_free_port()}"
-        self._effects = folder / "effects.txt"
         self._log = folder / "host.log"
         self.patience = patience
         self.requests = 0
-        command = [sys.executable, "-m", "devhost.tests.crash.killed_host"]
-        command += ["--db", str(self.database), "--port", self.url.rpartition(":")[2], *flags]
-        environment = {
-            **(environment or {}),
-            PLAN_VARIABLE: str(folder / PLAN_FILE),
-            "CRASH_EFFECTS": str(self._effects),
-            "CRASH_MENDED": str(self.mended),
-            "REFERENCE_SCRATCH": str(folder),
-        }
+        command = [sys.executable, "-m", "devhost.testing.kills.killed_host"]
+        command += [
+            "--db",
+            str(self.database),
+            "--port",
+            self.url.rpartition(":")[2],
+            "--app-root",
+            str(app_root),
+            *flags,
+        ]
+        environment = {**(environment or {}), PLAN_VARIABLE: str(folder / PLAN_FILE)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command,
@@ -165,17 +165,6 @@ class SupervisedHost:
         """Read the task hub's file, whether a host has it open or was killed."""
         with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as file:
             return file.execute(query, values).fetchall()
-
-    def effects(self) -> Counter[tuple[str, str]]:
-        """Return how often each effect happened, by run and key."""
-        if not self._effects.exists():
-            return Counter()
-        lines = self._effects.read_text(encoding="utf-8").splitlines()
-        return Counter((run, key) for run, key in (line.split("\t") for line in lines))
-
-    def effects_of(self, run: str) -> Counter[str]:
-        """Return how often each effect of one run happened."""
-        return Counter({key: number for (one, key), number in self.effects().items() if one == run})
 
 
 def _free_port() -> int:

@@ -1,14 +1,12 @@
-"""Serves the crash app in a child process that may be killed, and starts it again each time it was.
+"""Serves an app in a child process that may be killed, and starts it again each time it was.
 
-    python -m devhost.tests.crash.killed_host --db FILE --port N [--unplanned] [--restless] [--early-timers]
-        [--mode MODE] [--app-root FOLDER] [--import MODULE]
+    python -m devhost.testing.kills.killed_host --db FILE --port N --app-root FOLDER [--unplanned] [--restless]
+        [--early-timers] [--mode MODE] [--import MODULE]
 
-Another app than the crash app may be served; the parent then imports what that takes long to import.
-
-The parent has everything imported and forks the host, so that a new start takes a tenth of a second; the host's process
-id is in `host.pid` beside the task hub. While a file `hold` lies there no host is started, and a file `held` says that
-none runs. A host that ends in another way than by SIGKILL ends the parent too; it does when stdin is closed, so that
-nothing is left of a test that was killed itself.
+The parent imports everything, `--import` what only the app does, and forks the host, so that a new start takes a tenth
+of a second; the host's process id is in `host.pid` beside the task hub. While a file `hold` lies there no host is
+started, and a file `held` says that none runs. A host that ends in another way than by SIGKILL ends the parent too; it
+does when stdin is closed, so that nothing is left of a test that was killed itself.
 
 An `--unplanned` host has the task hub that users have, and knows no kill plan; in a `--restless` one threads take turns
 as often as they can.
@@ -34,10 +32,8 @@ from devhost.host import Options, run_host
 from devhost.hub.rows import Changes
 from devhost.hub.store import TaskHub
 from devhost.sessions import Mode
-from devhost.tests.crash.kill_plan import KillPlan, Point, When
-from devhost.tests.crash.work_items import points_of
-
-APP = Path(__file__).resolve().parent / "app"
+from devhost.testing.kills.kill_plan import KillPlan, Point, When
+from devhost.testing.kills.work_items import points_of
 
 
 class KilledHub(TaskHub):
@@ -71,7 +67,7 @@ def main() -> int:
     parser.add_argument("--db", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--mode", type=Mode, default=Mode.LIVE)
-    parser.add_argument("--app-root", type=Path, default=APP)
+    parser.add_argument("--app-root", type=Path, required=True)
     parser.add_argument("--import", dest="module")
     for flag in ("--unplanned", "--restless", "--early-timers"):
         parser.add_argument(flag, action="store_true")

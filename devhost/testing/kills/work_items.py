@@ -9,7 +9,7 @@ from typing import Any
 from devhost.engine.execution import Note
 from devhost.hub.rows import OPERATION, Changes, HistoryRow, Status
 from devhost.protocol.history import EventType
-from devhost.tests.crash.kill_plan import Point
+from devhost.testing.kills.kill_plan import Point
 
 _REQUESTS: dict[int, Point] = {
     EventType.EXECUTION_STARTED: Point.START,
