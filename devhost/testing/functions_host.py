@@ -18,7 +18,7 @@ from devhost.testing.ports import free_port
 
 _START_SECONDS = 120
 _STOP_SECONDS = 30
-_NOT_THE_APP = {"build", "devhost", "docs", "examples", "infra", "tests"}
+_NOT_THE_APP = {"build", "devhost", "docs", "infra", "tests"}
 # In each folder that the app writes into on this machine.
 _PLACEHOLDER = ".gitkeep"
 _DURABLE_TASK = "AzureFunctionsJobHost__extensions__durableTask"
