@@ -26,6 +26,28 @@ class Draft(BaseModel):
     content: str
 
 
+class Section(BaseModel):
+    """A section of an article that is not written yet: its heading, and the points it will make."""
+
+    heading: str
+    points: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write: no heading, or no point."""
+        return not self.heading.strip() or not any(point.strip() for point in self.points)
+
+
+class Outline(BaseModel):
+    """The sections of an article, in their order."""
+
+    sections: list[Section]
+
+    def as_text(self) -> str:
+        """Return all of it, a line for each heading and point."""
+        return "\n".join(line for section in self.sections for line in (section.heading, *section.points))
+
+
 OUTPUT_MODELS = (Draft,)
 
 

@@ -1,6 +1,8 @@
 """The writer drafts, and revises within a session."""
 
-from agents.writer import DESCRIPTION, NAME, Draft, create_writer
+import pytest
+
+from agents.writer import DESCRIPTION, NAME, Draft, Outline, Section, create_writer
 from durable_agents.testing import OfflineChatClient
 
 
@@ -31,3 +33,20 @@ async def test_a_revision_differs_from_the_draft() -> None:
     assert draft.value.content != revision.value.content
     assert "steel" in revision.value.content
     assert "bottles" in revision.value.content
+
+
+async def test_an_outline_is_structured_output() -> None:
+    response = await create_writer(OfflineChatClient()).run(
+        "Outline an article about bottles.", options={"response_format": Outline}
+    )
+    assert isinstance(response.value, Outline)
+    assert not any(section.is_empty for section in response.value.sections)
+    assert "bottles" in response.value.as_text()
+
+
+@pytest.mark.parametrize(
+    ("heading", "points"), [("", ["A point."]), (" ", ["A point."]), ("Steel", []), ("Steel", [""])]
+)
+def test_a_section_needs_a_heading_and_a_point(heading: str, points: list[str]) -> None:
+    assert Section(heading=heading, points=points).is_empty
+    assert not Section(heading="Steel", points=["", "A point."]).is_empty
