@@ -66,6 +66,8 @@ class Settings(HostingSettings):
     MAIL_SENDER: Annotated[str, AfterValidator(_check_sender)] = "agents@example.com"
     SPAM_CONFIDENCE_THRESHOLD: float = Field(default=0.8, ge=0, le=1)
     MAX_REVISIONS: WholeNumber = Field(default=3, ge=0, le=100)
+    # What needs no strong model runs on this one of the same provider; without it, on the one that everything runs on.
+    CHEAP_MODEL: str | None = None
     MCP_SERVER_URL: SecretUrl | None = None
     MCP_SERVER_TOKEN: SecretStr | None = None
 

@@ -1,4 +1,4 @@
-"""What is the app's own among the settings: mail, publishing, the spam threshold, revisions, the Librarian's server."""
+"""What is the app's own among the settings: mail, publishing, thresholds, the cheap model, the Librarian's server."""
 
 import re
 from pathlib import Path
@@ -23,6 +23,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.mail == MailSettings(smtp_host=None, smtp_port=587, sender="agents@example.com", use_starttls=True)
     assert settings.publishing == Path("outbox/published").absolute()
     assert (settings.SPAM_CONFIDENCE_THRESHOLD, settings.MAX_REVISIONS) == (0.8, 3)
+    assert settings.CHEAP_MODEL is None
     assert settings.mcp_server is None
 
 
@@ -34,6 +35,7 @@ def test_every_setting_is_read() -> None:
             "BLOB_ACCOUNT_URL": "https://a.blob.core.windows.net",
             "SPAM_CONFIDENCE_THRESHOLD": "0.9",
             "MAX_REVISIONS": "0",
+            "CHEAP_MODEL": "gpt-5.4-nano",
             "MCP_SERVER_URL": "https://tools.example.com/mcp",
             "MCP_SERVER_TOKEN": "token",
         }
@@ -41,6 +43,7 @@ def test_every_setting_is_read() -> None:
     assert settings.mail == MailSettings("mail.example.com", 25, "mailer", "p@ss", "bot@example.com")
     assert settings.publishing == BlobFolder("https://a.blob.core.windows.net", "published")
     assert (settings.SPAM_CONFIDENCE_THRESHOLD, settings.MAX_REVISIONS) == (0.9, 0)
+    assert settings.CHEAP_MODEL == "gpt-5.4-nano"
     assert settings.mcp_server == McpServerSettings("https://tools.example.com/mcp", "token")
 
 
