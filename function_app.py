@@ -8,10 +8,16 @@ from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
 from activities.publish_content import publish_content
 from activities.send_email import send_email
-from agents import editor, email_assistant, librarian, researcher, shop_assistant, spam_detector, writer
+from agents import editor, email_assistant, evaluator, librarian, researcher, shop_assistant, spam_detector, writer
+from agents.research_team import create_research_team
+from agents.support_desk import create_support_desk
 from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, create_run_tools, review_policy
 from orchestrations.content_approval import content_approval
+from orchestrations.content_refinement import content_refinement
+from orchestrations.document_publishing import document_publishing
 from orchestrations.email_triage import email_triage
+from orchestrations.support_routing import support_routing
+from orchestrations.topic_research import topic_research
 from settings import Settings
 from workflows.comment_moderation import create_comment_moderation
 from workflows.email_routing import create_email_routing
@@ -27,6 +33,7 @@ refund = partial(issue_refund, folder=outbox / "refunds")
 triage = Orchestration(email_triage, defaults={"spam_threshold": threshold})
 revisions = {"max_revisions": settings.MAX_REVISIONS}
 approval = Orchestration(content_approval, defaults=revisions, fixed=review_policy(review))
+refinement = Orchestration(content_refinement, defaults={"max_rounds": 4})
 
 app = AgentFunctionApp(
     settings=settings,
@@ -36,11 +43,14 @@ app = AgentFunctionApp(
         email_assistant.create_email_assistant(chat),
         researcher.create_researcher(chat),
         shop_assistant.create_shop_assistant(chat, refund),
+        *create_support_desk(chat, create_chat_client(settings.model, model=settings.CHEAP_MODEL)),
+        *create_research_team(chat),
+        evaluator.create_evaluator(chat),
         editor.create_editor(chat, create_run_tools(approval, ["topic"])),
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat, settings.mcp_server)]),
     ],
-    orchestrations=[triage, approval],
+    orchestrations=[triage, approval, refinement, support_routing, document_publishing, topic_research],
     workflows=[create_email_routing(chat, threshold, file_spam, send), create_comment_moderation(chat, publish)],
     mcp_tools=["Writer", "SpamDetector", "Researcher"],
 )

@@ -112,3 +112,52 @@ def test_a_comment_with_a_link_waits_for_a_human(api: Api) -> None:
     (moderated,) = ended["output"]
     assert (moderated["outcome"], moderated["moderator"]) == ("published", "mary")
     assert Path(moderated["location"]).read_text(encoding="utf-8").endswith(f"{comment['text']}\n")
+
+
+def test_a_document_is_outlined_written_and_published(api: Api, host: HostProcess) -> None:
+    instance_id = api.start("document_publishing", {"topic": "returns", "must_cover": ["the receipt"]})
+    output = api.finish(instance_id)
+    assert "the receipt" in output["outline"]["sections"][0]["points"][0]
+    article = Path(output["publication"]["location"])
+    assert list(host.published.glob(f"{instance_id}-*")) == [article]
+    assert article.read_text(encoding="utf-8").startswith(f"# {output['draft']['title']}\n")
+
+
+def test_an_outline_that_stays_too_short_is_never_written_out(api: Api, host: HostProcess) -> None:
+    instance_id = api.start("document_publishing", {"topic": "returns", "min_sections": 12})
+    run = api.wait(instance_id, lambda run: run["runtime_status"] == "Failed")
+    assert "The outline was sent back once and still has flaws. Sections: 3, where" in run["error"]
+    assert not list(host.published.glob(f"{instance_id}-*"))
+
+
+@pytest.mark.parametrize(
+    ("question", "agent", "reply"),
+    [
+        ("Billing: what about invoice INV-1001?", "BillingSpecialist", "49.90 euros"),
+        ("A technical problem: do the known issues have a printer that is offline?", "TechnicalSpecialist", "KI-2"),
+        ("A general question: search the library for warranty", "GeneralSpecialist", "warranty.txt"),
+        ("What now?", "FrontDesk", "What now?"),
+    ],
+)
+def test_a_question_is_answered_by_whom_it_is_for(api: Api, question: str, agent: str, reply: str) -> None:
+    output = api.finish(api.start("support_routing", {"question": question, "customer_number": "C-17"}))
+    assert output["answered_by"] == agent
+    assert reply in output["reply"]
+
+
+def test_three_researchers_look_at_a_topic(api: Api) -> None:
+    output = api.finish(api.start("topic_research", {"topic": "heat pumps"}))
+    assert (len(output["findings"]), output["missing"]) == (3, [])
+    assert all("heat pumps" in finding["text"] for finding in output["findings"])
+    assert "heat pumps" in output["summary"]["summary"]
+
+
+@pytest.mark.parametrize(
+    ("brief", "outcome", "rounds"), [("Green tea", "best_effort", 4), ("9 lines on green tea", "good_enough", 1)]
+)
+def test_an_article_is_refined_until_it_is_good_or_the_rounds_are_used_up(
+    api: Api, brief: str, outcome: str, rounds: int
+) -> None:
+    # The offline model takes its mark from the brief.
+    output = api.finish(api.start("content_refinement", {"brief": brief}))
+    assert (output["outcome"], output["rounds"], len(output["evaluations"])) == (outcome, rounds, rounds)
