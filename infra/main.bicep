@@ -1,5 +1,7 @@
 targetScope = 'subscription'
 
+import { settingsType } from 'types.bicep'
+
 @minLength(1)
 @maxLength(64)
 @description('Name of the environment. Every resource carries it as a tag, and the resource group in its name.')
@@ -7,9 +9,16 @@ param environmentName string
 
 // Regions believed to have all that is needed; docs/deployment.md says how to find out about another one.
 @allowed(['australiaeast', 'eastus', 'eastus2', 'northeurope', 'southcentralus', 'swedencentral', 'uksouth', 'westus2'])
-@metadata({ azd: { type: 'location', usageName: ['OpenAI.GlobalStandard.gpt-5.4-mini,50'] } })
-@description('Region of everything but, if told so, the model.')
+@metadata({ azd: { type: 'location' } })
+@description('Region of everything but the model.')
 param location string
+
+// A parameter of its own: azd offers the regions that have quota for the default model, and ends where there is none. That
+// must not stop who has another model, SKU or account, and says a region here.
+@minLength(1)
+@metadata({ azd: { type: 'location', usageName: ['OpenAI.GlobalStandard.gpt-5.4-mini,50'] } })
+@description('Region of the model. It is not used with a model account that exists.')
+param modelLocation string
 
 @description('Object id of who deploys, who gets the roles of a developer. Empty: nobody does.')
 param principalId string = ''
@@ -53,6 +62,11 @@ param schedulerSku string = 'Consumption'
 @description('Capacity units of the Dedicated SKU; 3 are highly available.')
 param schedulerCapacity int = 1
 
+@minValue(1)
+@maxValue(89)
+@description('Days after which the app removes a run that is over, with all that belongs to it: at most 29 with a Consumption scheduler.')
+param runRetentionDays int = 29
+
 @description('Name of a scheduler to add a task hub to. Empty: one is created.')
 param existingSchedulerName string = ''
 
@@ -71,9 +85,6 @@ param modelSku string = 'GlobalStandard'
 @minValue(1)
 @description('Thousands of tokens a minute.')
 param modelCapacity int = 50
-
-@description('Region of the model. Empty: that of everything else.')
-param modelLocation string = ''
 
 @description('Name of the model deployment. Empty: that of the model.')
 param modelDeploymentName string = ''
@@ -94,7 +105,7 @@ param redisSku string = 'Balanced_B0'
 param vnetEnabled bool = false
 
 @description('More settings of the app, by name. They win over those that are set here.')
-param extraSettings object = {}
+param extraSettings settingsType = {}
 
 var token = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = { 'azd-env-name': environmentName }
@@ -105,6 +116,7 @@ var containers = {
   drafts: 'drafts'
   outbox: 'outbox'
 }
+var insightsName = 'appi-${token}'
 var createsScheduler = empty(existingSchedulerName)
 var schedulerName = createsScheduler ? 'dts-${token}' : existingSchedulerName
 var schedulerGroup = createsScheduler || empty(existingSchedulerResourceGroup) ? groupName : existingSchedulerResourceGroup
@@ -123,6 +135,7 @@ var settings = {
   MODEL_PROVIDER: 'azure_openai'
   AZURE_OPENAI_ENDPOINT: modelAccess.outputs.endpoint
   AZURE_OPENAI_DEPLOYMENT_NAME: deploymentName
+  RUN_RETENTION_DAYS: string(runRetentionDays)
   SESSION_TABLE_ACCOUNT_URL: storage.outputs.tableUrl
   BLOB_ACCOUNT_URL: storage.outputs.blobUrl
   APPROVAL_LINK_KEY: linkKeys.outputs.keyReference
@@ -130,14 +143,13 @@ var settings = {
 }
 var redisSettings = redisEnabled ? { STREAM_REDIS_URL: redis!.outputs.url } : {}
 
-resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: groupName
   location: location
   tags: tags
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   scope: group
   params: {
     name: 'id-${token}'
@@ -147,19 +159,20 @@ module identity 'modules/identity.bicep' = {
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'monitoring'
   scope: group
   params: {
     workspaceName: 'log-${token}'
-    insightsName: 'appi-${token}'
+    insightsName: insightsName
     location: location
     tags: tags
+    // The name of a role assignment must hold the principal, or it is taken once the identity has been made anew. What-if
+    // then shows these assignments less precisely, and nothing else.
+    #disable-next-line what-if-short-circuiting
     appPrincipalId: identity.outputs.principalId
   }
 }
 
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
   scope: group
   params: {
     name: 'st${token}'
@@ -167,13 +180,13 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     containers: [containers.package, containers.published, containers.drafts, containers.outbox]
     isPrivate: vnetEnabled
+    #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
     developers: developers
   }
 }
 
 module scheduler 'modules/scheduler.bicep' = if (createsScheduler) {
-  name: 'scheduler'
   scope: group
   params: {
     name: schedulerName
@@ -181,27 +194,27 @@ module scheduler 'modules/scheduler.bicep' = if (createsScheduler) {
     tags: tags
     sku: schedulerSku
     capacity: schedulerCapacity
+    // A day more than the app: what the scheduler forgets by itself leaves behind what belongs to it.
+    retentionDays: runRetentionDays + 1
     isPrivate: vnetEnabled
   }
 }
 
 module taskHub 'modules/task_hub.bicep' = {
-  name: 'task-hub-${token}'
   scope: resourceGroup(schedulerGroup)
   params: {
     schedulerName: schedulerName
     name: 'hub-${token}'
     grantees: grantees
   }
-  dependsOn: [group, scheduler]
+  dependsOn: [scheduler]
 }
 
 module modelAccount 'modules/model_account.bicep' = if (createsModelAccount) {
-  name: 'model-account'
   scope: group
   params: {
     name: modelAccountName
-    location: empty(modelLocation) ? location : modelLocation
+    location: modelLocation
     tags: tags
     deploymentName: deploymentName
     modelName: modelName
@@ -212,28 +225,26 @@ module modelAccount 'modules/model_account.bicep' = if (createsModelAccount) {
 }
 
 module modelAccess 'modules/model_access.bicep' = {
-  name: 'model-access-${token}'
   scope: resourceGroup(modelGroup)
   params: {
     accountName: modelAccountName
     grantees: grantees
   }
-  dependsOn: [group, modelAccount]
+  dependsOn: [modelAccount]
 }
 
 module linkKeys 'modules/link_keys.bicep' = {
-  name: 'link-keys'
   scope: group
   params: {
     name: 'kv-${token}'
     location: location
     tags: tags
+    #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
   }
 }
 
 module redis 'modules/redis.bicep' = if (redisEnabled) {
-  name: 'redis'
   scope: group
   params: {
     name: 'redis-${token}'
@@ -241,13 +252,13 @@ module redis 'modules/redis.bicep' = if (redisEnabled) {
     tags: tags
     sku: redisSku
     isPrivate: vnetEnabled
+    #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
   }
 }
 
 // It ends with endpoints in place, and the app begins after it: without them the app could not start.
 module network 'modules/network.bicep' = if (vnetEnabled) {
-  name: 'network'
   scope: group
   params: {
     name: 'vnet-${token}'
@@ -260,7 +271,6 @@ module network 'modules/network.bicep' = if (vnetEnabled) {
 }
 
 module functionApp 'modules/function_app.bicep' = {
-  name: 'function-app'
   scope: group
   params: {
     name: 'func-${token}'
@@ -270,7 +280,7 @@ module functionApp 'modules/function_app.bicep' = {
     serviceName: 'agents'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
-    insightsName: monitoring.outputs.insightsName
+    insightsName: insightsName
     blobUrl: storage.outputs.blobUrl
     queueUrl: storage.outputs.queueUrl
     tableUrl: storage.outputs.tableUrl
@@ -284,6 +294,8 @@ module functionApp 'modules/function_app.bicep' = {
     alwaysReadyDurable: alwaysReadyDurable
     settings: union(settings, redisSettings, extraSettings)
   }
+  // It reads the component by its name.
+  dependsOn: [monitoring]
 }
 
 output AZURE_RESOURCE_GROUP string = group.name

@@ -1,3 +1,5 @@
+import { settingsType, tagsType } from '../types.bicep'
+
 @description('Name of the function app, and of its address, which is unique in the world.')
 param name string
 
@@ -8,7 +10,7 @@ param planName string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Key of the service in azure.yaml, by which azd finds the app.')
 param serviceName string
@@ -56,7 +58,7 @@ param alwaysReadyHttp int
 param alwaysReadyDurable int
 
 @description('The settings of the app, beside those of the host.')
-param settings object
+param settings settingsType
 
 var hostSettings = {
   AzureWebJobsStorage__blobServiceUri: blobUrl
@@ -79,7 +81,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
 }
 
-resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -91,7 +93,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   properties: { reserved: true }
 }
 
-resource app 'Microsoft.Web/sites@2024-11-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: union(tags, { 'azd-service-name': serviceName })
@@ -136,19 +138,23 @@ resource app 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
-resource appSettings 'Microsoft.Web/sites/config@2024-11-01' = {
+resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
   properties: union(hostSettings, settings)
 }
 
-resource publishingCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [
-  for policy in ['ftp', 'scm']: {
-    parent: app
-    name: policy
-    properties: { allow: false }
-  }
-]
+resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'ftp'
+  properties: { allow: false }
+}
+
+resource scmCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {
+  parent: app
+  name: 'scm'
+  properties: { allow: false }
+}
 
 output name string = app.name
 output url string = 'https://${app.properties.defaultHostName}'

@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the identity.')
 param name string
 
@@ -5,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 // User-assigned, so that its roles exist before the app that needs them.
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' = {

@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the key vault.')
 param name string
 
@@ -5,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Object id of the identity of the app, which may read the keys.')
 param appPrincipalId string
@@ -20,7 +22,7 @@ param previousKey string = '${newGuid()}${newGuid()}'
 
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 
-resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -37,14 +39,14 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
 
 // Stored once, then left alone: a new value would end every link that reviewers have, and undo a rotation.
 @onlyIfNotExists()
-resource keySecret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+resource keySecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   parent: vault
   name: 'approval-link-key'
   properties: { value: key }
 }
 
 @onlyIfNotExists()
-resource previousKeySecret 'Microsoft.KeyVault/vaults/secrets@2024-11-01' = {
+resource previousKeySecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   parent: vault
   name: 'approval-link-previous-key'
   properties: { value: previousKey }

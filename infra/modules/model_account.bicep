@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the account, and of its subdomain, which is unique in the world.')
 param name string
 
@@ -5,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Name of the deployment.')
 param deploymentName string

@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the Log Analytics workspace.')
 param workspaceName string
 
@@ -8,7 +10,7 @@ param insightsName string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Object id of the identity of the app, which may send telemetry.')
 param appPrincipalId string
@@ -47,4 +49,3 @@ resource metricsPublisher 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   }
 }
 
-output insightsName string = insights.name

@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the virtual network.')
 param name string
 
@@ -5,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Id of the storage account.')
 param storageId string
@@ -29,7 +31,7 @@ var targets = filter(
     { name: 'redis', id: redisId, group: 'redisEnterprise', zone: 'privatelink.redis.azure.net' }
   ], target => !empty(target.id))
 
-resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-05-01' = {
   name: name
   location: location
   tags: tags
@@ -41,6 +43,9 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
         name: appSubnet
         properties: {
           addressPrefix: '10.0.1.0/24'
+          // The model, the vault, Application Insights and Entra are reached by their public names. Newer versions of this
+          // API give a subnet no way out unless it is said; in production, a NAT gateway can take its place.
+          defaultOutboundAccess: true
           delegations: [
             {
               name: 'flex-consumption'
@@ -51,7 +56,11 @@ resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
       }
       {
         name: endpointSubnet
-        properties: { addressPrefix: '10.0.2.0/24' }
+        properties: {
+          addressPrefix: '10.0.2.0/24'
+          // Endpoints only answer.
+          defaultOutboundAccess: false
+        }
       }
     ]
   }
@@ -78,7 +87,7 @@ resource links 'Microsoft.Network/privateDnsZones/virtualNetworkLinks@2024-06-01
   }
 ]
 
-resource endpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [
+resource endpoints 'Microsoft.Network/privateEndpoints@2025-05-01' = [
   for target in targets: {
     name: 'pe-${name}-${target.name}'
     location: location
@@ -89,6 +98,8 @@ resource endpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [
         {
           name: target.name
           properties: {
+            // It is an id: that of a parameter, by way of the list.
+            #disable-next-line use-resource-id-functions
             privateLinkServiceId: target.id
             groupIds: [target.group]
           }
@@ -98,7 +109,7 @@ resource endpoints 'Microsoft.Network/privateEndpoints@2024-07-01' = [
   }
 ]
 
-resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-07-01' = [
+resource zoneGroups 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2025-05-01' = [
   for (target, index) in targets: {
     parent: endpoints[index]
     name: 'default'

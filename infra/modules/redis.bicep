@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the Redis.')
 param name string
 
@@ -5,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Size of the Redis, such as Balanced_B0.')
 param sku string

@@ -1,3 +1,5 @@
+import { tagsType } from '../types.bicep'
+
 @description('Name of the scheduler.')
 param name string
 
@@ -5,13 +7,16 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Consumption is paid by action, Dedicated by capacity unit.')
 param sku 'Consumption' | 'Dedicated'
 
 @description('Capacity units of the Dedicated SKU.')
 param capacity int
+
+@description('Days after which runs that are over are forgotten.')
+param retentionDays int
 
 @description('Whether the scheduler is reached through a private endpoint only.')
 param isPrivate bool
@@ -25,5 +30,14 @@ resource scheduler 'Microsoft.DurableTask/schedulers@2026-02-01' = {
     ipAllowlist: isPrivate ? [] : ['0.0.0.0/0']
     publicNetworkAccess: isPrivate ? 'Disabled' : 'Enabled'
     sku: union({ name: sku }, sku == 'Dedicated' ? { capacity: capacity } : {})
+  }
+}
+
+// Without one it forgets after 30 days, at any SKU. Consumption takes no more than these.
+resource retention 'Microsoft.DurableTask/schedulers/retentionPolicies@2026-02-01' = {
+  parent: scheduler
+  name: 'default'
+  properties: {
+    retentionPolicies: [{ retentionPeriodInDays: retentionDays }]
   }
 }

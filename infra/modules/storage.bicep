@@ -1,4 +1,4 @@
-import { granteeType } from '../types.bicep'
+import { granteeType, tagsType } from '../types.bicep'
 
 @description('Name of the storage account.')
 param name string
@@ -7,7 +7,7 @@ param name string
 param location string
 
 @description('Tags of every resource.')
-param tags object
+param tags tagsType
 
 @description('Names of the blob containers.')
 param containers string[]

@@ -1,6 +1,5 @@
 """What a Bicep file declares, read from its syntax tree; expressions stay text."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,31 +58,6 @@ class BicepFile:
                 decorators = {}
         return found
 
-    def faults(self) -> list[str]:
-        """Return what the parser cannot read, and commas at the end of lines, which only the real compiler rejects."""
-        bad = [node for node in walk(self.root) if node.is_error or node.is_missing]
-        commas = [line for line in self.source.splitlines() if line.rstrip().endswith(",")]
-        return [f"line {node.start_point[0] + 1}" for node in bad] + commas
-
-    def undeclared(self) -> set[str]:
-        """Return the names that are neither declared, nor imported, nor variables of a loop: functions, at best."""
-        kinds = ("parameter", "variable", "output", "resource", "module", "type")
-        known = {name for kind in kinds for name in self.declared(kind)}
-        for node in walk(self.root):
-            if node.type == "import_functionality":
-                known |= _identifiers(node.named_children[0])
-            elif node.type == "lambda_expression":
-                known |= {name for child in node.named_children[:-1] for name in _identifiers(child)}
-            elif node.type == "for_statement":
-                known |= set(re.findall(r"\w+", text(node.named_children[0])))
-        return _identifiers(self.root) - known
-
-    def uses(self, name: str) -> int:
-        """Return how often an identifier is in the file beside its declaration, property names not counted."""
-        return (
-            sum(text(node) == name for node in walk(self.root) if node.type == "identifier" and not _is_key(node)) - 1
-        )
-
 
 def bicep_files() -> list[BicepFile]:
     return [BicepFile(path) for path in sorted(INFRA.rglob("*.bicep"))]
@@ -103,14 +77,6 @@ def text(node: Node) -> str:
 def unquoted(node: Node) -> str:
     """Return the text of an expression; that of a plain string without its quotes."""
     return text(node).strip("'") if node.type == "string" else text(node)
-
-
-def _identifiers(node: Node) -> set[str]:
-    return {text(one) for one in walk(node) if one.type == "identifier" and not _is_key(one)}
-
-
-def _is_key(node: Node) -> bool:
-    return node.parent is not None and node.parent.type == "object_property" and node.parent.named_children[0] == node
 
 
 def _decorator(node: Node) -> tuple[str, str]:

@@ -29,6 +29,7 @@ VALUES = {
     "taskHub.outputs.name": "hub",
     "modelAccess.outputs.endpoint": "https://ai.openai.azure.com/",
     "deploymentName": "chat",
+    "string(runRetentionDays)": "29",
     "storage.outputs.tableUrl": "https://st.table.core.windows.net/",
     "storage.outputs.blobUrl": "https://st.blob.core.windows.net/",
     "linkKeys.outputs.keyReference": "k" * 72,

@@ -42,7 +42,10 @@ LOCKS = [
     ("function_app", "app", "properties.siteConfig.minTlsVersion", "1.2"),
     ("function_app", "app", "properties.keyVaultReferenceIdentity", "identityId"),
     ("function_app", "app", "properties.virtualNetworkSubnetId", "empty(subnetId) ? null : subnetId"),
-    ("function_app", "publishingCredentials", "properties.allow", "false"),
+    ("function_app", "ftpCredentials", "properties.allow", "false"),
+    ("function_app", "ftpCredentials", "name", "ftp"),
+    ("function_app", "scmCredentials", "properties.allow", "false"),
+    ("function_app", "scmCredentials", "name", "scm"),
 ]
 
 
@@ -68,10 +71,6 @@ def test_the_site_is_configured_with_what_flex_consumption_takes() -> None:
         "http20Enabled",
         "minTlsVersion",
     }
-
-
-def test_both_ways_to_publish_with_a_password_are_off() -> None:
-    assert "for policy in ['ftp', 'scm']" in FILES["function_app"].source
 
 
 def test_every_role_is_the_one_its_name_says() -> None:
@@ -141,9 +140,10 @@ def test_what_the_app_needs_is_there_before_it_with_its_roles() -> None:
     modules, settings = FILES["main"].declared("module"), FILES["main"].declared("variable")["settings"]
     needed = " ".join([*modules["functionApp"].properties.values(), *settings.properties.values()])
     read = set(re.findall(r"(\w+)!?\.outputs\.", needed))
-    assert read == {"identity", "storage", "taskHub", "modelAccess", "linkKeys", "monitoring", "network"}
-    assert modules["taskHub"].properties["dependsOn"] == "[group, scheduler]"
-    assert modules["modelAccess"].properties["dependsOn"] == "[group, modelAccount]"
+    assert read == {"identity", "storage", "taskHub", "modelAccess", "linkKeys", "network"}
+    assert modules["functionApp"].properties["dependsOn"] == "[monitoring]"
+    assert modules["taskHub"].properties["dependsOn"] == "[scheduler]"
+    assert modules["modelAccess"].properties["dependsOn"] == "[modelAccount]"
 
 
 def test_one_parameter_makes_it_private_throughout() -> None:

@@ -39,6 +39,7 @@ def test_actions_are_pinned_to_a_commit_and_say_of_which_version(name: str) -> N
 
 
 def test_ci_is_to_compile_the_infrastructure_and_test_every_python() -> None:
-    commands = " ".join(step.get("run", "") for step in CI["jobs"]["bicep"]["steps"])
-    assert "az bicep build --file infra/main.bicep" in commands and "az bicep lint" in commands
+    commands = [step.get("run", "") for step in CI["jobs"]["all"]["steps"]]
+    assert commands[-1] == ".ci/run"
+    assert "az bicep install" in commands[-2] and "BICEP=" in commands[-2]
     assert '"3.12"' in SOURCES["ci.yml"] and "3.11" in SOURCES["ci.yml"] and "3.13" in SOURCES["ci.yml"]

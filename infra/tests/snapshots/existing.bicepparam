@@ -1,0 +1,11 @@
+using '../../main.bicep'
+
+param environmentName = 'dev'
+param location = 'swedencentral'
+param modelLocation = 'swedencentral'
+param principalId = '00000000-0000-0000-0000-000000000001'
+param existingModelAccountName = 'ai-shared'
+param existingModelAccountResourceGroup = 'rg-shared'
+param modelDeploymentName = 'chat'
+param existingSchedulerName = 'dts-shared'
+param existingSchedulerResourceGroup = 'rg-shared'
