@@ -8,6 +8,7 @@ no randomness, no environment, no I/O of its own.
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 import azure.durable_functions as df
@@ -282,22 +283,31 @@ class OrchestrationContext:
 
     @overload
     def all(
-        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[False] = False
+        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[False] = False, width: int | None = None
     ) -> Step[list[OutputT]]: ...
 
     @overload
     def all(
-        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[True]
+        self, steps: Sequence[Steps[OutputT]], *, return_exceptions: Literal[True], width: int | None = None
     ) -> Step[list[OutputT | Exception]]: ...
 
-    def all(self, steps: Sequence[Steps[Any]], *, return_exceptions: bool = False) -> Step[Any]:
+    def all(
+        self, steps: Sequence[Steps[Any]], *, return_exceptions: bool = False, width: int | None = None
+    ) -> Step[Any]:
         """Do several steps at the same time, and return their results in their order. A part of an orchestration, a
         generator such as `revise(context, draft)`, is a step as well.
 
         The first that fails ends the others, and its error is raised; with `return_exceptions` all are waited for, and
-        the errors stand in the place of the results.
+        the errors stand in the place of the results. With a `width`, so many run at a time: they begin in their order,
+        each with its whole time-out, and those after a failure that is raised never do.
+
+        Raises:
+            ValueError: The width is less than 1.
         """
-        return self._step(f"all of {len(steps)}", lambda: run_all(steps, return_exceptions, self._unused))
+        if width is not None and width < 1:
+            raise ValueError(f"The width is {width}, so no step could begin. Expected 1 or more, or None for all.")
+        run = partial(run_all, steps, return_exceptions, self._unused, width)
+        return self._step(f"all of {len(steps)}", run, steps)
 
     def first(self, steps: Sequence[Steps[OutputT]], *, skip_failures: bool = False) -> Step[First[OutputT]]:
         """Do several steps at the same time, and return which ended first, with its result; the others are cancelled.
@@ -305,7 +315,7 @@ class OrchestrationContext:
         An activity or an agent that lost goes on by itself, and nobody reads its result. A step that fails first fails
         the race; with `skip_failures` it is out of it, until all have failed.
         """
-        return self._step(f"first of {len(steps)}", lambda: run_first(steps, skip_failures, self._unused))
+        return self._step(f"first of {len(steps)}", lambda: run_first(steps, skip_failures, self._unused), steps)
 
     def continue_as_new(self, request: object) -> Step[Any]:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
@@ -321,8 +331,8 @@ class OrchestrationContext:
         """Refuse to end a run that has forgotten a step, see `Unused.check`."""
         self._unused.check()
 
-    def _step(self, name: str, run: Callable[[], Steps[Any]]) -> Step[Any]:
-        return Step(name, run, self._unused)
+    def _step(self, name: str, run: Callable[[], Steps[Any]], parts: Sequence[Steps[Any]] = ()) -> Step[Any]:
+        return Step(name, run, self._unused, parts)
 
     def _next_event(
         self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta | None

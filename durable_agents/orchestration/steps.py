@@ -59,8 +59,11 @@ class Unused:
 class Step(Generator[Any, Any, ResultT_co]):
     """Something to wait for: use it with `yield from`, or give several to `all` or `first`. Each is used once."""
 
-    def __init__(self, name: str, run: Callable[[], Steps[ResultT_co]], unused: Unused) -> None:
+    def __init__(
+        self, name: str, run: Callable[[], Steps[ResultT_co]], unused: Unused, parts: Sequence[Steps[Any]] = ()
+    ) -> None:
         self.name = name
+        self._parts = parts
         self._run = run
         self._steps: Steps[ResultT_co] | None = None
         self._unused = unused
@@ -73,6 +76,13 @@ class Step(Generator[Any, Any, ResultT_co]):
             raise RuntimeError(f"The step {self.name} was used before. Make a new one for each use.")
         self._steps = self._run()
         return self._steps
+
+    def leave_out(self) -> None:
+        """Take the steps that it is made of for used: those before it in an `all` have failed, or one has won."""
+        for part in self._parts:
+            if isinstance(part, Step):
+                self._unused.remove(part._number)
+                part.leave_out()
 
     def send(self, value: Any) -> Any:
         """Go on with what was waited for."""
@@ -130,6 +140,7 @@ class Fiber:
     def __init__(self, step: Steps[Any]) -> None:
         if not isinstance(step, Step) and not inspect.isgenerator(step):
             raise TypeError(f"{step!r} is no step. Give what a method of the context returns, or call a part with it.")
+        self._step = step
         self._generator = iter(step)
         self._is_new = True
         self._waits_for: Any = None
@@ -174,6 +185,8 @@ class Fiber:
             RuntimeError: It goes on all the same.
         """
         self._waits_for = None
+        if self._is_new and isinstance(self._step, Step):
+            self._step.leave_out()
         try:
             self._generator.throw(GeneratorExit())
         except (GeneratorExit, StopIteration):
@@ -205,15 +218,22 @@ class Fiber:
             self._error = error
 
 
-def run_all(steps: Sequence[Steps[Any]], return_exceptions: bool, unused: Unused) -> Steps[list[Any]]:
+def run_all(
+    steps: Sequence[Steps[Any]], return_exceptions: bool, unused: Unused, width: int | None = None
+) -> Steps[list[Any]]:
     """Run the steps side by side, and return their results in their order.
 
-    Unless exceptions are returned in the place of results, the first error ends the other steps and is raised.
+    With a `width`, no more than so many run at a time; the next in their order begins when one has ended. Unless
+    exceptions are returned in the place of results, the first error ends the other steps and is raised.
     """
     with _side_by_side(steps, unused) as fibers:
         while True:
+            room = len(fibers) if width is None else width
             for fiber in fibers:
+                if not room:
+                    break
                 fiber.go_on()
+                room -= not fiber.has_ended
                 if fiber.has_failed and not return_exceptions:
                     fiber.outcome()
             if all(fiber.has_ended for fiber in fibers):

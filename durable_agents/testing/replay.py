@@ -110,15 +110,22 @@ class Replay:
     def _failure(number: int) -> dict[str, Any]:
         return {"EventType": 6, "TaskScheduledId": number, "Reason": "boom", "Details": "details"}
 
-    def asked(self, agent: str) -> dict[str, Any]:
-        """Return the request the agent's entity was sent last."""
-        action = self.open[self._call_of(agent)]
+    def asked(self, agent: str, *, about: str = "") -> dict[str, Any]:
+        """Return the request that the agent's entity was sent and has not answered.
+
+        Of several, `about` is a text that is in the message of this one only.
+        """
+        action = self.open[self._call_of(agent, about)]
         request: dict[str, Any] = {"entity": action["instanceId"], **json.loads(action["input"])}
         return request
 
-    def answer(self, agent: str, answer: BaseModel | AgentResponse | dict[str, Any]) -> None:
-        """Let the agent answer with a model, or its entity with this very response."""
-        number = self._call_of(agent)
+    def messages(self, agent: str) -> list[str]:
+        """Return the messages that the agent has not answered, in the order in which it was asked."""
+        return [json.loads(self.open[number]["input"])["message"] for number in self._calls_of(agent)]
+
+    def answer(self, agent: str, answer: BaseModel | AgentResponse | dict[str, Any], *, about: str = "") -> None:
+        """Let the agent answer with a model, or its entity with this very response; `about` is that of `asked`."""
+        number = self._call_of(agent, about)
         del self.open[number]
         if isinstance(answer, BaseModel):
             answer = AgentResponse(messages=[Message("assistant", [answer.model_dump_json()])])
@@ -184,11 +191,16 @@ class Replay:
         assert waiting_for["kind"] == "approval", f"What the run waits for is no approval: {waiting_for}"
         return waiting_for
 
-    def _call_of(self, agent: str) -> int:
-        """Return the id of the one open call of the agent."""
+    def _call_of(self, agent: str, about: str) -> int:
+        """Return the id of the one open call of the agent with this text in its message."""
+        calls = [n for n in self._calls_of(agent) if about in json.loads(self.open[n]["input"])["message"]]
+        assert len(calls) == 1, f"{len(calls)} of the messages {self.messages(agent)} to {agent!r} have {about!r}."
+        return calls[0]
+
+    def _calls_of(self, agent: str) -> list[int]:
+        entity = f"@dafx-{agent.lower()}@"
         calls = [number for number, leaf in self.open.items() if leaf["actionType"] == ENTITY_CALL]
-        (number,) = [n for n in calls if self.open[n]["instanceId"].startswith(f"@dafx-{agent.lower()}@")]
-        return number
+        return [number for number in calls if self.open[number]["instanceId"].startswith(entity)]
 
     def _find(self, name: str) -> tuple[int, dict[str, Any]]:
         number = self._all(name)[0]

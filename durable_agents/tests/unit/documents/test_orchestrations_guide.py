@@ -1,6 +1,7 @@
 """The guide to writing an orchestration: its code is run, its tests pass, and each example does what it says."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -71,6 +72,16 @@ def test_an_opinion_that_fails_is_left_out(guide: ModuleType) -> None:
     run.answer("Editor", {"error": "away", "status": "error"})
     answer(run, guide, "three", "Critic")
     assert output_of(run) == ["one", "three"]
+
+
+def test_summaries_are_made_three_at_a_time_and_one_that_fails_is_a_reason(guide: ModuleType) -> None:
+    run = play(guide.summaries, {"topics": ["a", "b", "c", "d"]})
+    assert run.messages("Writer") == ["a", "b", "c"]
+    run.pass_time(timedelta(minutes=5))
+    run.answer("Writer", guide.Text(text="four"), about="d")
+    *reasons, last = output_of(run)
+    assert reasons == [f"nothing on {topic}: Agent 'Writer' did not answer within 0:05:00." for topic in "abc"]
+    assert last == '{"text":"four"}'
 
 
 @pytest.mark.parametrize("first", ["event", "agent", "nobody"])

@@ -250,6 +250,60 @@ def test_failures_may_stand_in_the_place_of_results() -> None:
     assert output_of(run) == ["Exception", "StepTimeoutError"]
 
 
+def test_with_a_width_steps_begin_in_their_order_as_others_end() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[int]]:
+        return (yield from context.all([context.call(weigh, Order(number=n)) for n in range(5)], width=2))
+
+    run = play(order)
+    begun = [[one["number"] for one in run.inputs("weigh")]]
+    for _ in range(3):
+        # The later one of the two ends first.
+        later = [number for number, leaf in run.open.items() if leaf.get("functionName") == "weigh"][-1]
+        run.complete_number(later, begun[-1][-1] * 10)
+        begun.append([one["number"] for one in run.inputs("weigh")])
+    assert begun == [[0, 1], [0, 2], [0, 3], [0, 4]]
+    run.complete("weigh", 0)
+    run.complete("weigh", 40)
+    assert output_of(run) == [0, 10, 20, 30, 40]
+
+
+def test_the_time_of_a_step_begins_with_it() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[list[str]]:
+        waits = [context.wait_for(name, str, timeout=HOUR) for name in ("First", "Second")]
+        results = yield from context.all(waits, return_exceptions=True, width=1)
+        return [str(result) for result in results]
+
+    run = play(order)
+    run.pass_time(HOUR * 1.5)
+    run.raise_event("Second", "in time")
+    assert output_of(run) == ["Event 'First' did not come within 1:00:00.", "in time"]
+
+
+def test_what_comes_after_a_failure_never_begins_and_is_not_forgotten() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        def pair() -> Any:
+            return context.all([context.call(ship, Parcel(number=1)), context.call(ship, Parcel(number=2))])
+
+        try:
+            yield from context.all([context.call(weigh, request, retry=None), pair(), pair()], width=1)
+        except Exception as error:
+            return str(error)
+        return "all"
+
+    run = play(order)
+    run.fail("weigh")
+    assert "boom" in output_of(run)
+    assert run.open == {}
+
+
+@pytest.mark.parametrize("width", [0, -1])
+def test_a_width_without_room_for_a_step_is_refused(width: int) -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        return (yield from context.all([context.call(weigh, request)], width=width))
+
+    assert f"The width is {width}, so no step could begin. Expected 1 or more" in error_of(play(order))
+
+
 def test_the_first_that_ends_wins_and_the_others_leave_no_timer() -> None:
     def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
         won = yield from context.first([context.sleep(HOUR), context.wait_for("Go", timeout=2 * HOUR)])

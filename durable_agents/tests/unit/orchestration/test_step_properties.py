@@ -93,6 +93,10 @@ def play(context: OrchestrationContext, tree: Tree) -> Any:
             return context.all([play(context, part) for part in parts])
         case "all, failures too":
             return context.all([play(context, part) for part in parts], return_exceptions=True)
+        case "all, two at once":
+            return context.all([play(context, part) for part in parts], width=2)
+        case "all, failures too, two at once":
+            return context.all([play(context, part) for part in parts], return_exceptions=True, width=2)
         case "first":
             return context.first([play(context, part) for part in parts])
         case "first, but no failure":
@@ -163,11 +167,11 @@ class Oracle:
                 return End(end.turn, "caught") if end and end.has_failed else end
             case "one after the other":
                 return self.end_of_sequence(tree, begin)
-        ends = [self.end(part, begin) for part in tree.parts]
+        ends = self.ends_of_parts(tree, begin)
         ended = [(end.turn, n, end) for n, end in enumerate(ends) if end]
         failed = [one for one in ended if one[2].has_failed]
         if tree.kind.startswith("all"):
-            if failed and tree.kind == "all":
+            if failed and "failures too" not in tree.kind:
                 return End(min(failed)[0], "failed")
             if len(ended) < len(ends):
                 return None
@@ -180,6 +184,17 @@ class Oracle:
             return None
         turn, n, end = min(ended, key=lambda one: one[:2])
         return end if end.has_failed else End(turn, {"index": n, "result": end.result})
+
+    def ends_of_parts(self, tree: Tree, begin: int) -> list[End | None]:
+        """Return how the parts of a group end; of two at once, one begins when no more than one before it runs."""
+        if not tree.kind.endswith("two at once"):
+            return [self.end(part, begin) for part in tree.parts]
+        ends: list[End | None] = []
+        for number, part in enumerate(tree.parts):
+            turns = sorted(end.turn for end in ends if end)
+            room_since = begin if number < 2 else next(iter(turns[number - 2 :]), None)
+            ends.append(None if room_since is None else self.end(part, room_since))
+        return ends
 
     def end_of_sequence(self, tree: Tree, begin: int) -> End | None:
         results = []

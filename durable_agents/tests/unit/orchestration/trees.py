@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from hypothesis import strategies as st
 
 LEAVES = ("call", "ask", "run", "wait", "approve", "sleep")
-GROUPS = ("all", "all, failures too", "first", "first, but no failure", "one after the other")
+GROUPS = (
+    *("all", "all, failures too", "all, two at once", "all, failures too, two at once"),
+    *("first", "first, but no failure", "one after the other"),
+)
 
 
 @dataclass(frozen=True)

@@ -88,3 +88,18 @@ def test_only_a_run_that_has_completed_has_an_output() -> None:
     failed.raise_event("Paid", False)
     with pytest.raises(AssertionError, match="not paid"):
         assert failed.output
+
+
+def both_sides(context: OrchestrationContext, request: Topic) -> Steps[list[str]]:
+    return (yield from context.all([context.ask("Writer", f"{request.topic}, {side}") for side in ("hot", "cold")]))
+
+
+def test_an_agent_that_is_asked_twice_at_once_answers_each_by_its_message() -> None:
+    run = play(both_sides)
+    assert run.messages("Writer") == ["tea, hot", "tea, cold"]
+    with pytest.raises(AssertionError, match="2 of the messages"):
+        run.answer("Writer", Topic(topic="which?"))
+    assert run.asked("Writer", about="cold")["message"] == "tea, cold"
+    run.answer("Writer", Topic(topic="second"), about="cold")
+    run.answer("Writer", Topic(topic="first"))
+    assert run.output == ['{"topic":"first"}', '{"topic":"second"}']
