@@ -21,8 +21,10 @@ from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
 from durable_agents.orchestration.steps import First, Step, Steps
 from durable_agents.runs.run_tools import create_run_tools
+from durable_agents.runs.schedules import Slot
 from durable_agents.settings.groups import Folder, McpServerSettings, ReviewSettings
 from durable_agents.settings.hosting import HostingSettings, SettingsError
+from durable_agents.storage.found_files import FoundFile, find_files
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.outbox_files import put_once
 
@@ -35,6 +37,7 @@ __all__ = [
     "Contract",
     "First",
     "Folder",
+    "FoundFile",
     "HostingSettings",
     "Keyed",
     "McpServerSettings",
@@ -48,6 +51,7 @@ __all__ = [
     "ReviewReceipt",
     "ReviewSettings",
     "SettingsError",
+    "Slot",
     "Step",
     "StepTimeoutError",
     "Steps",
@@ -57,6 +61,7 @@ __all__ = [
     "create_chat_client",
     "create_run_tools",
     "cut",
+    "find_files",
     "put_once",
     "review_policy",
     "tell_reviewers",

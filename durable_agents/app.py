@@ -54,6 +54,7 @@ from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.listing import PageTokens
 from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_view import RunView
+from durable_agents.runs.schedules import Schedule
 from durable_agents.runs.status import INTERNAL_FIELDS
 from durable_agents.runs.tool_approval_runs import ToolApprovals
 from durable_agents.seal import Seal
@@ -224,6 +225,23 @@ class AgentFunctionApp(FrameworkApp):
         activity = bind_activity(function, **dependencies)
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
         self.activity_trigger(input_name=parameter)(activity)
+
+    def add_schedule(self, orchestration: Orchestration, hours: Iterable[int]) -> None:
+        """Have a run of an orchestration start at these hours of each day, in UTC: one, however many hosts there are.
+
+        Its id is made of the slot, as `digest-2026-11-28T09`. What was missed while no host ran becomes one run, at the
+        start of a host that keeps schedules, as Azure's does, else at the next hour; it is about all that time.
+
+        Raises:
+            ValueError: The orchestration is none of this app's, its input does not derive from `Slot` or needs more, or
+                an hour is not possible.
+        """
+        if self.orchestrations.find(orchestration.name) is not orchestration:
+            raise ValueError(
+                f"The app has no orchestration {orchestration.name!r}. List it in `orchestrations=` as well."
+            )
+        schedule = Schedule(orchestration, tuple(hours))
+        self._add_timer(schedule.cron, schedule.timer_function())
 
     def add_agent(
         self,
