@@ -4,18 +4,28 @@ import os
 from functools import partial
 
 from activities.escalate_for_review import escalate_for_review
+from activities.file_digest import file_digest
 from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
+from activities.list_publications import list_publications
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from agents import editor, email_assistant, evaluator, librarian, researcher, shop_assistant, spam_detector, writer
+from agents.digest_writer import create_digest_writer
+from agents.investigators import create_investigators
 from agents.research_team import create_research_team
 from agents.support_desk import create_support_desk
+from agents.voters import create_voters, voter_names
 from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, create_run_tools, review_policy
 from orchestrations.content_approval import content_approval
 from orchestrations.content_refinement import content_refinement
+from orchestrations.deep_research import deep_research
 from orchestrations.document_publishing import document_publishing
 from orchestrations.email_triage import email_triage
+from orchestrations.model_voting import model_voting
+from orchestrations.research_task import research_task
+from orchestrations.scheduled_digest import scheduled_digest
+from orchestrations.subtopic_research import subtopic_research
 from orchestrations.support_routing import support_routing
 from orchestrations.topic_research import topic_research
 from settings import Settings
@@ -34,6 +44,8 @@ triage = Orchestration(email_triage, defaults={"spam_threshold": threshold})
 revisions = {"max_revisions": settings.MAX_REVISIONS}
 approval = Orchestration(content_approval, defaults=revisions, fixed=review_policy(review))
 refinement = Orchestration(content_refinement, defaults={"max_rounds": 4})
+voting = Orchestration(model_voting, fixed={"voters": voter_names(settings.VOTING_MODELS)})
+digest = Orchestration(scheduled_digest, fixed={"recipient": settings.DIGEST_RECIPIENT})
 
 app = AgentFunctionApp(
     settings=settings,
@@ -46,11 +58,17 @@ app = AgentFunctionApp(
         *create_support_desk(chat, create_chat_client(settings.model, model=settings.CHEAP_MODEL)),
         *create_research_team(chat),
         evaluator.create_evaluator(chat),
+        *create_investigators(chat),
+        *create_voters(partial(create_chat_client, settings.model), settings.VOTING_MODELS),
+        create_digest_writer(chat),
         editor.create_editor(chat, create_run_tools(approval, ["topic"])),
         # Only where there is a server for it: without its tools it could not do anything.
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat, settings.mcp_server)]),
     ],
-    orchestrations=[triage, approval, refinement, support_routing, document_publishing, topic_research],
+    orchestrations=[
+        *(triage, approval, refinement, support_routing, document_publishing),
+        *(topic_research, subtopic_research, research_task, deep_research, voting, digest),
+    ],
     workflows=[create_email_routing(chat, threshold, file_spam, send), create_comment_moderation(chat, publish)],
     mcp_tools=["Writer", "SpamDetector", "Researcher"],
 )
@@ -58,3 +76,7 @@ app.add_activity(handle_spam_email, outbox_dir=outbox)
 app.add_activity(send_email, mail=settings.mail, outbox_dir=outbox)
 app.add_activity(escalate_for_review, review=review, outbox_dir=outbox)
 app.add_activity(publish_content, publishing=settings.publishing)
+app.add_activity(list_publications, publishing=settings.publishing)
+app.add_activity(file_digest, outbox_dir=outbox)
+if settings.DIGEST_HOURS:
+    app.add_schedule(digest, settings.DIGEST_HOURS)

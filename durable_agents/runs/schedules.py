@@ -42,7 +42,8 @@ class Schedule:
     """Starts an orchestration at some hours of each day, in UTC.
 
     The id of a run is made of its slot, so whoever comes second finds it started. What the runs are about has no gaps:
-    each goes on where the last one ended that did not fail, also after hours in which no host ran.
+    each goes on where the last one ended that did not fail, also after hours in which no host ran. In the gap that
+    `RunStarts` names a run is played twice, so what it does should be keyed by its id.
 
     Attributes:
         orchestration: What is started; its input derives from `Slot`.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from durable_agents import Orchestration
+from durable_agents.runs.schedules import Schedule
 from durable_agents.testing import Replay, replay
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "orchestrations.md").read_text(encoding="utf-8")
@@ -108,6 +109,14 @@ def test_each_side_is_a_child(guide: ModuleType) -> None:
     run.complete("summary", {"text": "yes"})
     run.complete("summary", {"text": "no"})
     assert output_of(run) == [{"text": "yes"}, {"text": "no"}]
+
+
+def test_a_report_is_about_its_time_and_has_one_key(guide: ModuleType) -> None:
+    slot = {"since": "2026-11-28T06:00:00Z", "until": "2026-11-28T14:00:00Z"}
+    run = play(guide.shift_report, slot)
+    sent = {"key": "run-1-report", "recipient": "Ada", "text": "everywhere, from 06:00 to 14:00"}
+    assert run.waits_for("send_letter") == sent
+    assert Schedule(Orchestration(guide.shift_report), (6, 14, 22)).cron == "0 0 6,14,22 * * *"
 
 
 def test_a_round_begins_anew(guide: ModuleType) -> None:

@@ -1,0 +1,12 @@
+from agents.digest_writer import NAME, Digest, create_digest_writer
+from durable_agents.testing import OfflineChatClient
+
+
+async def test_a_digest_has_a_subject_and_a_body() -> None:
+    response = await create_digest_writer(OfflineChatClient()).run("Published 2026-03-01 09:00 UTC:\n# Green tea")
+    assert isinstance(response.value, Digest)
+    assert "Green tea" in response.value.body
+
+
+def test_its_name_is_stored_in_sessions() -> None:
+    assert NAME == "DigestWriter"
