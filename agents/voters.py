@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from agent_framework import Agent, SupportsChatGetResponse
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 JUDGE = "Judge"
 DESCRIPTION = "Answers a question, or votes on it, next to others who are asked the same."
@@ -44,12 +44,12 @@ class Ballot(BaseModel):
 class Vote(BaseModel):
     """The number of the option that a voter chooses, and why."""
 
-    option: int = Field(ge=1)
+    option: int
     reason: str
 
     def as_ballot(self, voter: str, options: Sequence[str]) -> Ballot:
         """Return the vote with the option itself; a number that no option has is no vote, and the ballot says so."""
-        if self.option > len(options):
+        if not 1 <= self.option <= len(options):
             return Ballot(voter=voter, reason=f"Chose option {self.option} of {len(options)}.")
         return Ballot(voter=voter, answer=options[self.option - 1], reason=self.reason)
 
@@ -57,7 +57,7 @@ class Vote(BaseModel):
 class Judgement(BaseModel):
     """The number of the best answer, and of the others that say the same."""
 
-    best: int = Field(ge=1)
+    best: int
     agreeing: list[int]
     reason: str
 
@@ -67,7 +67,7 @@ class Judgement(BaseModel):
         Raises:
             ValueError: The judge chose a number that no answer has.
         """
-        if self.best > len(answers):
+        if not 1 <= self.best <= len(answers):
             raise ValueError(f"Agent {JUDGE!r} chose answer {self.best} of {len(answers)}.")
         return answers[self.best - 1]
 

@@ -49,13 +49,15 @@ async def test_a_voter_answers_in_words_and_the_judge_on_what_is_there() -> None
     assert judgement.best_of([answer]) == answer
 
 
-def test_a_number_that_no_option_has_is_no_vote() -> None:
-    ballot = Vote(option=3, reason="r").as_ballot("Voter1", ["tea", "coffee"])
-    assert ballot == Ballot(voter="Voter1", reason="Chose option 3 of 2.")
+@pytest.mark.parametrize("number", [3, 0, -1])
+def test_a_number_that_no_option_has_is_no_vote(number: int) -> None:
+    ballot = Vote(option=number, reason="r").as_ballot("Voter1", ["tea", "coffee"])
+    assert ballot == Ballot(voter="Voter1", reason=f"Chose option {number} of 2.")
 
 
 def test_answers_that_agree_are_those_that_are_there() -> None:
     judgement = Judgement(best=2, agreeing=[3, 7], reason="r")
     assert judgement.alike_of(["a", "b", "c"]) == {"b", "c"}
-    with pytest.raises(ValueError, match="Agent 'Judge' chose answer 2 of 1"):
-        judgement.best_of(["a"])
+    for number in (2, 0, -1):
+        with pytest.raises(ValueError, match=f"Agent 'Judge' chose answer {number} of 1"):
+            Judgement(best=number, agreeing=[], reason="r").best_of(["a"])

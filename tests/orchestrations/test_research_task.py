@@ -70,7 +70,9 @@ def test_an_answer_that_takes_too_long_fails_the_task() -> None:
     assert run.state["error"] == "Agent 'Investigator' did not answer within 0:15:00."
 
 
-@pytest.mark.parametrize(("field", "value"), [("goal", ""), ("questions", []), ("questions", ["x"] * 11)])
+@pytest.mark.parametrize(
+    ("field", "value"), [("goal", " "), ("questions", []), ("questions", [""]), ("questions", ["x"] * 11)]
+)
 def test_an_input_that_cannot_be_meant_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValidationError) as caught:
         ResearchTask.model_validate({**INPUT, field: value})
