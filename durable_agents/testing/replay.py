@@ -320,6 +320,7 @@ def _handle_of(orchestration: Orchestration, workflows: Sequence[Workflow]) -> C
         settings=HostingSettings.from_environ({}),
         orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
         workflows=workflows,
+        largest_payload_bytes=None,
     )
     # AgentFunctionApp declares only a part of what it inherits.
     functions = cast(df.DFApp, app).get_functions()
