@@ -23,7 +23,7 @@ from agent_framework_durabletask import (
 )
 from pydantic import BaseModel
 
-from durable_agents.activities.carried import carried
+from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind_activity, is_bindable, rename_parameter
@@ -223,16 +223,22 @@ class AgentFunctionApp(FrameworkApp):
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
         return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
 
-    def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
+    def add_activity(self, function: Callable[..., BaseModel], *, once: bool = False, **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
+        With `once`, its input is a `Keyed`, and it acts once for a key: executed again after it has finished, be it by
+        a crash or another call, it returns its first result and does nothing. While it is at work, another execution
+        under the key waits for it. A failure is not kept, and a crash between effect and result repeats the effect.
+
         Raises:
-            TypeError: The function or its dependencies do not fit, see `bind_activity`.
+            TypeError: The function or its dependencies do not fit, see `bind_activity`; or it has no key.
         """
+        if once:
+            check_keyed(function)
         activity = bind_activity(function, **dependencies)
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
         self._claims.add_reader("activity", activity.__name__)
-        self.activity_trigger(input_name=parameter)(carried(activity, self._claims))
+        self.activity_trigger(input_name=parameter)(carried(activity, self._claims, once=once))
 
     def add_agent(
         self,

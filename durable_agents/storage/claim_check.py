@@ -7,7 +7,7 @@ so whoever reads it, in a replay too, finds what was written or fails. It goes w
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from threading import Lock
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -17,6 +17,7 @@ from durable_agents.seal import Seal
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.once_files import stem_of
+from durable_agents.storage.once_results import once
 from durable_agents.storage.outbox_files import put_once, read_file, remove_folder
 
 Kind: TypeAlias = Literal["activity", "orchestration"]
@@ -133,10 +134,21 @@ class ClaimCheck:
             OSError: The folder cannot be removed.
         """
         self._remembered.forget(run)
-        remove_folder(self.folder_of(run), self._credential)
+        remove_folder(self._folder_of(run), self._credential)
 
-    def folder_of(self, run: str) -> Folder:
-        """Return the folder of what goes with the run."""
+    def once(self, caller: str | None, activity: str, key: str, act: Callable[[], Any]) -> Any:
+        """Return what the activity returned when it was first done under this key, or else what `act` does; see `once`.
+
+        The result goes with the run that calls if the key begins with its id, as those do that the library makes; under
+        any other key it stays.
+        """
+        belongs = caller is not None and key.startswith(f"{caller}-")
+        # No run has this folder: the name of one begins with a letter or a digit.
+        folder = self._folder_of(str(caller)) if belongs else self._folder / "_results"
+        name = f"{activity}-{hashlib.sha256(key.encode()).hexdigest()}"
+        return json.loads(once(folder, name, lambda: _text_of(act()).encode(), self._credential))
+
+    def _folder_of(self, run: str) -> Folder:
         return self._folder / stem_of(run)
 
     def _read(self, model: type[SealedT], member: str, value: Any) -> SealedT | None:
@@ -176,7 +188,7 @@ class ClaimCheck:
         )
 
     def _load(self, owner: str, reference: _Reference) -> str | None:
-        content = read_file(self.folder_of(owner), reference.sha256, ".json", self._credential)
+        content = read_file(self._folder_of(owner), reference.sha256, ".json", self._credential)
         if content is None:
             return None
         if hashlib.sha256(content).hexdigest() != reference.sha256:
@@ -188,7 +200,7 @@ class ClaimCheck:
         return text
 
     def _keep(self, run: str, digest: str, text: str) -> None:
-        put_once(self.folder_of(run), digest, ".json", text.encode(), self._credential)
+        put_once(self._folder_of(run), digest, ".json", text.encode(), self._credential)
         self._remembered.add(run, digest, text)
 
 

@@ -216,3 +216,10 @@ def test_a_kill_at_each_commit_loses_no_payload(orchestration: str, body: Any, o
         assert len(host.plan.left()) <= 196
     finally:
         host.close()
+
+
+@pytest.mark.sample
+def test_a_body_may_be_large_where_it_can_be_kept_and_not_without_end(api: Api) -> None:
+    for orchestration, body in (("echo", {"text": "x" * 5_000_000}), ("of_the_sdk", "x" * 300_000)):
+        answer = api.http.post(f"/api/runs/{orchestration}", json=body)
+        assert (answer.status_code, answer.json()["type"]) == (413, "urn:problem:body-too-large")

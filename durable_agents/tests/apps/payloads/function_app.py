@@ -116,14 +116,25 @@ def noted(context: OrchestrationContext, request: Text) -> Steps[list[Text]]:
     return [*results, first, second]
 
 
+def noted_under(context: OrchestrationContext, request: Text) -> Steps[Text]:
+    """Have something noted under a key that others have too."""
+    return (yield from context.call(note, Note(text=request.text, key=request.text)))
+
+
 settings = HostingSettings.from_environ(os.environ)
 app = AgentFunctionApp(
     settings=settings,
-    orchestrations=[echo, words, by_call, by_child, by_rounds, by_words, until_told, noted],
+    orchestrations=[echo, words, by_call, by_child, by_rounds, by_words, until_told, noted, noted_under],
 )
 app.add_activity(write)
 app.add_activity(measure)
-app.add_activity(note)
+app.add_activity(note, once=True)
+
+
+@app.orchestration_trigger(context_name="context")
+def noted_by_the_sdk(context: df.DurableOrchestrationContext) -> Any:
+    """Call an activity that acts once, with what the caller sends."""
+    return (yield context.call_activity("note", context.get_input()))
 
 
 @app.orchestration_trigger(context_name="context")
