@@ -1,7 +1,7 @@
 """The payloads of one run, as its code sends and gets them: those that are too large travel by reference, unseen."""
 
 import functools
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,16 +28,19 @@ class RunPayloads:
         NoPayload: A method cannot read or write one.
     """
 
-    def __init__(self, durable: df.DurableOrchestrationContext, claims: ClaimCheck) -> None:
+    def __init__(
+        self, durable: df.DurableOrchestrationContext, claims: ClaimCheck, internal_fields: Collection[str] = ()
+    ) -> None:
         self._durable = durable
         self._claims = claims
+        self._internal_fields = internal_fields
         self._run = str(durable.instance_id)
 
-    def read_input(self, without: Collection[str]) -> Any:
-        """Return the input of the run, without these members."""
+    def read_input(self) -> Any:
+        """Return the input of the run, without the internal fields."""
         stored = self.receive(self._durable.get_input())
-        if isinstance(stored, Mapping):
-            return {name: value for name, value in stored.items() if name not in without}
+        if isinstance(stored, dict):
+            return {name: value for name, value in stored.items() if name not in self._internal_fields}
         return stored
 
     def send(self, kind: Kind, name: str, value: Any) -> Any:
@@ -53,9 +56,18 @@ class RunPayloads:
             return self._claims.restore(self._run, value, keeps=True)
 
     def begin_anew(self, value: Any) -> Any:
-        """Return what the run begins anew with in the place of the value."""
+        """Return what the run begins anew with in the place of the value: its internal fields are those of before."""
+        stored = self._durable.get_input()
+        if isinstance(stored, dict) and isinstance(value, dict):
+            value = {**value, **{name: one for name, one in stored.items() if name in self._internal_fields}}
         with _ending_the_run():
-            return self._claims.call(self._run, value, self._caller, is_repeated=self._durable.is_replaying)
+            return self._claims.call(
+                self._run,
+                value,
+                self._caller,
+                beside=self._internal_fields,
+                is_repeated=self._durable.is_replaying,
+            )
 
     def end(self, output: Any) -> Any:
         """Return what the run ends with in the place of its output. A parent that reads no references gets it whole."""

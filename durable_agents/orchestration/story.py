@@ -62,10 +62,10 @@ def play(
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        payloads = RunPayloads(durable, claims)
+        payloads = RunPayloads(durable, claims, internal_fields)
         context = OrchestrationContext(durable, get_agent, is_registered, payloads, logger)
         try:
-            output = function(context, model.model_validate(payloads.read_input(without=internal_fields)))
+            output = function(context, model.model_validate(payloads.read_input()))
             if inspect.isgenerator(output) or isinstance(output, Step):
                 output = yield from drive(durable, output)
         except ContinuedAsNew:

@@ -91,14 +91,17 @@ class ClaimCheck:
         """
         if self._largest_bytes is None or len(_text_of(value)) <= self._largest_bytes:
             return value
-        return self._refer(run, value, beside, is_repeated)
+        return self._refer(run, value, beside=beside, is_repeated=is_repeated)
 
-    def call(self, run: str, value: Any, caller: str | None, *, is_repeated: bool = False) -> Any:
+    def call(
+        self, run: str, value: Any, caller: str | None, *, beside: Collection[str] = (), is_repeated: bool = False
+    ) -> Any:
         """Return what is sent in the place of the value, as `shorten` has it, with the name of its caller beside it."""
         if caller is None or self._largest_bytes is None:
-            return self.shorten(run, value, is_repeated=is_repeated)
+            return self.shorten(run, value, beside=beside, is_repeated=is_repeated)
         has_room = isinstance(value, dict) and _CALLER not in value
-        short = (self.shorten if has_room else self._refer)(run, value, is_repeated=is_repeated)
+        shorten = self.shorten if has_room else self._refer
+        short = shorten(run, value, beside=beside, is_repeated=is_repeated)
         return {**short, _CALLER: self._sealed(_CALLER, run=caller)}
 
     def caller_of(self, value: Any) -> str | None:
@@ -164,8 +167,8 @@ class ClaimCheck:
     def _sealed(self, member: str, **members: str | int) -> dict[str, Any]:
         return {**members, "seal": self._seal.of(member, _text_of(members))}
 
-    def _refer(self, run: str, value: Any, beside: Collection[str] = (), is_repeated: bool = False) -> dict[str, Any]:
-        others = {name: value[name] for name in beside if name in value} if isinstance(value, dict) else {}
+    def _refer(self, run: str, value: Any, *, beside: Collection[str], is_repeated: bool) -> dict[str, Any]:
+        others = {name: one for name, one in value.items() if name in beside} if isinstance(value, dict) else {}
         if len(_text_of(others)) > _MOST_CHARACTERS_BESIDE:
             others = {}
         text = _text_of({name: value[name] for name in value if name not in others} if others else value)

@@ -93,12 +93,17 @@ def test_an_orchestration_of_the_sdk_gets_values_and_no_references(api: Api) -> 
 
 @pytest.mark.sample
 def test_a_start_is_recognised_and_a_run_restarted_although_its_input_is_elsewhere(api: Api) -> None:
-    for orchestration, body, other in (("echo", {"text": LONG}, {"text": "x" + LONG}), ("words", [LONG], [LONG, ""])):
+    for orchestration, body, other in (
+        ("echo", {"text": LONG}, {"text": "x" + LONG}),
+        ("words", [LONG], [LONG, ""]),
+        ("by_rounds", {"text": LONG, "rounds": 1}, {"text": LONG}),
+    ):
         key = {"Idempotency-Key": "again"}
         instance_id = start(api.http, orchestration, body, **key)
         assert start(api.http, orchestration, body, **key) == instance_id
         assert api.http.post(f"/api/runs/{orchestration}", json=other, headers=key).status_code == 422
         output = finish(api, instance_id)
+        assert start(api.http, orchestration, body, **key) == instance_id
         restarted = api.http.post(f"/api/runs/{instance_id}/restart").json()["instance_id"]
         assert finish(api, restarted) == output
         assert api.http.delete(f"/api/runs/{instance_id}").status_code == 204
