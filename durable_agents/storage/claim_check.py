@@ -22,7 +22,9 @@ from durable_agents.storage.outbox_files import put_once, read_file, remove_fold
 
 Kind: TypeAlias = Literal["activity", "orchestration"]
 
-_REFERENCE, _CALLER = "$payload", "$caller"
+REFERENCE, CALLER = "$payload", "$caller"
+"""The members under which a history has a reference, and the run that an activity or a child is called by."""
+
 _SHA256 = r"^[0-9a-f]{64}$"
 _MOST_CHARACTERS_BESIDE = 16_000
 _REMEMBERED_CHARACTERS = 32_000_000
@@ -99,14 +101,14 @@ class ClaimCheck:
         """Return what is sent in the place of the value, as `shorten` has it, with the name of its caller beside it."""
         if caller is None or self._largest_bytes is None:
             return self.shorten(run, value, beside=beside, is_repeated=is_repeated)
-        has_room = isinstance(value, dict) and _CALLER not in value
+        has_room = isinstance(value, dict) and CALLER not in value
         shorten = self.shorten if has_room else self._refer
         short = shorten(run, value, beside=beside, is_repeated=is_repeated)
-        return {**short, _CALLER: self._sealed(_CALLER, run=caller)}
+        return {**short, CALLER: self._sealed(CALLER, run=caller)}
 
     def caller_of(self, value: Any) -> str | None:
         """Return the run that `call` has named as the caller, or None."""
-        caller = self._read(_Caller, _CALLER, value)
+        caller = self._read(_Caller, CALLER, value)
         return None if caller is None else caller.run
 
     def restore(self, run: str, value: Any, *, keeps: bool = False) -> Any:
@@ -121,12 +123,12 @@ class ClaimCheck:
             OSError: The folder cannot be used.
         """
         if self.caller_of(value) is not None:
-            value = {name: member for name, member in value.items() if name != _CALLER}
-        reference = self._read(_Reference, _REFERENCE, value)
+            value = {name: member for name, member in value.items() if name != CALLER}
+        reference = self._read(_Reference, REFERENCE, value)
         if reference is None:
             return value
         payload = json.loads(self._find(run, reference, keeps))
-        others = {name: member for name, member in value.items() if name != _REFERENCE}
+        others = {name: member for name, member in value.items() if name != REFERENCE}
         return {**payload, **others} if others else payload
 
     def forget(self, run: str) -> None:
@@ -175,7 +177,7 @@ class ClaimCheck:
         digest = hashlib.sha256(text.encode()).hexdigest()
         if not is_repeated or self._remembered.find(run, digest) is None:
             self._keep(run, digest, text)
-        return {_REFERENCE: self._sealed(_REFERENCE, run=run, sha256=digest, bytes=len(text)), **others}
+        return {REFERENCE: self._sealed(REFERENCE, run=run, sha256=digest, bytes=len(text)), **others}
 
     def _find(self, run: str, reference: _Reference, keeps: bool) -> str:
         for owner in dict.fromkeys((run, reference.run)):

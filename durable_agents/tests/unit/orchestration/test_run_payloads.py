@@ -1,14 +1,15 @@
 """A run whose payload cannot be read or written fails, and no code of it can take that for something else."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from durable_agents import AgentFunctionApp, HostingSettings, OrchestrationContext, Steps
-from durable_agents.testing import Replay
+from durable_agents import AgentFunctionApp, HostingSettings, Orchestration, OrchestrationContext, Steps
+from durable_agents.testing import Replay, replay_history
 
 
 class Text(BaseModel):
@@ -64,6 +65,45 @@ def test_what_cannot_be_written_ends_the_run(function: Callable[..., Any], tmp_p
     (tmp_path / "payloads").write_text("no folder")
     run, _ = run_of(function, "x" * 200, tmp_path)
     assert "payloads" in run.state["error"]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+
+
+def child(context: OrchestrationContext, request: Strict) -> Steps[str]:
+    """Have the text shouted."""
+    answer = yield from context.call(shout, Text(text=request.text))
+    return answer.text
+
+
+def parent(context: OrchestrationContext, request: Strict) -> Steps[str]:
+    """Have a child do it."""
+    return (yield from context.run(child, request))
+
+
+@pytest.mark.parametrize("as_text", [True, False])
+def test_the_recorded_history_of_a_child_is_played_by_an_app_with_another_key(as_text: bool, tmp_path: Path) -> None:
+    app: Any = AgentFunctionApp(
+        settings=HostingSettings(STATE_DIR=tmp_path), orchestrations=[parent, child], largest_payload_bytes=100
+    )
+    functions = {one.get_function_name(): one.get_user_function() for one in app.get_functions()}
+    sent = Replay(functions["parent"]).start({"text": "hi"}).waits_for("child")
+    assert sent.keys() == {"text", "$caller"}
+    stored = json.dumps(json.dumps(sent) if as_text else sent)
+    instance = {"OrchestrationInstance": {"InstanceId": "run-1:0"}}
+    stamp = {"Timestamp": "2026-01-01T09:00:00Z", "EventId": -1}
+    history = [
+        {**stamp, "EventType": 12},
+        {**stamp, **instance, "EventType": 0, "Name": "child", "Version": "", "Input": stored},
+    ]
+    assert not replay_history(Orchestration(child), history)["isDone"]
+    large = Replay(functions["parent"]).start({"text": "x" * 200}).waits_for("child")
+    history[1]["Input"] = json.dumps(json.dumps(large) if as_text else large)
+    with pytest.raises(AssertionError, match="refers to a payload that is kept beside it"):
+        replay_history(Orchestration(child), history)
 
 
 def test_an_activity_that_is_no_reader_is_sent_all(tmp_path: Path) -> None:
