@@ -91,7 +91,9 @@ def test_what_had_finished_is_not_done_again_although_a_kill_has_lost_its_result
                 continue
         assert host.plan.left() == []
         assert texts(run["output"])[2:] == ["a, note 1"] * 2
-        # Under the key of its own each was done once, and the other one until it did not fail.
-        assert sorted(lines(outbox).values()) == [1, 1, 2]
+        # Of the two under one key the first fails, and its kill can find the second between its effect and its result.
+        # Without `once` there would be more than ten.
+        *ones, both = sorted(lines(outbox).values())
+        assert (ones, both in (2, 3)) == ([1, 1], True)
     finally:
         host.close()
