@@ -61,7 +61,7 @@ def _report(
     """Deliver the report, with pauses where that fails; a report that is given up is logged and forgotten."""
     run_input = context.get_input()
     url = run_input.get(WEBHOOK_FIELD) if isinstance(run_input, dict) else None
-    if url is None:
+    if url is None or context.will_continue_as_new:
         return
     context.set_custom_status({"stage": "reporting_end"})
     is_large = len(json.dumps(output)) > _MOST_OUTPUT_BYTES

@@ -22,6 +22,7 @@ from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.events import Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
+from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import EventWait, RunStatus
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
 
@@ -53,11 +54,13 @@ class OrchestrationContext:
         durable: df.DurableOrchestrationContext,
         get_agent: GetAgent,
         is_registered: IsRegistered,
+        payloads: RunPayloads,
         logger: logging.Logger,
     ) -> None:
         self._durable = durable
         self._get_agent = get_agent
         self._is_registered = is_registered
+        self._payloads = payloads
         self._status = RunStatus(durable)
         self._events = Events(durable)
         self._unused = Unused()
@@ -175,9 +178,10 @@ class OrchestrationContext:
         def run() -> Steps[OutputT]:
             if not self._is_registered("activity", name):
                 raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
-            tries = attempt(self._durable, name, dump(self._with_key(request, name)), retry)
+            payload = self._payloads.send("activity", name, dump(self._with_key(request, name)))
+            tries = attempt(self._durable, name, payload, retry)
             result = yield from self._in_time(tries, timeout, f"Activity {name!r} did not end")
-            return cast(OutputT, returned_by_activity(activity).validate_python(result))
+            return cast(OutputT, returned_by_activity(activity).validate_python(self._payloads.receive(result)))
 
         return self._step(f"call({name})", run)
 
@@ -203,11 +207,13 @@ class OrchestrationContext:
                     f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
                 )
 
+            payload = self._payloads.send("orchestration", name, dump(request))
+
             def child() -> Steps[Any]:
-                return (yield self._durable.call_sub_orchestrator(name, dump(request), instance_id))
+                return (yield self._durable.call_sub_orchestrator(name, payload, instance_id))
 
             result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
-            return cast(OutputT, returned_by(orchestration).validate_python(result))
+            return cast(OutputT, returned_by(orchestration).validate_python(self._payloads.receive(result)))
 
         return self._step(f"run({name})", run)
 
@@ -265,7 +271,7 @@ class OrchestrationContext:
         asked = policy or ReviewPolicy()
         return self._step(
             f"approve({title!r})",
-            lambda: review(self._durable, self._status, title, content, asked, attempt),
+            lambda: review(self._durable, self._status, title, content, asked, attempt, payloads=self._payloads),
         )
 
     @overload
@@ -321,7 +327,7 @@ class OrchestrationContext:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            self._durable.continue_as_new(dump(request))
+            self._durable.continue_as_new(self._payloads.begin_anew(dump(request)))
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Any, get_type_hints
 
 import azure.durable_functions as df
@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
 from durable_agents.orchestration.payload_types import dump
+from durable_agents.orchestration.run_payloads import NoPayload, RunPayloads
 from durable_agents.orchestration.steps import Step, drive
+from durable_agents.storage.claim_check import ClaimCheck
 
 Played = Callable[..., Generator[Any, Any, Any]]
 """A generator as the SDK plays it: it takes the durable context, and `get_agent` by keyword."""
@@ -42,7 +44,9 @@ def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:
     )
 
 
-def play(function: Callable[..., Any], internal_fields: set[str], is_registered: IsRegistered) -> Played:
+def play(
+    function: Callable[..., Any], internal_fields: set[str], is_registered: IsRegistered, claims: ClaimCheck
+) -> Played:
     """Return the orchestration in the form of the SDK: its input is read, its output dumped as plain JSON.
 
     `internal_fields` of a stored input are no part of what it reads.
@@ -58,16 +62,18 @@ def play(function: Callable[..., Any], internal_fields: set[str], is_registered:
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        stored = durable.get_input()
-        if isinstance(stored, Mapping):
-            stored = {name: value for name, value in stored.items() if name not in internal_fields}
-        context = OrchestrationContext(durable, get_agent, is_registered, logger)
-        output = function(context, model.model_validate(stored))
-        if inspect.isgenerator(output) or isinstance(output, Step):
-            try:
+        payloads = RunPayloads(durable, claims, internal_fields)
+        context = OrchestrationContext(durable, get_agent, is_registered, payloads, logger)
+        try:
+            output = function(context, model.model_validate(payloads.read_input()))
+            if inspect.isgenerator(output) or isinstance(output, Step):
                 output = yield from drive(durable, output)
-            except ContinuedAsNew:
-                return None
+        except ContinuedAsNew:
+            return None
+        except NoPayload as end:
+            # In a replay the run fails as one that has changed its mind, and only the log says why.
+            logger.error("%s: %s", durable.instance_id, end.error)
+            raise end.error from None
         context.check()
         return dump(output)
 

@@ -30,7 +30,6 @@ from durable_agents.runs.status import (
     can_be_rewound,
     find_run,
     is_over,
-    read_input,
     read_stored_input,
     state_of,
 )
@@ -73,7 +72,7 @@ class RunControlRoutes:
         self._orchestrations = orchestrations
         self._view = view
         self._purge = purge
-        self._starts = RunStarts()
+        self._starts = RunStarts(view.claims)
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -131,10 +130,13 @@ class RunControlRoutes:
         # Who decides is what the deployment says now, not what it said then.
         fixed = {} if orchestration is None else orchestration.fixed
         as_sent = orchestration is not None and orchestration.stores_as_sent
-        stored_input = read_stored_input(status) if as_sent else {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
+        stored_input = await self._view.restore(old_id, read_stored_input(status))
+        if not as_sent:
+            sent = stored_input if isinstance(stored_input, dict) else {}
+            stored_input = {FINGERPRINT_FIELD: "", **sent, **fixed}
         if key is None:
             new_id = new_instance_id(name)
-            await client.start_new(name, new_id, stored_input)
+            await self._starts.start(client, name, new_id, stored_input)
         else:
             # No key of a start has a space, so restarts under a key are not mistaken for starts.
             new_id = instance_id_for(name, f"restart {old_id} {key}")
