@@ -28,10 +28,12 @@ from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind_activity, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.determinism.check import check_functions
+from durable_agents.determinism.durable_calls import Registered
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
-from durable_agents.indexing import give_way, is_decorated, orchestration_name, play_instead
+from durable_agents.indexing import durable_names, give_way, is_decorated, orchestration_name, play_instead
 from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
@@ -311,7 +313,11 @@ class AgentFunctionApp(FrameworkApp):
         return decorate
 
     def get_functions(self) -> list[Any]:
-        """Return the functions of the app to the worker that asks for them, once, when it starts."""
+        """Return the functions of the app to the worker that asks for them, once, when it starts.
+
+        Raises:
+            DeterminismError: An orchestration may do something else when it is replayed.
+        """
         for builder in self._builders:
             # Those of a blueprint, and those that were given another name after their trigger.
             self._join(builder)
@@ -319,7 +325,15 @@ class AgentFunctionApp(FrameworkApp):
         functions: list[Any] = cast(Any, super()).get_functions()
         triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
         self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
+        self._check_orchestrations()
         return functions
+
+    def _check_orchestrations(self) -> None:
+        """Refuse to start with an orchestration that is not deterministic, or that calls what the app does not have."""
+        names = durable_names(self._builders)
+        agents = frozenset(name.casefold() for name in self._agent_metadata)
+        registered = Registered(names["activity"], agents, names["orchestration"], names["entity"])
+        check_functions([one.function for one in self.orchestrations], registered)
 
     @property
     def _builders(self) -> list[Any]:

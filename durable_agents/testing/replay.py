@@ -374,6 +374,9 @@ class _Rehearsal(AgentFunctionApp):
     def _is_registered(self, kind: str, name: str) -> bool:
         return True
 
+    def _check_orchestrations(self) -> None:
+        """Check nothing: the app that hosts them does."""
+
     def get_agent(self, context: Any, agent_name: str, workflow_name: str | None = None) -> DurableAIAgent[Any]:
         if workflow_name is None and agent_name not in super().agents:
             self.add_agent(Agent(OfflineChatClient(), name=agent_name))

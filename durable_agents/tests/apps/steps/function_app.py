@@ -230,7 +230,7 @@ def not_registered(request: Order) -> Receipt:
 
 
 def call_what_is_not_there(context: OrchestrationContext, request: Order) -> Steps[Receipt]:
-    return (yield from context.call(not_registered, request))
+    return (yield from context.call(not_registered, request))  # deterministic: a test sees what becomes of the run
 
 
 ORCHESTRATIONS: list[Callable[..., Any]] = [
