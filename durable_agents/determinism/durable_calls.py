@@ -89,7 +89,11 @@ def durable_call(method: ContextMethod, node: ast.Call, scope: Scope, frame: Fra
         return None
     kind, place, keyword = known
     given = next((one.value for one in node.keywords if one.arg and one.arg.casefold() in _spellings(keyword)), None)
-    if given is None and len(node.args) > place and not any(isinstance(one, ast.Starred) for one in node.args[: place + 1]):
+    if (
+        given is None
+        and len(node.args) > place
+        and not any(isinstance(one, ast.Starred) for one in node.args[: place + 1])
+    ):
         given = node.args[place]
     return None if given is None else NameUse(kind, given, scope, frame)
 
@@ -127,7 +131,11 @@ def _declared(use: NameUse, evaluator: Evaluator) -> Values:
     """Return the texts that the name is compared with, by `in`, in the same function."""
     wanted, found = ast.unparse(use.given), set[Value]()
     for node in ast.walk(use.frame.scope.node):
-        if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn) and ast.unparse(node.left) == wanted:
+        if (
+            isinstance(node, ast.Compare)
+            and isinstance(node.ops[0], ast.In | ast.NotIn)
+            and ast.unparse(node.left) == wanted
+        ):
             for many in evaluator.evaluate(node.comparators[0], use.scope):
                 if isinstance(many, Many):
                     items = many.items if many.keys is None else many.keys

@@ -174,9 +174,7 @@ class Evaluator:
         for one in self.bases(owner):
             inner = one.scope.inner(one.node)
             if bindings := inner.names.get(name):
-                return frozenset(
-                    value for binding in bindings for value in self._of_member(binding, owner, instance)
-                )
+                return frozenset(value for binding in bindings for value in self._of_member(binding, owner, instance))
         outside = next((base for one in self.bases(owner) for base in self.outside_bases(one)), None)
         return NOTHING if outside is None else frozenset({Outside(f"{outside}.{name}")})
 
@@ -341,7 +339,11 @@ class Evaluator:
     def names_of(self, node: ast.expr, scope: Scope) -> set[str]:
         """Return the names of the functions and classes that an expression may stand for."""
         values = self.evaluate(node, scope)
-        return {one.name if isinstance(one, Function) else one.node.name for one in values if isinstance(one, Function | Class)}
+        return {
+            one.name if isinstance(one, Function) else one.node.name
+            for one in values
+            if isinstance(one, Function | Class)
+        }
 
     def _unpacked(self, elements: Iterable[ast.expr], scope: Scope) -> Iterator[Values]:
         for element in elements:

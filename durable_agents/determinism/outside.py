@@ -66,10 +66,9 @@ _REFUSED = {
     "langchain_core langchain_openai semantic_kernel transformers",
 }  # fmt: skip
 
-_TABLE: dict[str, Rule | None] = (
-    {name: None for names in _TRUSTED.values() for name in names.split()}
-    | {name: rule for rule, names in _REFUSED.items() for name in names.split()}
-)
+_TABLE: dict[str, Rule | None] = {name: None for names in _TRUSTED.values() for name in names.split()} | {
+    name: rule for rule, names in _REFUSED.items() for name in names.split()
+}
 _AGENTS = ("agent_framework", "durable_agents")
 _ASKING = frozenset({"run", "run_stream", "get_response", "get_streaming_response", "invoke", "get_embeddings"})
 

@@ -12,7 +12,8 @@ from durable_agents.determinism.values import ContextMethod
 _TIMER = Rule(
     "timer-not-cancelled",
     "loses a race and is not cancelled: the run is not over before it fires.",
-    *("Cancel it when the other has won: `timer.cancel()`; or write `context.first([...])` of `OrchestrationContext`.",) * 2,
+    *("Cancel it when the other has won: `timer.cancel()`; or write `context.first([...])` of `OrchestrationContext`.",)
+    * 2,
 )
 _RACED_AGAIN = Rule(
     "raced-again",
@@ -125,7 +126,9 @@ class _Reader:
                 case ast.If(test=ast.Compare(left=left, ops=[operator], comparators=[right])):
                     if timer in {ast.unparse(left), ast.unparse(right)}:
                         is_equal = isinstance(operator, ast.Eq | ast.Is)
-                        if is_equal == (part == "body") and isinstance(operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot):
+                        if is_equal == (part == "body") and isinstance(
+                            operator, ast.Eq | ast.Is | ast.NotEq | ast.IsNot
+                        ):
                             return True
         return False
 

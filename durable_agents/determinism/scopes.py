@@ -91,7 +91,9 @@ class Scope:
             if parameter.annotation is not None and parameter not in (given.vararg, given.kwarg):
                 self.bind(parameter.arg, Binding("annotation", parameter.annotation, parent))
         defaults = [*zip(reversed(plain), reversed(given.defaults), strict=False)]
-        defaults += [(one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default]
+        defaults += [
+            (one, default) for one, default in zip(given.kwonlyargs, given.kw_defaults, strict=True) if default
+        ]
         for parameter, default in defaults:
             self.bind(parameter.arg, Binding("value", default, parent))
         if isinstance(parent.node, ast.ClassDef) and plain and not _has_decorator(node, "staticmethod"):

@@ -77,7 +77,9 @@ class SharedState:
         plain = [*given.posonlyargs, *given.args]
         pairs = [*zip(plain[len(plain) - len(given.defaults) :], given.defaults, strict=True)]
         pairs += [(one, value) for one, value in zip(given.kwonlyargs, given.kw_defaults, strict=True) if value]
-        mutable = {one.arg: value for one, value in pairs if isinstance(value, ast.List | ast.Dict | ast.Set | ast.Call)}
+        mutable = {
+            one.arg: value for one, value in pairs if isinstance(value, ast.List | ast.Dict | ast.Set | ast.Call)
+        }
         if mutable:
             inner = function.scope.inner(function.node)
             names = {root.id for root, _ in _changes(inner, own_too=True)}

@@ -35,13 +35,15 @@ _NAMED_ONLY = {Outside("builtins.isinstance"), Outside("builtins.issubclass")}
 class Walk:
     """Looks at orchestrations; `findings` has what is wrong, `names` what they call by name."""
 
-    def __init__(self, evaluator: Evaluator) -> None:
+    def __init__(self, evaluator: Evaluator, made: dict[ast.AST, list[Finding]] | None = None) -> None:
         self.evaluator = evaluator
         self.findings: set[Finding] = set()
         self.names: list[NameUse] = []
         self._state = SharedState(evaluator)
         self._seen: set[tuple[ast.AST, bool]] = set()
         self._places: set[tuple[str, int, str]] = set()
+        # What was found in how modules make what they hold; it is empty while that is looked at.
+        self._made: dict[ast.AST, list[Finding]] = {} if made is None else made
 
     def start(self, function: Function, form: Form) -> None:
         """Look at an orchestration, or at a part of one that takes its context."""
@@ -236,7 +238,7 @@ class Walk:
         for owner in owners:
             if isinstance(owner, ProjectModule):
                 self._kept(Place(self.evaluator.scope_of(owner.module), node.attr), node, frame)
-            if is_local and _is_refused(owner):
+            if is_local and (_is_refused(owner) or _is_unknown_object(owner)):
                 continue  # it was looked at where it comes from
             for value in self.evaluator.attribute(owner, node.attr):
                 self._used(value, node, scope, frame, call)
@@ -254,7 +256,11 @@ class Walk:
                 return
             case Outside(name=name):
                 rule = judge(name)
-                if rule is not None and (call is not None or not rule.only_called) and not self._is_excused(node, scope):
+                if (
+                    rule is not None
+                    and (call is not None or not rule.only_called)
+                    and not self._is_excused(node, scope)
+                ):
                     self.report(rule, node if call is None else call, frame)
             case Function():
                 if call is not None:
@@ -296,9 +302,12 @@ class Walk:
         values = self.evaluator.evaluate(made, scope)
         if any(isinstance(one, OutsideObject) and _is_of_the_frameworks(one.type) for one in values):
             return
-        making = Walk(self.evaluator)
-        making._visit(made, scope, Frame("", scope, frame.form, is_first_only=True))
-        for found in sorted(making.findings):
+        if made not in self._made:
+            self._made[made] = []
+            making, inner = Walk(self.evaluator, self._made), scope.inner(ast.Expression(body=made))  # type: ignore[arg-type]  # what is bound to a name is one
+            making._visit(made, inner, Frame("", inner, frame.form, is_first_only=True))
+            self._made[made] = sorted(making.findings)
+        for found in self._made[made]:
             if found.code in _DIFFER:
                 shown = f"{_short(node)}, which {found.what.partition(' in `')[0]} makes at {found.path}:{found.line},"
                 self.report(_DIFFER[found.code], node, frame, shown)
@@ -321,18 +330,26 @@ class Walk:
         root = root_of(node)
         return frame.owns(scope.owner(root.id)) if isinstance(root, ast.Name) else True
 
-    def _is_excused(self, node: ast.AST, scope: Scope) -> bool:
+    def _is_excused(self, node: ast.AST, scope: Scope, depth: int = 0) -> bool:
         """Say whether the line where this comes from says why it is right."""
-        root = root_of(node.func if isinstance(node, ast.Call) else node)
-        owner = scope.owner(root.id) if isinstance(root, ast.Name) else None
-        if owner is None or not isinstance(root, ast.Name):
-            return False
-        return any(one.scope.module.excuses(one.node) for one in owner.names[root.id] if one.how in {"import", "value"})
+        while not isinstance(node, ast.Name):
+            inner = node.func if isinstance(node, ast.Call) else root_of(node)
+            if inner is node:
+                return False
+            node = inner
+        owner = scope.owner(node.id)
+        for one in [] if owner is None else owner.names[node.id]:
+            if one.how in {"import", "value"} and one.scope.module.excuses(one.node):
+                return True
+            if depth < 8 and one.how == "value" and isinstance(one.node, ast.Call):
+                if self._is_excused(one.node, one.scope, depth + 1):
+                    return True
+        return False
 
 
 _DIFFER = {
     rule.code: rule
-    for rule in (rules.CLOCK, rules.RANDOM, rules.UUID, rules.ENVIRONMENT, rules.FILES, rules.NETWORK, rules.PROCESS)
+    for rule in (rules.CLOCK, rules.RANDOM, rules.UUID, rules.ENVIRONMENT, rules.FILES, rules.NETWORK, rules.PROCESS, rules.THREADS)
 }
 _OF_THE_FRAMEWORKS = ("agent_framework", "durable_agents.", "azure.")
 
@@ -357,6 +374,10 @@ def _is_refused(value: Value) -> bool:
     name = value.name if isinstance(value, Outside) else value.type if isinstance(value, OutsideObject) else None
     rule = None if name is None else judge(name)
     return rule is not None and not rule.only_called
+
+
+def _is_unknown_object(value: Value) -> bool:
+    return isinstance(value, OutsideObject) and judge(value.type) is not None
 
 
 def _first_only(test: ast.expr) -> tuple[bool, bool]:
