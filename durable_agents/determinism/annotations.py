@@ -17,6 +17,7 @@ from durable_agents.determinism.values import (
     Text,
     Value,
     Values,
+    either,
 )
 
 _SEQUENCES = {"list", "List", "Sequence", "Iterable", "Collection", "set", "frozenset", "Set", "Iterator", "deque"}
@@ -80,7 +81,7 @@ class Annotations:
         if name in {"Annotated", "Required", "NotRequired", "Final", "ClassVar", "Optional"}:
             return inner(arguments[0])
         if name == "Union":
-            return frozenset().union(*map(inner, arguments))
+            return either(map(inner, arguments))
         if name == "Literal":
             return frozenset(Text(one.value) for one in arguments if _is_text(one))  # type: ignore[attr-defined]  # a Constant
         if name in _SEQUENCES:

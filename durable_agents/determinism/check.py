@@ -1,11 +1,11 @@
 """Checks the orchestrations of an app: those that it registers when it starts, or those in the files of a folder."""
 
-import ast
 import functools
 import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,9 @@ def check_folder(folder: Path) -> list[Finding]:
 def _check(found: Iterable[tuple[Function, Form]], registered: Registered, evaluator: Evaluator) -> set[Finding]:
     walk = Walk(evaluator)
     for function, form in found:
-        walk.start(function, form)
+        # What is nested deeper than Python itself goes is not looked at.
+        with suppress(RecursionError):
+            walk.start(function, form)
     evaluator.forget()
     return walk.findings | set(check_names(walk.names, registered, evaluator))
 
@@ -62,7 +64,7 @@ def _find(function: Callable[..., Any], evaluator: Evaluator) -> tuple[Function,
         function = function.func
     function = inspect.unwrap(function)
     code = getattr(function, "__code__", None)
-    if code is None or getattr(function, "__module__", "").startswith("durable_agents.") and not _is_test(function):
+    if code is None or (getattr(function, "__module__", "").startswith("durable_agents.") and not _is_test(function)):
         return None
     module = evaluator.modules.read(Path(code.co_filename)) if os.path.isfile(code.co_filename) else None
     return None if module is None else _stands_at(module, code, evaluator)

@@ -47,8 +47,8 @@ _FIX: dict[Kind, str] = {
     "entity": "Register it: `@app.entity_trigger(...)`.",
 }
 _DECLARE = (
-    "Take it from a tuple or a dictionary of the module, or let its field be a `Literal`, so that each choice is known to "
-    "be registered."
+    "Take it from a tuple or a dictionary of the module, or let its field be a `Literal`, so that each choice is "
+    "known to be registered."
 )
 
 

@@ -5,6 +5,8 @@ import builtins
 from collections.abc import Iterable, Iterator
 
 from durable_agents.determinism.annotations import Annotations
+from durable_agents.determinism.awaited import Awaited
+from durable_agents.determinism.containers import Containers, combined, elements, item
 from durable_agents.determinism.modules import Module, Modules
 from durable_agents.determinism.outside import PROPERTIES, RETURNS
 from durable_agents.determinism.scopes import Binding, Scope, within
@@ -15,7 +17,6 @@ from durable_agents.determinism.values import (
     Context,
     ContextMethod,
     Data,
-    DurableAgent,
     Function,
     Many,
     Object,
@@ -27,10 +28,14 @@ from durable_agents.determinism.values import (
     Text,
     Value,
     Values,
+    either,
 )
 
-_COPIES = {f"builtins.{name}" for name in ("list", "tuple", "set", "frozenset", "sorted", "reversed", "iter", "filter")}
 _APPS = ("AgentFunctionApp",)
+_OF_APPS: dict[str, Values] = {
+    "get_agent": frozenset({ContextMethod("raw", "get_agent")}),
+    "agents": frozenset({Many((frozenset({OutsideObject("agent_framework.Agent")}),))}),
+}
 _MAKING = {"model_validate", "model_validate_json", "model_construct"}
 
 
@@ -40,6 +45,7 @@ class Evaluator:
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
         self.annotations = Annotations(self)
+        self.containers, self.awaited = Containers(self), Awaited(self)
         self._scopes: dict[Module, Scope] = {}
         self._known: dict[tuple[ast.AST, Scope], Values] = {}
         self._under_way: set[tuple[ast.AST, Scope]] = set()
@@ -92,16 +98,16 @@ class Evaluator:
             return self.annotations.instances(node, scope, is_data=binding.dotted == "data")
         values = self.evaluate(node, scope)
         if binding.how == "element":
-            values = self._elements(values)
+            values = elements(values)
         for index in binding.path:
-            values = self._item(values, index)
+            values = item(values, index)
         return values
 
     def of_name(self, name: str, scope: Scope) -> Values:
         """Return what a name may stand for where it is used."""
         owner = scope.owner(name)
         if owner is not None:
-            return frozenset().union(*map(self.of_binding, owner.names[name]))
+            return either(map(self.of_binding, owner.names[name]))
         root = self.scope_of(scope.module)
         for base in root.stars:
             if values := self.imported(f"{base}.{name}"):
@@ -127,11 +133,8 @@ class Evaluator:
                 full = f"{owner}.{name}"
                 return frozenset({OutsideObject(PROPERTIES[full]) if full in PROPERTIES else Outside(full)})
             case OutsideObject(type=type_):
-                if name == "get_agent" and type_.endswith(_APPS):
-                    return frozenset({ContextMethod("raw", name)})
-                if name == "agents" and type_.endswith(_APPS):
-                    return frozenset({Many((frozenset({OutsideObject("agent_framework.Agent")}),))})
-                return self.attribute(Outside(type_), name)
+                known = _OF_APPS.get(name) if type_.endswith(_APPS) else None
+                return known or self.attribute(Outside(type_), name)
             case ProjectModule(module=module):
                 return self._of_module(module, name)
             case ProjectPackage(name=package):
@@ -142,9 +145,7 @@ class Evaluator:
                 return self._of_class(owner_class, name, value)
             case Context(form=form):
                 return frozenset({ContextMethod(form, name)})
-            case Data() | DurableAgent():
-                return DATA if isinstance(value, Data) else NOTHING
-        return NOTHING
+        return DATA if isinstance(value, Data) else NOTHING
 
     def bases(self, owner: Class) -> Iterator[Class]:
         """Yield a class of the project and those that it is made from, in about the order in which Python looks."""
@@ -165,10 +166,10 @@ class Evaluator:
     def _of_module(self, module: Module, name: str) -> Values:
         scope = self.scope_of(module)
         if name in scope.names:
-            return frozenset().union(*map(self.of_binding, scope.names[name]))
+            return either(map(self.of_binding, scope.names[name]))
         if (inner := self.modules.find(f"{module.name}.{name}")) is not None:
             return frozenset({ProjectModule(inner)})
-        return frozenset().union(*(self.imported(f"{base}.{name}") for base in scope.stars)) if scope.stars else NOTHING
+        return either(self.imported(f"{base}.{name}") for base in scope.stars)
 
     def _of_class(self, owner: Class, name: str, instance: Object | None) -> Values:
         for one in self.bases(owner):
@@ -198,27 +199,39 @@ class Evaluator:
             case ast.Call():
                 return self._call(node, scope)
             case ast.Subscript(value=owner, slice=ast.Constant(value=int(index))):
-                return self._item(self.evaluate(owner, scope), index)
+                return item(self.evaluate(owner, scope), index)
             case ast.Subscript(value=owner, slice=key):
-                return self._subscript(self.evaluate(owner, scope), key, scope)
+                return self.containers.subscript(self.evaluate(owner, scope), key, scope)
             case ast.YieldFrom(value=value) | ast.Yield(value=ast.expr() as value):
-                return self._awaited(node, value, scope)
+                return self.awaited.result(node, value, scope)
             case ast.Lambda():
                 return [Function(node, scope)]
+            case _:
+                return self._evaluate_parts(node, scope)
+
+    def _evaluate_parts(self, node: ast.AST, scope: Scope) -> Iterable[Value]:
+        """Return what an expression may stand for that is put together from others."""
+        match node:
             case ast.IfExp(body=body, orelse=orelse):
                 return self.evaluate(body, scope) | self.evaluate(orelse, scope)
             case ast.BoolOp(values=values):
-                return frozenset().union(*(self.evaluate(value, scope) for value in values))
+                return either(self.evaluate(value, scope) for value in values)
             case ast.BinOp(left=left, right=right):
-                return self._operation(self.evaluate(left, scope), self.evaluate(right, scope))
+                return combined(self.evaluate(left, scope), self.evaluate(right, scope))
             case ast.NamedExpr(value=value) | ast.Await(value=value) | ast.Starred(value=value):
                 return self.evaluate(value, scope)
+            case _:
+                return self._evaluate_display(node, scope)
+
+    def _evaluate_display(self, node: ast.AST, scope: Scope) -> Iterable[Value]:
+        """Return what a text or a container that stands in the code may be."""
+        match node:
             case ast.JoinedStr(values=parts):
                 return self._joined(parts, scope)
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                return [Many(tuple(self._unpacked(elements, scope)))]
+                return [Many(tuple(self.containers.unpacked(elements, scope)))]
             case ast.Dict(keys=keys, values=values):
-                return [self._dictionary(keys, values, scope)]
+                return [self.containers.dictionary(keys, values, scope)]
             case ast.DictComp(key=key, value=value):
                 inner = scope.inner(node)
                 return [Many((self.evaluate(value, inner),), (self.evaluate(key, inner),))]
@@ -241,7 +254,7 @@ class Evaluator:
             case ast.Call(func=ast.Attribute(value=owner, attr="get" | "values" | "items" | "keys" | "copy" as method)):
                 owners = self.evaluate(owner, scope)
                 if any(isinstance(one, Many) and one.keys is not None for one in owners):
-                    return self._of_dictionary(owners, method, node, scope)
+                    return self.containers.of_dictionary(owners, method, node, scope)
         found: set[Value] = set()
         for function in self.evaluate(node.func, scope):
             found.update(self._called(function, node, scope))
@@ -251,74 +264,45 @@ class Evaluator:
         match function:
             case Class():
                 return [Object(function)]
-            case Outside(name=name) if name.rpartition(".")[2] in _MAKING and isinstance(node.func, ast.Attribute):
-                return [Object(one) for one in self.evaluate(node.func.value, scope) if isinstance(one, Class)]
-            case Outside(name=name) if name.endswith(".model_copy") and isinstance(node.func, ast.Attribute):
-                return [one for one in self.evaluate(node.func.value, scope) if isinstance(one, Object)]
             case Function():
                 return self.returned(function)
             case ContextMethod():
-                return self._step(function, node, scope)
+                return self.awaited.step(function, node, scope)
             case Data():
                 return DATA
-            case Outside(name=name) if name in _COPIES and node.args:
-                return self.evaluate(node.args[-1 if name == "builtins.filter" else 0], scope)
-            case Outside(name="functools.partial") if node.args:
-                return self.evaluate(node.args[0], scope)
-            case Outside(name="builtins.getattr") if len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-                rest = [self.evaluate(one, scope) for one in node.args[2:]]
-                return self._attributes(self.evaluate(node.args[0], scope), str(node.args[1].value)).union(*rest)
-            case Outside(name="builtins.enumerate") if node.args:
-                return [Many((frozenset({Many((NOTHING, self._elements(self.evaluate(node.args[0], scope))))}),))]
-            case Outside(name="builtins.zip"):
-                pair = Many(tuple(self._elements(self.evaluate(one, scope)) for one in node.args))
-                return [Many((frozenset({pair}),))]
-            case Outside(name="builtins.next") if node.args:
-                return self._elements(self.evaluate(node.args[0], scope))
-            case Outside(name="builtins.str") if node.args:
-                return [one for one in self.evaluate(node.args[0], scope) if isinstance(one, Text | Data)]
-            case Outside(name=name) if name in RETURNS:
-                return [OutsideObject(RETURNS[name])]
             case Outside(name=name):
-                return [OutsideObject(name, node, scope)]
+                return self._called_outside(name, node, scope)
         return NOTHING
 
-    def _step(self, method: ContextMethod, node: ast.Call, scope: Scope) -> Iterable[Value]:
-        """Return what a method of the context gives."""
-        given = [self.evaluate(one, scope) for one in node.args]
-        keywords = {one.arg: self.evaluate(one.value, scope) for one in node.keywords if one.arg}
-        match method:
-            case ContextMethod(form="raw", name="get_agent"):
-                return [DurableAgent()]
-            case ContextMethod(form="raw", name="get_input"):
-                return DATA
-            case ContextMethod(form="typed", name="ask" | "wait_for" as name):
-                place = 2 if name == "ask" else 1
-                model = given[place] if len(given) > place else keywords.get("answer_model", keywords.get("model"))
-                return [Step(self.annotations.made(model or NOTHING))]
-            case ContextMethod(form="typed", name="call" | "run") if given:
-                returned = [self.returned(one) for one in given[0] if isinstance(one, Function)]
-                return [Step(self._as_data(frozenset().union(*returned)))]
-            case ContextMethod(form="typed", name="all") if given:
-                many = [one for one in given[0] if isinstance(one, Many)]
-                return [Step(frozenset(Many(tuple(map(self._results, one.items))) for one in many))]
-            case ContextMethod(form="typed", name="first"):
-                return [Step(DATA)]
-        return NOTHING
+    def _called_outside(self, name: str, node: ast.Call, scope: Scope) -> Iterable[Value]:
+        """Return what a function gives that is no part of the project."""
+        arguments = [self.evaluate(one, scope) for one in node.args]
+        owner = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if owner is not None and name.rpartition(".")[2] in _MAKING:
+            return [Object(one) for one in self.evaluate(owner, scope) if isinstance(one, Class)]
+        if owner is not None and name.endswith(".model_copy"):
+            return [one for one in self.evaluate(owner, scope) if isinstance(one, Object)]
+        if not name.startswith("builtins.") and name != "functools.partial":
+            return [OutsideObject(RETURNS[name]) if name in RETURNS else OutsideObject(name, node, scope)]
+        return self._called_builtin(name.rpartition(".")[2], node, arguments, scope)
 
-    def _as_data(self, values: Values) -> Values:
-        unwrapped = [result for one in values for result in (one.result if isinstance(one, Step) else [one])]
-        return frozenset(Object(one.type, True) if isinstance(one, Object) else one for one in unwrapped)
-
-    def _results(self, values: Values) -> Values:
-        return frozenset(result for one in values if isinstance(one, Step) for result in one.result)
-
-    def _awaited(self, node: ast.AST, value: ast.expr, scope: Scope) -> Values:
-        values = self.evaluate(value, scope)
-        steps = [one for one in values if isinstance(one, Step)]
-        if steps:
-            return self._results(values)
-        return DATA if isinstance(node, ast.Yield) else NOTHING
+    def _called_builtin(self, name: str, node: ast.Call, arguments: list[Values], scope: Scope) -> Iterable[Value]:
+        match name, arguments:
+            case "filter", [_, given]:
+                return given
+            case (("list" | "tuple" | "set" | "frozenset" | "sorted" | "reversed" | "iter" | "partial"), [given, *_]):
+                return given
+            case "getattr", [owners, _, *rest] if isinstance(node.args[1], ast.Constant):
+                return self._attributes(owners, str(node.args[1].value)) | either(rest)
+            case "enumerate", [given, *_]:
+                return [Many((frozenset({Many((NOTHING, elements(given)))}),))]
+            case "zip", _:
+                return [Many((frozenset({Many(tuple(map(elements, arguments)))}),))]
+            case "next", [given, *_]:
+                return elements(given)
+            case "str", [given, *_]:
+                return [one for one in given if isinstance(one, Text | Data)]
+        return [OutsideObject(f"builtins.{name}", node, scope)]
 
     def returned(self, function: Function) -> Values:
         """Return what a call of a function gives: what its annotation says, or else what it returns."""
@@ -331,7 +315,7 @@ class Evaluator:
         if any(isinstance(one, Object | Step | Context | Many) for one in values):
             return values
         returns = [one.value for one in within(node.body) if isinstance(one, ast.Return) and one.value is not None]
-        results = frozenset().union(*(self.evaluate(one, scope) for one in returns))
+        results = either(self.evaluate(one, scope) for one in returns)
         if any(isinstance(one, ast.Yield | ast.YieldFrom) for one in within(node.body)):
             return frozenset({Step(results)})
         return results or values
@@ -344,78 +328,6 @@ class Evaluator:
             for one in values
             if isinstance(one, Function | Class)
         }
-
-    def _unpacked(self, elements: Iterable[ast.expr], scope: Scope) -> Iterator[Values]:
-        for element in elements:
-            values = self.evaluate(element, scope)
-            if isinstance(element, ast.Starred):
-                yield from (item for one in values if isinstance(one, Many) for item in one.items)
-            else:
-                yield values
-
-    def _dictionary(self, keys: list[ast.expr | None], values: list[ast.expr], scope: Scope) -> Many:
-        found_keys, found = [], []
-        for key, value in zip(keys, values, strict=True):
-            if key is None:
-                merged = [one for one in self.evaluate(value, scope) if isinstance(one, Many) and one.keys is not None]
-                found += [item for one in merged for item in one.items]
-                found_keys += [item for one in merged for item in one.keys or ()]
-            else:
-                found.append(self.evaluate(value, scope))
-                found_keys.append(self.evaluate(key, scope))
-        return Many(tuple(found), tuple(found_keys))
-
-    def _of_dictionary(self, owners: Values, method: str, node: ast.Call, scope: Scope) -> Iterable[Value]:
-        if method == "copy":
-            return owners
-        many = [one for one in owners if isinstance(one, Many)]
-        every = frozenset().union(*(one.every for one in many))
-        keys = frozenset().union(*(key for one in many for key in one.keys or ()))
-        if method == "get":
-            return every.union(*(self.evaluate(one, scope) for one in node.args[1:]))
-        return [Many(({"values": every, "keys": keys}.get(method, frozenset({Many((keys, every))})),))]
-
-    def _elements(self, values: Values) -> Values:
-        found: set[Value] = set()
-        for one in values:
-            if isinstance(one, Many):
-                found |= one.every if one.keys is None else frozenset().union(*one.keys)
-            elif isinstance(one, Data):
-                found.add(one)
-        return frozenset(found)
-
-    def _item(self, values: Values, index: int) -> Values:
-        found: set[Value] = set()
-        for one in values:
-            if isinstance(one, Many) and one.keys is None:
-                exact = len(one.items) > 1 and -len(one.items) <= index < len(one.items)
-                found |= one.items[index] if exact else one.every
-            elif isinstance(one, Many):
-                found |= one.every
-            elif isinstance(one, Data):
-                found.add(one)
-        return frozenset(found)
-
-    def _subscript(self, owners: Values, key: ast.expr, scope: Scope) -> Values:
-        found: set[Value] = set()
-        for one in owners:
-            if isinstance(one, Many) and one.keys is not None:
-                wanted = self.evaluate(key, scope)
-                pairs = zip(one.keys, one.items, strict=True) if len(one.keys) == len(one.items) else ()
-                exact = [item for name, item in pairs if isinstance(key, ast.Constant) and name == wanted]
-                found |= exact[0] if exact else one.every
-            elif isinstance(one, Many):
-                found |= {one} if isinstance(key, ast.Slice) else one.every
-            elif isinstance(one, Outside | Class | Data):
-                found.add(one)
-        return frozenset(found)
-
-    def _operation(self, left: Values, right: Values) -> Iterable[Value]:
-        if many := [one for one in (*left, *right) if isinstance(one, Many)]:
-            return [Many(tuple(item for one in many for item in one.items))]
-        if any(isinstance(one, OutsideObject) and one.type == "pathlib.Path" for one in left):
-            return [OutsideObject("pathlib.Path")]
-        return DATA if Data() in left | right else NOTHING
 
     def _joined(self, parts: list[ast.expr], scope: Scope) -> Iterable[Value]:
         texts = [""]

@@ -9,6 +9,9 @@ from typing import Literal, TypeAlias
 Form: TypeAlias = Literal["typed", "raw"]
 """How an orchestration is written: with `OrchestrationContext`, or with the context of the SDK."""
 
+EXCUSE = "A line that is right as it is says why: `# deterministic: the reason`."
+"""How to say that a finding is none."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Finding:
@@ -32,7 +35,7 @@ class DeterminismError(ValueError):
         super().__init__(
             "The app does not start, for its orchestrations may do something else when they are replayed:\n  "
             + "\n  ".join(map(str, self.findings))
-            + "\nA line that is right as it is says why: `# deterministic: the reason`."
+            + f"\n{EXCUSE}"
         )
 
 

@@ -75,7 +75,7 @@ class Modules:
         if path not in self._by_path:
             try:
                 self._by_path[path] = Module(name or self._name_of(path), path)
-            except (OSError, SyntaxError, ValueError):
+            except (OSError, SyntaxError, ValueError, RecursionError):
                 self._by_path[path] = None
         return self._by_path[path]
 

@@ -17,8 +17,8 @@ _TIMER = Rule(
 )
 _RACED_AGAIN = Rule(
     "raced-again",
-    "races a task that an earlier `task_any` has waited for with a new one: what is started after it is held back until "
-    "the new one ends.",
+    "races a task that an earlier `task_any` has waited for with a new one: what is started after it is held back "
+    "until the new one ends.",
     *("Make a new task for each race, or write `context.first([...])` of `OrchestrationContext`.",) * 2,
 )
 
@@ -146,24 +146,12 @@ class _Reader:
         """Yield the calls that make the tasks which an expression may stand for."""
         if depth > 8:
             return
+        parts = _parts(node)
+        if parts is not None:
+            for part in parts:
+                yield from self._tasks(part, depth + 1)
+            return
         match node:
-            case ast.List(elts=elements) | ast.Tuple(elts=elements):
-                for element in elements:
-                    yield from self._tasks(element, depth + 1)
-            case ast.Starred(value=value) | ast.NamedExpr(value=value):
-                yield from self._tasks(value, depth + 1)
-            case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
-                yield from self._tasks(element, depth + 1)
-            case ast.BinOp(left=left, right=right):
-                yield from self._tasks(left, depth + 1)
-                yield from self._tasks(right, depth + 1)
-            case ast.Call(func=ast.Name(id="list" | "tuple"), args=[value]):
-                yield from self._tasks(value, depth + 1)
-            case ast.Call(func=ast.Attribute(value=owner, attr="values")):
-                yield from self._tasks(owner, depth + 1)
-            case ast.Dict(values=values):
-                for value in values:
-                    yield from self._tasks(value, depth + 1)
             case ast.Call():
                 yield node
             case ast.Name(id=name):
@@ -178,6 +166,24 @@ class _Reader:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr="append" | "extend"), args=[value]):
                     if owner == name:
                         yield from self._tasks(value, depth + 1)
+
+
+def _parts(node: ast.AST) -> list[ast.expr] | None:
+    """Return the expressions whose tasks a list of tasks has, or None if it is no list."""
+    match node:
+        case ast.List(elts=elements) | ast.Tuple(elts=elements):
+            return elements
+        case ast.Starred(value=value) | ast.NamedExpr(value=value) | ast.ListComp(elt=value):
+            return [value]
+        case ast.GeneratorExp(elt=value) | ast.Call(func=ast.Attribute(value=value, attr="values")):
+            return [value]
+        case ast.Call(func=ast.Name(id="list" | "tuple"), args=[value]):
+            return [value]
+        case ast.BinOp(left=left, right=right):
+            return [left, right]
+        case ast.Dict(values=values):
+            return values
+    return None
 
 
 def _cancels(loop: ast.For, name: str) -> bool:

@@ -9,7 +9,17 @@ from durable_agents.determinism.evaluation import Evaluator
 from durable_agents.determinism.findings import Form
 from durable_agents.determinism.modules import Module
 from durable_agents.determinism.scopes import Scope, scoped
-from durable_agents.determinism.values import Context, Function, Many, Outside, OutsideObject, Text, Value, Values
+from durable_agents.determinism.values import (
+    Context,
+    Function,
+    Many,
+    Outside,
+    OutsideObject,
+    Text,
+    Value,
+    Values,
+    either,
+)
 
 # What an `AgentFunctionApp` registers of its own.
 _OWN_ACTIVITIES = ("notify_reviewer", "deliver_webhook")
@@ -84,7 +94,7 @@ class Registrations:
             self._register("activity", node.args[0], scope)
         elif isinstance(node.func, ast.Attribute) and node.func.attr == "add_agent":
             agents = [*node.args[:1], *(one.value for one in node.keywords if one.arg == "agent")]
-            self._agents(frozenset().union(*(self._evaluator.evaluate(one, scope) for one in agents)))
+            self._agents(either(self._evaluator.evaluate(one, scope) for one in agents))
         else:
             names = {one.name for one in self._evaluator.evaluate(node.func, scope) if isinstance(one, Outside)}
             if any(name.endswith(_APPS) for name in names):
@@ -123,7 +133,7 @@ class Registrations:
             many = self._evaluator.evaluate(given["orchestrations"], scope)
             if not any(isinstance(one, Many) for one in many):
                 self._found["orchestration"].is_open = True
-            for value in frozenset().union(*(one.every for one in many if isinstance(one, Many))):
+            for value in either(one.every for one in many if isinstance(one, Many)):
                 if isinstance(value, Function):
                     self._add(value)
                     self._found["orchestration"].names.add(value.name)

@@ -120,6 +120,11 @@ class Scope:
                 self._bind_target(target, value, "element")
             case ast.withitem(context_expr=value, optional_vars=ast.expr() as target):
                 self._bind_target(target, value, "enter")
+            case _:
+                self._bind_defined(node)
+
+    def _bind_defined(self, node: ast.AST) -> None:
+        match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 self.bind(name, Binding("definition", node, self))
             case ast.Import(names=aliases):

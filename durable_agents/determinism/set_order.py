@@ -4,7 +4,7 @@ import ast
 
 from durable_agents.determinism.evaluation import Evaluator
 from durable_agents.determinism.scopes import Scope
-from durable_agents.determinism.values import ContextMethod, Outside
+from durable_agents.determinism.values import ContextMethod, Outside, Value
 
 _MAKERS = {Outside("builtins.set"), Outside("builtins.frozenset")}
 
@@ -28,7 +28,10 @@ def makes_steps(body: ast.AST, scope: Scope, evaluator: Evaluator) -> bool:
     for node in ast.walk(body):
         if isinstance(node, ast.Yield | ast.YieldFrom):
             return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            if any(isinstance(one, ContextMethod) for one in evaluator.evaluate(node.func, scope)):
-                return True
+        if isinstance(node, ast.Call) and any(map(_is_of_a_context, evaluator.evaluate(node.func, scope))):
+            return True
     return False
+
+
+def _is_of_a_context(value: Value) -> bool:
+    return isinstance(value, ContextMethod)

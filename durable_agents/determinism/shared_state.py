@@ -9,10 +9,10 @@ from durable_agents.determinism.modules import Module
 from durable_agents.determinism.scopes import FUNCTIONS, Binding, Scope, scoped, within
 from durable_agents.determinism.values import Function, Many, OutsideObject, Values
 
-_CHANGING = frozenset(
-    "add append appendleft clear difference_update discard extend extendleft insert intersection_update pop popitem popleft "
-    "remove reverse rotate setdefault sort subtract symmetric_difference_update update __setitem__ __delitem__".split()
-)
+_METHODS_THAT_CHANGE = """
+    add append appendleft clear difference_update discard extend extendleft insert intersection_update pop popitem popleft
+    remove reverse rotate setdefault sort subtract symmetric_difference_update update __setitem__ __delitem__"""
+_CHANGING = frozenset(_METHODS_THAT_CHANGE.split())
 _CONTAINERS = ("builtins.list", "builtins.dict", "builtins.set", "builtins.bytearray", "collections.")
 _KEPT = {"value", "element", "enter", "annotation", "augmented"}
 
@@ -58,6 +58,8 @@ class SharedState:
     def is_changed_somewhere(self, place: Place) -> bool:
         """Say whether a function of its module changes what is held there."""
         module = place.scope.module
+        if b"global " not in module.source and all(isinstance(one.node, ast.Constant) for one in place.bindings):
+            return False
         if module not in self._changed:
             root = self._evaluator.scope_of(module)
             self._changed[module] = set(_changed_in(root))

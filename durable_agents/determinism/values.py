@@ -1,6 +1,7 @@
 """What an expression may stand for, as far as that can be told without running it."""
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -86,7 +87,7 @@ class Many:
     @property
     def every(self) -> "Values":
         """What any of its elements may be."""
-        return frozenset().union(*self.items)
+        return either(self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +143,8 @@ Values: TypeAlias = frozenset[Value]
 
 NOTHING: Values = frozenset()
 DATA: Values = frozenset({Data()})
+
+
+def either(many: Iterable[Values]) -> Values:
+    """Return all that one of these may be."""
+    return frozenset(value for values in many for value in values)

@@ -10,7 +10,7 @@ from durable_agents.determinism.durable_calls import NameUse, durable_call
 from durable_agents.determinism.evaluation import Evaluator
 from durable_agents.determinism.findings import Finding, Form, shown_path
 from durable_agents.determinism.frame import Frame
-from durable_agents.determinism.outside import judge
+from durable_agents.determinism.outside import is_of_the_frameworks, judge
 from durable_agents.determinism.races import races_of
 from durable_agents.determinism.rules import Rule
 from durable_agents.determinism.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope, within
@@ -35,15 +35,15 @@ _NAMED_ONLY = {Outside("builtins.isinstance"), Outside("builtins.issubclass")}
 class Walk:
     """Looks at orchestrations; `findings` has what is wrong, `names` what they call by name."""
 
-    def __init__(self, evaluator: Evaluator, made: dict[ast.AST, list[Finding]] | None = None) -> None:
+    def __init__(self, evaluator: Evaluator, outer: "Walk | None" = None) -> None:
         self.evaluator = evaluator
         self.findings: set[Finding] = set()
         self.names: list[NameUse] = []
-        self._state = SharedState(evaluator)
+        self._state: SharedState = SharedState(evaluator) if outer is None else outer._state
         self._seen: set[tuple[ast.AST, bool]] = set()
         self._places: set[tuple[str, int, str]] = set()
         # What was found in how modules make what they hold; it is empty while that is looked at.
-        self._made: dict[ast.AST, list[Finding]] = {} if made is None else made
+        self._made: dict[ast.AST, list[Finding]] = {} if outer is None else outer._made
 
     def start(self, function: Function, form: Form) -> None:
         """Look at an orchestration, or at a part of one that takes its context."""
@@ -161,18 +161,19 @@ class Walk:
                 self._follow(Function(node, scope), replace(frame, name=name, scope=scope.inner(node)))
             case ast.ClassDef(body=body):
                 self._visit_all(body, scope.inner(node), frame)
-            case ast.Await() | ast.AsyncFor() | ast.AsyncWith():
+            case _:
+                inner = scope.inner(node) if isinstance(node, COMPREHENSIONS) else scope
+                self._visit_loop(node, inner, frame)
+                self._visit_all(ast.iter_child_nodes(node), inner, frame)
+
+    def _visit_loop(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
+        match node:
+            case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
                 self.report(rules.ASYNCIO, node, frame)
-                self._visit_all(ast.iter_child_nodes(node), scope, frame)
             case ast.For(iter=iterated, body=body):
                 self._in_order([iterated], body, scope, frame)
-                self._visit_all(ast.iter_child_nodes(node), scope, frame)
             case _ if isinstance(node, COMPREHENSIONS):
-                inner = scope.inner(node)
-                self._in_order([one.iter for one in node.generators], [node], inner, frame)
-                self._visit_all(ast.iter_child_nodes(node), inner, frame)
-            case _:
-                self._visit_all(ast.iter_child_nodes(node), scope, frame)
+                self._in_order([one.iter for one in node.generators], [node], scope, frame)
 
     def _visit_all(self, nodes: Iterable[ast.AST], scope: Scope, frame: Frame) -> None:
         for node in nodes:
@@ -242,12 +243,11 @@ class Walk:
                 continue  # it was looked at where it comes from
             for value in self.evaluator.attribute(owner, node.attr):
                 self._used(value, node, scope, frame, call)
-                if isinstance(owner, Object) and isinstance(value, Function) and not is_local:
-                    if call is not None and self._state.changes_itself(value):
-                        self.report(rules.STATE, call, frame)
+                if call is not None and not is_local and self._changes_itself(owner, value):
+                    self.report(rules.STATE, call, frame)
         if call is not None and is_changing(node.attr) and is_container(owners):
             self._changed(call, node.value, scope, frame)
-        if not isinstance(node.value, ast.Name | ast.Attribute) or not owners or not all(map(_is_place, owners)):
+        if not _is_dotted(node.value) or not owners or not all(map(_is_place, owners)):
             self._visit(node.value, scope, frame)
 
     def _used(self, value: Value, node: ast.expr, scope: Scope, frame: Frame, call: ast.Call | None) -> None:
@@ -300,11 +300,11 @@ class Walk:
         if isinstance(made, ast.Name | ast.Attribute | ast.Lambda | ast.Constant):
             return  # an alias is looked at as what it stands for
         values = self.evaluator.evaluate(made, scope)
-        if any(isinstance(one, OutsideObject) and _is_of_the_frameworks(one.type) for one in values):
+        if any(isinstance(one, OutsideObject) and is_of_the_frameworks(one.type) for one in values):
             return
         if made not in self._made:
             self._made[made] = []
-            making, inner = Walk(self.evaluator, self._made), scope.inner(ast.Expression(body=made))  # type: ignore[arg-type]  # what is bound to a name is one
+            making, inner = Walk(self.evaluator, self), scope.inner(ast.Expression(body=made))  # type: ignore[arg-type]  # what is bound to a name is one
             making._visit(made, inner, Frame("", inner, frame.form, is_first_only=True))
             self._made[made] = sorted(making.findings)
         for found in self._made[made]:
@@ -315,9 +315,12 @@ class Walk:
     def _changed(self, node: ast.AST, target: ast.expr, scope: Scope, frame: Frame) -> None:
         """Refuse to change what is not the function's own."""
         root = root_of(target)
-        if isinstance(root, ast.Name) and not frame.owns(scope.owner(root.id)) and not self._is_excused(root, scope):
-            if scope.owner(root.id) is not None:
-                self.report(rules.STATE, node, frame)
+        owner = scope.owner(root.id) if isinstance(root, ast.Name) else None
+        if owner is not None and not frame.owns(owner) and not self._is_excused(root, scope):
+            self.report(rules.STATE, node, frame)
+
+    def _changes_itself(self, owner: Value, method: Value) -> bool:
+        return isinstance(owner, Object) and isinstance(method, Function) and self._state.changes_itself(method)
 
     def _in_order(self, iterated: list[ast.expr], body: Iterable[ast.AST], scope: Scope, frame: Frame) -> None:
         """Refuse to make steps in the order of a set."""
@@ -341,21 +344,25 @@ class Walk:
         for one in [] if owner is None else owner.names[node.id]:
             if one.how in {"import", "value"} and one.scope.module.excuses(one.node):
                 return True
-            if depth < 8 and one.how == "value" and isinstance(one.node, ast.Call):
-                if self._is_excused(one.node, one.scope, depth + 1):
-                    return True
+            is_made = depth < 8 and one.how == "value" and isinstance(one.node, ast.Call)
+            if is_made and self._is_excused(one.node, one.scope, depth + 1):
+                return True
         return False
 
 
 _DIFFER = {
     rule.code: rule
-    for rule in (rules.CLOCK, rules.RANDOM, rules.UUID, rules.ENVIRONMENT, rules.FILES, rules.NETWORK, rules.PROCESS, rules.THREADS)
+    for rule in (
+        rules.CLOCK,
+        rules.RANDOM,
+        rules.UUID,
+        rules.ENVIRONMENT,
+        rules.FILES,
+        rules.NETWORK,
+        rules.PROCESS,
+        rules.THREADS,
+    )
 }
-_OF_THE_FRAMEWORKS = ("agent_framework", "durable_agents.", "azure.")
-
-
-def _is_of_the_frameworks(type_: str) -> bool:
-    return type_.startswith(_OF_THE_FRAMEWORKS)
 
 
 def _is_excused(function: Function) -> bool:
@@ -364,6 +371,12 @@ def _is_excused(function: Function) -> bool:
     if isinstance(node, ast.Lambda):
         return False
     return any(reasons.get(line) for line in range(node.lineno, node.body[0].lineno))
+
+
+def _is_dotted(node: ast.AST) -> bool:
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
 
 
 def _is_place(value: Value) -> bool:

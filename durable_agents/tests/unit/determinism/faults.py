@@ -1,5 +1,7 @@
 """What must be found: the code, words of the fix, and sources whose wrong lines end with `# !`."""
 
+# ruff: noqa: E501  # a source is one piece
+
 from dataclasses import dataclass, field
 
 from durable_agents.tests.unit.determinism.project import raw, typed

@@ -1,5 +1,7 @@
 """What looks wrong and is right: nothing must be found in these."""
 
+# ruff: noqa: E501  # a source is one piece
+
 from durable_agents.tests.unit.determinism.project import raw, typed
 
 NEAR_MISSES = {

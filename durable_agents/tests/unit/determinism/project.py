@@ -6,7 +6,7 @@ from pathlib import Path
 from durable_agents.determinism.check import check_folder
 from durable_agents.determinism.findings import Finding
 
-TYPED = '''\
+TYPED = """\
 from pydantic import BaseModel
 from durable_agents import AgentFunctionApp, Orchestration, OrchestrationContext, Steps
 {above}
@@ -19,8 +19,8 @@ def story(context: OrchestrationContext, request: Topic) -> Steps[str]:
 {body}
     answer = yield from context.ask("Writer", request.topic)
     return answer
-'''
-RAW = '''\
+"""
+RAW = """\
 import azure.durable_functions as df
 from durable_agents import AgentFunctionApp
 {above}
@@ -35,7 +35,7 @@ def story(context: df.DurableOrchestrationContext):
 @app.activity_trigger(input_name="text")
 def publish(text: str) -> str:
     return text
-'''
+"""
 
 
 def typed(body: str, above: str = "") -> str:
