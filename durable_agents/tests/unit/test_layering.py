@@ -23,7 +23,7 @@ ORDER = [
     {"sessions"},
     {"storage", "chat_clients", "http"},
     {"settings", "binding", "indexing", "payloads", "polling", "seal"},
-    {"mail"},
+    {"mail", "determinism"},
     {"characters", "ids", "limits", "__version__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}

@@ -60,7 +60,7 @@ def app_of(clock: tuple[str, str], hops: list[str], around: list[str]) -> str:
     return typed(f"value = {expression}", "\n".join(above))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(CLOCKS), st.lists(st.sampled_from(HOPS), max_size=4), st.lists(st.sampled_from(AROUND), max_size=4))
 def test_a_clock_is_found_behind_any_names_and_in_any_expression(
     clock: tuple[str, str], hops: list[str], around: list[str]
@@ -72,7 +72,7 @@ def test_a_clock_is_found_behind_any_names_and_in_any_expression(
     assert {one.code for one in findings} == {"clock"}, source
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.sampled_from(HOPS), max_size=4), st.lists(st.sampled_from(AROUND), max_size=4))
 def test_what_gives_the_same_each_time_is_not_found(hops: list[str], around: list[str]) -> None:
     source = app_of(("def steady():\n    return 5", "steady"), hops, around)
