@@ -161,6 +161,8 @@ def _inspected(parsed: argparse.Namespace, snapshot: HubSnapshot) -> str:
     instance = snapshot.instance(parsed.id)
     if instance is None:
         raise UnknownIdError(f"There is no instance {parsed.id!r}. `inspect` without an id lists them.")
+    if parsed.history:
+        return inspection_text.history(snapshot.history(instance.instance_id))
     return inspection_text.instance(inspect(snapshot, instance), as_json=parsed.json)
 
 
@@ -270,6 +272,9 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument("--name", help="only instances of this orchestration")
     command.add_argument("--limit", type=int, default=_DEFAULT_LIMIT, help="rows at most, newest first (%(default)s)")
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--history", action="store_true", help="print the events of one instance, as tests replay them"
+    )
     _add_hub(command)
 
 

@@ -28,8 +28,8 @@ from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind_activity, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
-from durable_agents.determinism.check import check_functions
 from durable_agents.determinism.durable_calls import Registered
+from durable_agents.determinism.start_up import check_functions
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
@@ -333,7 +333,7 @@ class AgentFunctionApp(FrameworkApp):
         names = durable_names(self._builders)
         agents = frozenset(name.casefold() for name in self._agent_metadata)
         registered = Registered(names["activity"], agents, names["orchestration"], names["entity"])
-        check_functions([one.function for one in self.orchestrations], registered)
+        check_functions([(one.function, one.fixed) for one in self.orchestrations], registered)
 
     @property
     def _builders(self) -> list[Any]:

@@ -7,8 +7,8 @@ with file, line and fix. Ends with 1 if there is anything, with 2 if a folder is
 import sys
 from pathlib import Path
 
-from durable_agents.determinism.check import check_folder
 from durable_agents.determinism.findings import EXCUSE
+from durable_agents.determinism.folders import check_folder
 
 
 def main(arguments: list[str]) -> int:

@@ -33,10 +33,11 @@ class Containers:
         """Yield what the elements of a list or tuple may be."""
         for element in elements:
             values = self._evaluator.evaluate(element, scope)
-            if isinstance(element, ast.Starred):
-                yield from (inner for one in values if isinstance(one, Many) for inner in one.items)
+            many = [one for one in values if isinstance(one, Many)]
+            if isinstance(element, ast.Starred) and many:
+                yield from (inner for one in many for inner in one.items)
             else:
-                yield values
+                yield NOTHING if isinstance(element, ast.Starred) else values
 
     def dictionary(self, keys: list[ast.expr | None], values: list[ast.expr], scope: Scope) -> Many:
         """Return what a dictionary holds; a key of None stands for another dictionary that is put in."""

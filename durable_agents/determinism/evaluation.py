@@ -90,12 +90,10 @@ class Evaluator:
         if binding.how == "receiver":
             assert isinstance(node, ast.ClassDef) and scope.parent is not None
             return frozenset({Object(Class(node, scope.parent))})
-        if binding.how == "context":
-            return frozenset({Context("typed" if binding.dotted == "typed" else "raw")})
-        if binding.how == "get_agent":
-            return frozenset({ContextMethod("raw", "get_agent")})
+        if binding.how == "known":
+            return binding.values
         if binding.how == "annotation":
-            return self.annotations.instances(node, scope, is_data=binding.dotted == "data")
+            return self.annotations.instances(node, scope)
         values = self.evaluate(node, scope)
         if binding.how == "element":
             values = elements(values)
@@ -141,6 +139,8 @@ class Evaluator:
                 return self.imported(f"{package}.{name}")
             case Class():
                 return self._of_class(value, name, None)
+            case Object(fixed=fixed) if name in dict(fixed):
+                return dict(fixed)[name]
             case Object(type=owner_class):
                 return self._of_class(owner_class, name, value)
             case Context(form=form):

@@ -67,7 +67,9 @@ class Modules:
 
     def has_package(self, name: str) -> bool:
         """Say whether the project has a folder of this name to import from."""
-        return not _is_trusted(name) and any((folder / name.replace(".", "/")).is_dir() for folder in self._folders)
+        return not is_of_this_library(name) and any(
+            (folder / name.replace(".", "/")).is_dir() for folder in self._folders
+        )
 
     def read(self, path: Path, name: str | None = None) -> Module | None:
         """Return the module in a file, or None if it cannot be read."""
@@ -80,7 +82,7 @@ class Modules:
         return self._by_path[path]
 
     def _locate(self, name: str) -> Path | None:
-        if _is_trusted(name) or name.partition(".")[0] in sys.stdlib_module_names:
+        if is_of_this_library(name) or name.partition(".")[0] in sys.stdlib_module_names:
             return None
         for folder in self._folders:
             place = folder.joinpath(*name.split("."))
@@ -98,7 +100,8 @@ class Modules:
         return ".".join(place.parts).removesuffix(".__init__")
 
 
-def _is_trusted(name: str) -> bool:
+def is_of_this_library(name: str) -> bool:
+    """Say whether a module is one of this library, which is trusted; its tests are not."""
     return f"{name}.".startswith(f"{_LIBRARY}.") and not f"{name}.".startswith(f"{_LIBRARY}.tests.")
 
 

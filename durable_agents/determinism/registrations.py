@@ -11,6 +11,7 @@ from durable_agents.determinism.modules import Module
 from durable_agents.determinism.scopes import Scope, scoped
 from durable_agents.determinism.values import (
     Context,
+    Fixed,
     Function,
     Many,
     Outside,
@@ -46,6 +47,7 @@ class Registrations:
         self._found = {kind: _Names() for kind in ("activity", "agent", "orchestration", "entity")}
         self._found["activity"].names.update(_OWN_ACTIVITIES)
         self._orchestrations: dict[ast.AST, tuple[Function, Form]] = {}
+        self._fixed: dict[ast.AST, Fixed] = {}
         self._has_app = False
         for module in modules:
             root = evaluator.scope_of(module)
@@ -56,9 +58,9 @@ class Registrations:
                     self._read_call(node, scope)
 
     @property
-    def orchestrations(self) -> list[tuple[Function, Form]]:
+    def orchestrations(self) -> list[tuple[Function, Form, Fixed]]:
         """The orchestrations, and functions that take the context of one."""
-        return list(self._orchestrations.values())
+        return [(*one, self._fixed.get(node, ())) for node, one in self._orchestrations.items()]
 
     @property
     def registered(self) -> Registered:
@@ -143,8 +145,17 @@ class Registrations:
         function = node.args[0] if node.args else given.get("function")
         if function is not None:
             self._register("orchestration", function, scope)
+            if "fixed" in given:
+                for one in self._evaluator.evaluate(function, scope):
+                    if isinstance(one, Function):
+                        self._fixed[one.node] = self._read_fixed(self._evaluator.evaluate(given["fixed"], scope))
         if "registered_name" in given:
             self._add_texts("orchestration", self._evaluator.evaluate(given["registered_name"], scope))
+
+    def _read_fixed(self, values: Values) -> Fixed:
+        many = [one for one in values if isinstance(one, Many) and one.keys is not None]
+        pairs = [pair for one in many for pair in zip(one.keys or (), one.items, strict=False)]
+        return tuple((name.text, item) for names, item in pairs for name in names if isinstance(name, Text))
 
     def _register(self, kind: str, given: ast.expr, scope: Scope) -> None:
         functions = [one for one in self._evaluator.evaluate(given, scope) if isinstance(one, Function)]

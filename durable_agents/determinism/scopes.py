@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from durable_agents.determinism.modules import Module
 
@@ -11,7 +11,7 @@ FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 How: TypeAlias = Literal[
-    "value", "element", "enter", "annotation", "import", "definition", "receiver", "augmented", "context", "get_agent"
+    "value", "element", "enter", "annotation", "import", "definition", "receiver", "augmented", "known"
 ]
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -22,7 +22,8 @@ COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 class Binding:
     """One place where a name gets something: a value, an element of one, what an annotation says, an import, ...
 
-    `path` is where it stands in a tuple that is unpacked. The `node` belongs to the `scope`.
+    `path` is where it stands in a tuple that is unpacked. The `node` belongs to the `scope`. `values` are what a
+    parameter is known to be given.
     """
 
     how: How
@@ -30,6 +31,7 @@ class Binding:
     scope: "Scope"
     path: tuple[int, ...] = ()
     dotted: str = ""
+    values: frozenset[Any] = frozenset()
 
 
 class Scope:

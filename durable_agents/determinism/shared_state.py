@@ -10,8 +10,8 @@ from durable_agents.determinism.scopes import FUNCTIONS, Binding, Scope, scoped,
 from durable_agents.determinism.values import Function, Many, OutsideObject, Values
 
 _METHODS_THAT_CHANGE = """
-    add append appendleft clear difference_update discard extend extendleft insert intersection_update pop popitem popleft
-    remove reverse rotate setdefault sort subtract symmetric_difference_update update __setitem__ __delitem__"""
+    add append appendleft clear difference_update discard extend extendleft insert intersection_update pop popitem
+    popleft remove reverse rotate setdefault sort subtract symmetric_difference_update update __setitem__ __delitem__"""
 _CHANGING = frozenset(_METHODS_THAT_CHANGE.split())
 _CONTAINERS = ("builtins.list", "builtins.dict", "builtins.set", "builtins.bytearray", "collections.")
 _KEPT = {"value", "element", "enter", "annotation", "augmented"}

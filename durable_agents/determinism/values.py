@@ -64,10 +64,14 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Object:
-    """An instance of a class of the project; `is_data` if its content came from outside of the run."""
+    """An instance of a class of the project; `is_data` if its content came from outside of the run.
+
+    `fixed` are fields whose values the deployment says.
+    """
 
     type: Class
     is_data: bool = False
+    fixed: "tuple[tuple[str, Values], ...]" = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +145,23 @@ Value: TypeAlias = (
 Values: TypeAlias = frozenset[Value]
 """All that something may be. Empty: nothing is known of it, and nothing is said about it."""
 
+Fixed: TypeAlias = tuple[tuple[str, Values], ...]
+"""The fields of an input that only the deployment sets, and what it sets them to."""
+
 NOTHING: Values = frozenset()
 DATA: Values = frozenset({Data()})
+
+
+def known(value: object) -> Values:
+    """Return what a value is that the app was given when it started."""
+    match value:
+        case str():
+            return frozenset({Text(value)})
+        case list() | tuple() | set() | frozenset():
+            return frozenset({Many(tuple(map(known, value)))})
+        case dict():
+            return frozenset({Many(tuple(map(known, value.values())), tuple(map(known, value)))})
+    return NOTHING
 
 
 def either(many: Iterable[Values]) -> Values:

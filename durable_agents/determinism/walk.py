@@ -18,7 +18,9 @@ from durable_agents.determinism.set_order import is_set, makes_steps
 from durable_agents.determinism.shared_state import Place, SharedState, is_changing, is_container, root_of
 from durable_agents.determinism.values import (
     Class,
+    Context,
     ContextMethod,
+    Fixed,
     Function,
     Object,
     Outside,
@@ -26,6 +28,7 @@ from durable_agents.determinism.values import (
     ProjectModule,
     ProjectPackage,
     Value,
+    Values,
 )
 
 _CONSOLE = {rules.PRINT.code, rules.LOGGING.code}
@@ -45,22 +48,22 @@ class Walk:
         # What was found in how modules make what they hold; it is empty while that is looked at.
         self._made: dict[ast.AST, list[Finding]] = {} if outer is None else outer._made
 
-    def start(self, function: Function, form: Form) -> None:
+    def start(self, function: Function, form: Form, fixed: Fixed = ()) -> None:
         """Look at an orchestration, or at a part of one that takes its context."""
         node, scope = function.node, function.scope.inner(function.node)
         parameters = [*node.args.posonlyargs, *node.args.args]
         frame = Frame(function.name, scope, form)
         if parameters:
-            scope.names[parameters[0].arg] = [Binding("context", node, scope, dotted=form)]
+            _know(scope, parameters[0].arg, frozenset({Context(form)}))
         for parameter in node.args.kwonlyargs:
             if parameter.arg == "get_agent":
-                scope.bind("get_agent", Binding("get_agent", node, scope))
+                _know(scope, parameter.arg, frozenset({ContextMethod("raw", "get_agent")}))
         if form == "typed" and len(parameters) > 1 and (annotation := parameters[1].annotation) is not None:
-            binding = Binding("annotation", annotation, function.scope, dotted="data")
-            scope.names[parameters[1].arg] = [binding]
-            for model in self.evaluator.of_binding(binding):
-                if isinstance(model, Object):
-                    self._validate(model.type, annotation, frame)
+            given = self.evaluator.annotations.instances(annotation, function.scope, is_data=True)
+            models = [one for one in given if isinstance(one, Object)]
+            for model in models:
+                _know(scope, parameters[1].arg, frozenset({replace(model, fixed=fixed)}))
+                self._validate(model.type, annotation, frame)
         self.evaluator.forget()
         self._follow(function, frame)
 
@@ -282,7 +285,7 @@ class Walk:
         pairs += [(one.arg, one.value) for one in call.keywords if one.arg in inner.names]
         for name, value in pairs:
             known = inner.names[name]
-            if not any(one.how == "context" or one.node is value for one in known):
+            if not any(one.how == "known" or one.node is value for one in known):
                 inner.bind(name, Binding("value", value, scope))
 
     # What outlives a turn.
@@ -363,6 +366,10 @@ _DIFFER = {
         rules.THREADS,
     )
 }
+
+
+def _know(scope: Scope, parameter: str, values: Values) -> None:
+    scope.names[parameter] = [Binding("known", scope.node, scope, values=values)]
 
 
 def _is_excused(function: Function) -> bool:

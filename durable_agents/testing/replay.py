@@ -22,6 +22,7 @@ from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import CALLER, REFERENCE
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
+ENDED = 1
 TIMER = 5
 EVENT = 6
 ENTITY_CALL = 7
@@ -54,7 +55,8 @@ class Replay:
     def start(self, run_input: dict[str, Any]) -> "Replay":
         """Run the first turn."""
         self._input = json.dumps(run_input)
-        self._turn({"EventType": 0, "Name": "orchestration", "Version": "", "Input": json.dumps(self._input)})
+        started = {"OrchestrationInstance": {"InstanceId": self.instance_id}, "Name": "orchestration", "Version": ""}
+        self._turn({"EventType": 0, **started, "Input": json.dumps(self._input)})
         return self
 
     def waits_for(self, name: str) -> dict[str, Any]:
@@ -280,7 +282,7 @@ class Replay:
             number = self._take_id()
             self._ids.append(number)
             self.open[number] = action
-            scheduled: dict[str, Any] = {"EventType": 4}
+            scheduled: dict[str, Any] = {"EventType": 4, "Name": action.get("functionName")}
             if action["actionType"] == TIMER:
                 scheduled = {"EventType": 10, "FireAt": action["fireAt"]}
             elif action["actionType"] == ENTITY_CALL:
@@ -306,8 +308,9 @@ def replay(
 def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Play an orchestration along a history that a host has recorded, up to where that ends, and return its state.
 
-    `history` has the events as the extension sends them to the worker. What was too large for it is not in it, so
-    record one of a run with small payloads, or of an app with `largest_payload_bytes=None`.
+    `history` has the events as the extension sends them to the worker, and may have the end of the run as well, which
+    it does not send. What was too large for it is not in it, so record one of a run with small payloads, or of an app
+    with `largest_payload_bytes=None`.
 
     Raises:
         AssertionError: It does not do what it did then, or a payload is not in the history.
@@ -315,6 +318,7 @@ def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any
     assert not any(map(_refers, history)), (
         "The history refers to a payload that is kept beside it. Record a smaller one."
     )
+    history = [event for event in history if event["EventType"] != ENDED]
     started = next(event for event in history if event["EventType"] == 0)
     instance_id = started["OrchestrationInstance"]["InstanceId"]
     run = Replay(_handle_of(orchestration, ()), instance_id, history=[{**event, "IsPlayed": True} for event in history])

@@ -141,6 +141,16 @@ NEAR_MISSES = {
         'plan = yield from context.ask("Writer", "Who?", Plan)\nyield from context.ask(plan.agent, "Go.")',
         "from typing import Literal\nclass Plan(BaseModel):\n    agent: Literal['Writer', 'Editor']",
     ),
+    "names that the deployment fixes": typed(
+        "steps = [context.ask(name, 'Well?') for name in request.names]\nyield from context.all(steps)"
+    ).replace('moment: str = ""', "names: list[str]")
+    + "\nVOTERS = ['Writer', 'Editor']\nvoting = Orchestration(story, fixed={'names': VOTERS})\n",
+    "a name that a part is given": typed(
+        "answers = yield from context.all([part(context, name) for name in TEXTS])",
+        "TEXTS = {'Writer': 'a', 'Editor': 'b'}\n"
+        "def part(context: OrchestrationContext, name: str) -> Steps[str]:\n"
+        "    return (yield from context.ask(name, TEXTS[name]))",
+    ),
     "a name that a helper is given": raw(
         'yield from part(context, "publish")', "def part(context, step):\n    yield context.call_activity(step, 1)"
     ),
@@ -153,6 +163,9 @@ NEAR_MISSES = {
     ),
     "an agent that is added": raw('yield app.get_agent(context, "C").run("Hello.")').replace(
         "app = AgentFunctionApp()", "from agent_framework import Agent\napp = AgentFunctionApp()\napp.add_agent(Agent(None, name='C'))"
+    ),
+    "agents that nobody can count": raw('yield app.get_agent(context, "C").run("Hello.")').replace(
+        "app = AgentFunctionApp()", "from elsewhere import create_all\napp = AgentFunctionApp(agents=[*create_all()])"
     ),
     "settings that only the app reads": typed("n = 1", "import os\nKEY = os.environ.get('KEY')\napp = AgentFunctionApp(AGENTS, settings=KEY)"),
     "a set that is sorted": typed('for name in sorted({"a", "b"}):\n    yield from context.ask("Writer", name)'),

@@ -3,8 +3,8 @@
 import textwrap
 from pathlib import Path
 
-from durable_agents.determinism.check import check_folder
 from durable_agents.determinism.findings import Finding
+from durable_agents.determinism.folders import check_folder
 
 TYPED = """\
 from pydantic import BaseModel

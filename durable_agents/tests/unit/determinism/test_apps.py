@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from durable_agents.determinism.check import check_folder
+from durable_agents.determinism.folders import check_folder
 
 ROOT = Path(__file__).parents[4]
 # What tests need: functions that misbehave.

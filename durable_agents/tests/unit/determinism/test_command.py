@@ -23,8 +23,8 @@ def test_a_folder_with_a_fault(tmp_path: Path) -> None:
     status, output, errors = command(str(tmp_path))
     assert status == 1
     assert output.splitlines() == [
-        f"{tmp_path}/dice.py:3: random: `random.randint(1, 6)` in `roll` (called by `story` at {tmp_path}/story.py:12) is "
-        "another value in each replay. Draw it in an activity, or take `context.new_id()`.",
+        f"{tmp_path}/dice.py:3: random: `random.randint(1, 6)` in `roll` (called by `story` at {tmp_path}/story.py:12) "
+        "is another value in each replay. Draw it in an activity, or take `context.new_id()`.",
         f"{tmp_path}/story.py:11: clock: `time.time()` in `story` reads the clock, and each replay another time. Take "
         "`context.now`.",
     ]

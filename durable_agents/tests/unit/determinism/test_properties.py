@@ -61,7 +61,9 @@ def app_of(clock: tuple[str, str], hops: list[str], around: list[str]) -> str:
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.sampled_from(CLOCKS), st.lists(st.sampled_from(HOPS), max_size=4), st.lists(st.sampled_from(AROUND), max_size=4))
+@given(
+    st.sampled_from(CLOCKS), st.lists(st.sampled_from(HOPS), max_size=4), st.lists(st.sampled_from(AROUND), max_size=4)
+)
 def test_a_clock_is_found_behind_any_names_and_in_any_expression(
     clock: tuple[str, str], hops: list[str], around: list[str]
 ) -> None:

@@ -13,9 +13,9 @@ from agent_framework import AgentResponse, Message
 from pydantic import BaseModel
 
 from durable_agents import AgentFunctionApp, HostingSettings, Orchestration, OrchestrationContext, Steps
-from durable_agents.determinism.check import check_functions
 from durable_agents.determinism.durable_calls import Registered
 from durable_agents.determinism.findings import DeterminismError
+from durable_agents.determinism.start_up import check_functions
 from durable_agents.testing import replay
 from durable_agents.tests.unit.determinism.project import found_in, raw, typed
 
@@ -74,21 +74,41 @@ for kind in ("print",):
     app.activity_trigger(input_name="n", activity=kind)(lambda n: n)
 app.function_name("other")(app.orchestration_trigger(context_name="context", orchestration="shown")(lambda context: 1))
 """
-    assert functions_of(load(whole.replace("lambda n: n", "publish_it").replace("for kind", "def publish_it(n: int) -> int:\n    return n\nfor kind"), "whole_story").app)
+    assert functions_of(
+        load(
+            whole.replace("lambda n: n", "publish_it").replace(
+                "for kind", "def publish_it(n: int) -> int:\n    return n\nfor kind"
+            ),
+            "whole_story",
+        ).app
+    )
+
+
+def test_names_that_the_deployment_fixes_are_known(load: Callable[..., Any]) -> None:
+    asking = typed("yield from context.ask(request.moment, 'Well?')", "class Person(BaseModel):\n    name: str")
+    function = load(asking, "fixed_story").story
+    agents = Registered(agents=frozenset({"writer", "editor"}))
+    check_functions([(function, {"moment": "Editor"})], agents)
+    with pytest.raises(DeterminismError, match="no agent 'Nobody'"):
+        check_functions([(function, {"moment": "Nobody"})], agents)
+    with pytest.raises(DeterminismError, match="undeclared-name"):
+        check_functions([(function, {})], agents)
 
 
 def test_one_without_sources_is_not_looked_at() -> None:
     namespace: dict[str, Any] = {"__name__": "typed_in"}
     exec(compile(typed("at = time.time()", "import time"), "<stdin>", "exec"), namespace)
-    check_functions([namespace["story"], functools.partial(namespace["story"]), print, len], Registered())
+    check_functions(
+        [(one, {}) for one in (namespace["story"], functools.partial(namespace["story"]), print)], Registered()
+    )
 
 
 def test_one_whose_file_has_changed_is_not_looked_at(tmp_path: Path, load: Callable[..., Any]) -> None:
     module = load(typed("at = time.time()", "import time"), "moved_story")
     with pytest.raises(DeterminismError):
-        check_functions([module.story], Registered())
+        check_functions([(module.story, {})], Registered())
     (tmp_path / "moved_story.py").write_text("nothing = 1\n", encoding="utf-8")
-    check_functions([module.story], Registered())
+    check_functions([(module.story, {})], Registered())
 
 
 def test_a_partial_and_a_nested_orchestration_are_found(load: Callable[..., Any]) -> None:
@@ -103,7 +123,7 @@ def test_a_partial_and_a_nested_orchestration_are_found(load: Callable[..., Any]
         "made_story",
     )
     with pytest.raises(DeterminismError, match=r"made_story\.py:5: clock"):
-        check_functions([functools.partial(module.create(), get_agent=None)], Registered())
+        check_functions([(functools.partial(module.create(), get_agent=None), {})], Registered())
 
 
 def test_replay_does_not_check_for_the_app_does(load: Callable[..., Any]) -> None:
