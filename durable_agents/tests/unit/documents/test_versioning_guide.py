@@ -141,7 +141,7 @@ def guide() -> ModuleType:
 
 
 def waits(run: Replay) -> str:
-    return run.state["actions"][0][-1].get("functionName", "timer")
+    return str(run.state["actions"][0][-1].get("functionName", "timer"))
 
 
 def test_old_runs_go_the_old_way_and_new_ones_the_new(guide: ModuleType) -> None:
