@@ -33,6 +33,8 @@ from durable_agents.determinism.values import (
 
 _CONSOLE = {rules.PRINT.code, rules.LOGGING.code}
 _NAMED_ONLY = {Outside("builtins.isinstance"), Outside("builtins.issubclass")}
+_CHANGING = {Outside("builtins.next"), Outside("builtins.setattr"), Outside("builtins.delattr")}
+_TEXTS = {Outside("builtins.str"), Outside("builtins.repr"), Outside("builtins.format")}
 
 
 class Walk:
@@ -166,11 +168,16 @@ class Walk:
                 self._visit_all(body, scope.inner(node), frame)
             case _:
                 inner = scope.inner(node) if isinstance(node, COMPREHENSIONS) else scope
-                self._visit_loop(node, inner, frame)
+                self._visit_special(node, inner, frame)
                 self._visit_all(ast.iter_child_nodes(node), inner, frame)
 
-    def _visit_loop(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
+    def _visit_special(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
+        """Look at what runs although nobody calls it, and at the order of loops."""
         match node:
+            case ast.withitem(context_expr=given):
+                self._used_as(given, ("__enter__", "__exit__"), scope, frame)
+            case ast.FormattedValue(value=given):
+                self._used_as(given, ("__format__", "__str__", "__repr__"), scope, frame)
             case ast.Await() | ast.AsyncFor() | ast.AsyncWith() | ast.comprehension(is_async=1):
                 self.report(rules.ASYNCIO, node, frame)
             case ast.For(iter=iterated, body=body):
@@ -191,17 +198,26 @@ class Walk:
         if Outside("builtins.getattr") in functions:
             for value in self.evaluator.evaluate(node, scope):
                 self._used(value, node, scope, frame, None)
-        if Outside("builtins.next") in functions and node.args:
+        if functions & _CHANGING and node.args:
             self._changed(node, node.args[0], scope, frame)
+        if functions & _TEXTS and node.args:
+            self._used_as(node.args[0], ("__str__", "__repr__"), scope, frame)
         for method in functions:
             if isinstance(method, ContextMethod):
-                if use := durable_call(method, node, scope, frame):
-                    self.names.append(use)
-                    arguments = [one for one in arguments if one is not use.given]
-                for model in (value for one in arguments for value in self.evaluator.evaluate(one, scope)):
-                    if isinstance(model, Class):
-                        self._validate(model, node, frame)
+                arguments = self._durable(method, node, arguments, scope, frame)
         self._visit_all(arguments, scope, frame)
+
+    def _durable(
+        self, method: ContextMethod, node: ast.Call, arguments: list[ast.expr], scope: Scope, frame: Frame
+    ) -> list[ast.expr]:
+        """Note what a method of the context calls by name, and return what else it is given."""
+        if use := durable_call(method, node, scope, frame):
+            self.names.append(use)
+            arguments = [one for one in arguments if one is not use.given]
+        for model in (value for one in arguments for value in self.evaluator.evaluate(one, scope)):
+            if isinstance(model, Class):
+                self._validate(model, node, frame)
+        return arguments
 
     def _visit_change(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
         targets: list[ast.expr] = getattr(node, "targets", None) or [getattr(node, "target")]  # noqa: B009
@@ -274,6 +290,13 @@ class Walk:
             case Object() if call is not None:
                 for method in self.evaluator.attribute(value, "__call__"):
                     self._used(method, node, scope, frame, call)
+
+    def _used_as(self, node: ast.expr, methods: tuple[str, ...], scope: Scope, frame: Frame) -> None:
+        """Look at the methods that an object of the project has for this."""
+        for value in self.evaluator.evaluate(node, scope):
+            found = [self.evaluator.attribute(value, name) for name in methods if isinstance(value, Object)]
+            for method in (one for values in found for one in values if isinstance(one, Function)):
+                self._follow_from(method, node, frame)
 
     def _give(self, function: Function, call: ast.Call, scope: Scope) -> None:
         """Note what a function is given, for what it calls with that."""

@@ -211,6 +211,30 @@ FAULTS = {
             """,
         ),
     ),
+    "clock in a text of an object": Fault(
+        "clock",
+        "context.now",
+        typed('said = f"{Age()}"', "import time\nclass Age:\n    def __str__(self) -> str:\n        return str(time.time())  # !"),
+    ),
+    "sleep at the begin of a block": Fault(
+        "sleep",
+        "context.sleep",
+        typed("with Pause():\n    pass", "import time\nclass Pause:\n    def __enter__(self):\n        time.sleep(1)  # !\n    def __exit__(self, *error):\n        pass"),
+    ),
+    "clock in a generator of the module": Fault(
+        "clock", "context.now", typed("ats = list(ticks())", "import time\ndef ticks():\n    yield time.time()  # !")
+    ),
+    "clock by all names of a module": Fault("clock", "context.now", typed("at = time()  # !", "from time import *")),
+    "clock of an object that is called": Fault(
+        "clock",
+        "context.now",
+        typed("at = clock()", "import time\nclass Clock:\n    def __call__(self) -> float:\n        return time.time()  # !\nclock = Clock()"),
+    ),
+    "clock of a base class": Fault(
+        "clock",
+        "context.now",
+        typed("at = Late().now()", "import time\nclass Clock:\n    def now(self) -> float:\n        return time.time()  # !\nclass Late(Clock):\n    pass"),
+    ),
     # Randomness and ids.
     "random": Fault("random", "context.new_id()", typed("n = random.random()  # !", "import random")),
     "random by alias": Fault("random", "context.new_id()", typed("n = r.choice([1, 2])  # !", "import random as r")),
@@ -294,6 +318,7 @@ FAULTS = {
         typed("n = len(DONE)  # !", "DONE = {}\ndef work(order):\n    DONE[order] = 1"),
     ),
     "state of a class": Fault("global-state", "entity", typed("Cache.items.append(1)  # !", "class Cache:\n    items = []")),
+    "state of a class, set by name": Fault("global-state", "entity", typed('setattr(Cache, "n", 1)  # !', "class Cache:\n    n = 0")),
     "state of another module": Fault(
         "global-state", "entity", typed("cache.ITEMS.append(1)  # !", "import cache"), {"cache.py": "ITEMS = []\n"}
     ),
