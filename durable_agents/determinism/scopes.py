@@ -172,8 +172,20 @@ def scoped(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
     """Yield a node and all in it, functions and classes too, each with the scope that it stands in."""
     yield node, scope
     inner = scope.inner(node) if isinstance(node, (*FUNCTIONS, *COMPREHENSIONS, ast.ClassDef)) else scope
-    for child in ast.iter_child_nodes(node):
+    for child in children(node):
         yield from scoped(child, inner)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return what a node consists of, without what has no parts itself: operators, and whether a name is read."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if isinstance(value, list):
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST) and value._fields:
+            found.append(value)
+    return found
 
 
 def within(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -183,7 +195,7 @@ def within(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         node = waiting.pop()
         yield node
         if not isinstance(node, (*FUNCTIONS, ast.ClassDef)):
-            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+            waiting.extend(reversed(children(node)))
 
 
 def _has_decorator(node: FunctionNode, name: str) -> bool:

@@ -5,6 +5,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -50,7 +51,8 @@ def _find(function: Callable[..., Any], fixed: Mapping[str, Any], evaluator: Eva
 
 def _stands_at(module: Module, code: CodeType, evaluator: Evaluator) -> Function | None:
     root = evaluator.scope_of(module)
-    for node, scope in [*((one, root) for one in module.tree.body), *scoped(module.tree, root)]:
+    # Most stand in the module itself.
+    for node, scope in chain(((one, root) for one in module.tree.body), scoped(module.tree, root)):
         if isinstance(node, FUNCTIONS) and getattr(node, "name", "<lambda>") == code.co_name:
             first = min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
             if first == code.co_firstlineno:

@@ -13,7 +13,7 @@ from durable_agents.determinism.frame import Frame
 from durable_agents.determinism.outside import is_of_the_frameworks, judge
 from durable_agents.determinism.races import races_of
 from durable_agents.determinism.rules import Rule
-from durable_agents.determinism.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope, within
+from durable_agents.determinism.scopes import COMPREHENSIONS, FUNCTIONS, Binding, Scope, children, within
 from durable_agents.determinism.set_order import is_set, makes_steps
 from durable_agents.determinism.shared_state import Place, SharedState, is_changing, is_container, root_of
 from durable_agents.determinism.values import (
@@ -169,7 +169,7 @@ class Walk:
             case _:
                 inner = scope.inner(node) if isinstance(node, COMPREHENSIONS) else scope
                 self._visit_special(node, inner, frame)
-                self._visit_all(ast.iter_child_nodes(node), inner, frame)
+                self._visit_all(children(node), inner, frame)
 
     def _visit_special(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
         """Look at what runs although nobody calls it, and at the order of loops."""
