@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 from durable_agents.determinism.modules import Module
 
 FunctionNode: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-Comprehension: TypeAlias = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 How: TypeAlias = Literal[
     "value", "element", "enter", "annotation", "import", "definition", "receiver", "augmented", "known"
@@ -52,14 +51,6 @@ class Scope:
             self._bind_all(node.body)
         elif isinstance(node, ast.Lambda):
             self._bind_all([node.body])
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is of a function or of a comprehension in one: what runs again in each replay."""
-        scope: Scope | None = self
-        while scope is not None and isinstance(scope.node, COMPREHENSIONS):
-            scope = scope.parent
-        return scope is not None and isinstance(scope.node, FUNCTIONS)
 
     def inner(self, node: ast.AST) -> "Scope":
         """Return the scope of a function, class or comprehension that is in this one."""

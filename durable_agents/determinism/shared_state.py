@@ -51,10 +51,6 @@ class SharedState:
         module = self._evaluator.modules.find(base) if base else None
         return None if module is None else Place(self._evaluator.scope_of(module), name)
 
-    def is_shared(self, root: ast.Name, scope: Scope) -> bool:
-        """Say whether a change of what this name stands for is seen by other runs; it is none of a function's own."""
-        return scope.owner(root.id) is not None
-
     def is_changed_somewhere(self, place: Place) -> bool:
         """Say whether a function of its module changes what is held there."""
         module = place.scope.module
