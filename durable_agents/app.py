@@ -340,7 +340,7 @@ class AgentFunctionApp(FrameworkApp):
         if is_story(function):
             function = play(function, set() if orchestration.stores_as_sent else INTERNAL_FIELDS, self._is_registered)
         if not orchestration.stores_as_sent:
-            function = reporting_end(function)
+            function = reporting_end(function, self._limits.tool_result_bytes)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
@@ -349,7 +349,7 @@ class AgentFunctionApp(FrameworkApp):
         view, tokens = RunView(self._by_entity, self.links), PageTokens(Seal(lambda: self._signer.keys))
         purge = RunPurge(orchestrations, self._by_entity, settings.drafts, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
-        RunControlRoutes(orchestrations, view, purge).register(router)
+        RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
         ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
@@ -433,7 +433,7 @@ class AgentFunctionApp(FrameworkApp):
         )
         allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
-        entity = create_agent_entity(turns, lifetime, self._approvers)
+        entity = create_agent_entity(turns, lifetime, self._approvers, self._run_ids)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
 
 

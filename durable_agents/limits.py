@@ -15,6 +15,8 @@ class TurnLimits:
         keep_turns: How many recent turns stay as they are when that happens.
         tool_result_bytes: What one tool result may have; the rest is left out with a note.
         approval_hours: How long a turn waits for a human who has to approve a tool call.
+        chained_runs: How many runs may follow one another, each started in the turn that is told the result of the one
+            before; then a person has to speak.
     """
 
     retry_attempts: int = 3
@@ -24,6 +26,7 @@ class TurnLimits:
     keep_turns: int = 6
     tool_result_bytes: int = 16_384
     approval_hours: float = 24.0
+    chained_runs: int = 3
 
 
 @dataclass(frozen=True, slots=True)

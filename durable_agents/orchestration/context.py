@@ -6,7 +6,7 @@ no randomness, no environment, no I/O of its own.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
@@ -54,8 +54,10 @@ class OrchestrationContext:
         get_agent: GetAgent,
         is_registered: IsRegistered,
         logger: logging.Logger,
+        carried: Mapping[str, Any] | None = None,
     ) -> None:
         self._durable = durable
+        self._carried = carried or {}
         self._get_agent = get_agent
         self._is_registered = is_registered
         self._status = RunStatus(durable)
@@ -321,7 +323,8 @@ class OrchestrationContext:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            self._durable.continue_as_new(dump(request))
+            dumped = dump(request)
+            self._durable.continue_as_new({**self._carried, **dumped} if isinstance(dumped, dict) else dumped)
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 

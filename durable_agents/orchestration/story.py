@@ -58,10 +58,11 @@ def play(function: Callable[..., Any], internal_fields: set[str], is_registered:
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        stored = durable.get_input()
+        stored, carried = durable.get_input(), dict[str, Any]()
         if isinstance(stored, Mapping):
+            carried = {name: value for name, value in stored.items() if name in internal_fields}
             stored = {name: value for name, value in stored.items() if name not in internal_fields}
-        context = OrchestrationContext(durable, get_agent, is_registered, logger)
+        context = OrchestrationContext(durable, get_agent, is_registered, logger, carried)
         output = function(context, model.model_validate(stored))
         if inspect.isgenerator(output) or isinstance(output, Step):
             try:

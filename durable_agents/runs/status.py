@@ -12,6 +12,7 @@ from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD, first_line
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.run_models import RunState
+from durable_agents.sessions.run_results import RESULT_FIELD, ResultAddress
 
 FINGERPRINT_FIELD = "request_fingerprint"
 """The field of a stored input that names the request body it came from; no orchestration reads it."""
@@ -19,7 +20,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
+INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -58,11 +59,18 @@ def is_over(status: DurableOrchestrationStatus) -> bool:
 def can_be_rewound(status: DurableOrchestrationStatus) -> bool:
     """Say whether the run may try again what failed.
 
-    With a webhook it may not: the report of its failure is in its history, where the failure is to be taken out.
+    One that has told its failure may not: that is in its history, where the failure is to be taken out.
     """
     stored = read_input(status)
-    has_webhook = _has_been_added_to(stored) and WEBHOOK_FIELD in stored
-    return status.runtime_status is _States.Failed and not has_webhook
+    has_told = _has_been_added_to(stored) and not stored.keys().isdisjoint({WEBHOOK_FIELD, RESULT_FIELD})
+    return status.runtime_status is _States.Failed and not has_told
+
+
+def result_address(status: DurableOrchestrationStatus) -> ResultAddress | None:
+    """Return the session that is told the result of the run, or None if none is."""
+    stored = read_input(status)
+    address = stored.get(RESULT_FIELD) if _has_been_added_to(stored) else None
+    return None if address is None else ResultAddress.model_validate(address)
 
 
 def state_of(status: DurableOrchestrationStatus) -> str | None:
