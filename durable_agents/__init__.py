@@ -19,6 +19,7 @@ from durable_agents.orchestration.attempts import Retry
 from durable_agents.orchestration.context import OrchestrationContext, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
+from durable_agents.orchestration.spending import Budget, BudgetError, Usage
 from durable_agents.orchestration.steps import First, Step, Steps
 from durable_agents.runs.run_tools import create_run_tools
 from durable_agents.runs.schedules import Slot
@@ -34,6 +35,8 @@ __all__ = [
     "AnswerError",
     "AuditEntry",
     "BlobCredential",
+    "Budget",
+    "BudgetError",
     "Contract",
     "First",
     "Folder",
@@ -57,6 +60,7 @@ __all__ = [
     "Steps",
     "StreamLimits",
     "TurnLimits",
+    "Usage",
     "WorkflowHitlContext",
     "create_chat_client",
     "create_run_tools",

@@ -35,6 +35,7 @@ from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.spending import Budget
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
@@ -216,6 +217,11 @@ class AgentFunctionApp(FrameworkApp):
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
         return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
 
+    def _budget_of(self, orchestration: str) -> Budget:
+        """Return what a run of this orchestration may use."""
+        found = self.orchestrations.find(orchestration)
+        return Budget() if found is None else found.budget
+
     def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -338,7 +344,8 @@ class AgentFunctionApp(FrameworkApp):
         if orchestration.is_decorated:
             return watched(function)
         if is_story(function):
-            function = play(function, set() if orchestration.stores_as_sent else INTERNAL_FIELDS, self._is_registered)
+            unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
+            function = play(function, unread, self._is_registered, orchestration.budget, self._budget_of)
         if not orchestration.stores_as_sent:
             function = reporting_end(function, self._limits.tool_result_bytes)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)

@@ -15,6 +15,7 @@ from typing import Any
 import azure.durable_functions as df
 
 from durable_agents.activities.deliver_webhook import WebhookDelivery, deliver_webhook
+from durable_agents.orchestration.spending import read_usage
 from durable_agents.sessions.run_results import RESULT_FIELD, End, ResultAddress, RunResult
 from durable_agents.sessions.tool_results import trim_text
 
@@ -73,7 +74,9 @@ def _report(
     url = run_input.get(WEBHOOK_FIELD) if isinstance(run_input, dict) else None
     if url is None:
         return
-    context.set_custom_status({"stage": "reporting_end"})
+    usage = read_usage(context.custom_status)
+    shown = {} if usage is None else {"usage": usage.model_dump()}
+    context.set_custom_status({"stage": "reporting_end", **shown})
     is_large = len(json.dumps(output)) > _MOST_OUTPUT_BYTES
     delivery = WebhookDelivery(
         url=url,

@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cas
 
 import azure.durable_functions as df
 from agent_framework import AgentSession
-from pydantic import TypeAdapter, ValidationError
+from pydantic import RootModel, TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
@@ -23,6 +23,7 @@ from durable_agents.orchestration.events import Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_status import EventWait, RunStatus
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Spending, Usage
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
 
 InputT = TypeVar("InputT")
@@ -54,16 +55,23 @@ class OrchestrationContext:
         get_agent: GetAgent,
         is_registered: IsRegistered,
         logger: logging.Logger,
-        carried: Mapping[str, Any] | None = None,
+        unread: Mapping[str, Any],
+        allowance: Allowance,
+        budget_of: Callable[[str], Budget],
     ) -> None:
+        """Wrap the context of the SDK; `unread` are the fields of the stored input that no orchestration reads."""
         self._durable = durable
-        self._carried = carried or {}
+        self._unread = dict(unread)
+        self._allowance = allowance
+        self._budget_of = budget_of
+        self._spending = Spending(allowance)
         self._get_agent = get_agent
         self._is_registered = is_registered
-        self._status = RunStatus(durable)
+        self._status = RunStatus(durable, self._spending)
         self._events = Events(durable)
         self._unused = Unused()
         self.log = _RunLog(logger, durable)
+        self._status.show_usage()
 
     @property
     def instance_id(self) -> str:
@@ -75,6 +83,11 @@ class OrchestrationContext:
         """The time, in UTC: that of the event the orchestration goes on with, the same in every replay."""
         time: datetime = self._durable.current_utc_datetime
         return time
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has used up to now, with its children; `GET /runs/{id}` shows it."""
+        return self._spending.used()
 
     def new_id(self) -> str:
         """Return a UUID: the same in every replay, another at each call."""
@@ -129,18 +142,24 @@ class OrchestrationContext:
 
         Raises:
             AgentError: The agent could not answer; the run fails, unless it handles this.
+            BudgetError: The budget of the run is used up, and nobody was asked.
             AnswerError: It answered, but not in the form it was asked for.
             StepTimeoutError: It did not answer in time. It goes on, and nobody reads its answer.
         """
 
         def once() -> Steps[Any]:
+            self._spending.check()
             durable_agent = self._get_agent(self._durable, agent)
             options = None if answer_model is None else {"response_format": answer_model}
             task = durable_agent.run(message, session=session, options=options)
+            (entity_call,) = task.children
+            self._spending.watch(entity_call)
             try:
                 yield task
             except (TypeError, ValueError):
+                self._status.show_usage()
                 raise_why(agent, task, answer_model or str)
+            self._status.show_usage()
             return read_text(agent, task) if answer_model is None else read_answer(agent, task, answer_model)
 
         def run() -> Steps[Any]:
@@ -193,6 +212,8 @@ class OrchestrationContext:
     ) -> Step[OutputT]:
         """Run another orchestration as a child, and return what it returns.
 
+        What it uses counts as used by this run, and it may use what this run has left.
+
         Raises:
             Exception: It failed; the SDK has no class of its own for that.
             StepTimeoutError: It did not end in time. It goes on, and this run is not over before it.
@@ -206,7 +227,13 @@ class OrchestrationContext:
                 )
 
             def child() -> Steps[Any]:
-                return (yield self._durable.call_sub_orchestrator(name, dump(request), instance_id))
+                task: Any = self._durable.call_sub_orchestrator(name, self._for_child(name, request), instance_id)
+                self._spending.watch(task)
+                yield AnyOf((task,))
+                self._status.show_usage()
+                if task.state.name == "FAILED":
+                    raise task.result
+                return ChildEnd.read(task.result).child_output
 
             result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
             return cast(OutputT, returned_by(orchestration).validate_python(result))
@@ -323,12 +350,25 @@ class OrchestrationContext:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            dumped = dump(request)
-            self._durable.continue_as_new({**self._carried, **dumped} if isinstance(dumped, dict) else dumped)
+            payload = dump(request)
+            if isinstance(payload, dict):
+                payload |= self._unread
+                allowance = self._allowance.model_copy(update={"used": self.usage})
+                if allowance != Allowance():
+                    payload[ALLOWANCE_FIELD] = allowance.model_dump()
+            self._durable.continue_as_new(payload)
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 
         return self._step("continue_as_new", run)
+
+    def _for_child(self, name: str, request: object) -> Any:
+        """Return the input of a child: with what it may use, unless it gets its input exactly as it is."""
+        payload = dump(request)
+        if isinstance(payload, dict) and not isinstance(request, RootModel):
+            left = self._allowance.budget.left(self.usage).tightened(self._budget_of(name))
+            payload[ALLOWANCE_FIELD] = Allowance(budget=left, is_counted=True).model_dump()
+        return payload
 
     def check(self) -> None:
         """Refuse to end a run that has forgotten a step, see `Unused.check`."""

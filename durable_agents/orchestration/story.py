@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
 from durable_agents.orchestration.payload_types import dump
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Usage, fail_counted
 from durable_agents.orchestration.steps import Step, drive
 
 Played = Callable[..., Generator[Any, Any, Any]]
@@ -42,10 +43,17 @@ def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:
     )
 
 
-def play(function: Callable[..., Any], internal_fields: set[str], is_registered: IsRegistered) -> Played:
+def play(
+    function: Callable[..., Any],
+    internal_fields: set[str],
+    is_registered: IsRegistered,
+    budget: Budget,
+    budget_of: Callable[[str], Budget],
+) -> Played:
     """Return the orchestration in the form of the SDK: its input is read, its output dumped as plain JSON.
 
-    `internal_fields` of a stored input are no part of what it reads.
+    `internal_fields` of a stored input are no part of what it reads; the allowance among them says what it may use. The
+    `budget` holds for a run whose input has none of them, which was not started over the API.
 
     Raises:
         TypeError: It is no plain function.
@@ -58,18 +66,26 @@ def play(function: Callable[..., Any], internal_fields: set[str], is_registered:
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        stored, carried = durable.get_input(), dict[str, Any]()
+        stored, unread = durable.get_input(), dict[str, Any]()
         if isinstance(stored, Mapping):
-            carried = {name: value for name, value in stored.items() if name in internal_fields}
+            unread = {name: value for name, value in stored.items() if name in internal_fields}
             stored = {name: value for name, value in stored.items() if name not in internal_fields}
-        context = OrchestrationContext(durable, get_agent, is_registered, logger, carried)
-        output = function(context, model.model_validate(stored))
-        if inspect.isgenerator(output) or isinstance(output, Step):
-            try:
+        stated = unread.pop(ALLOWANCE_FIELD, None)
+        allowance = Allowance.model_validate(stated or {}) if stated or unread else Allowance(budget=budget)
+        context = OrchestrationContext(durable, get_agent, is_registered, logger, unread, allowance, budget_of)
+        try:
+            output = function(context, model.model_validate(stored))
+            if inspect.isgenerator(output) or isinstance(output, Step):
                 output = yield from drive(durable, output)
-            except ContinuedAsNew:
-                return None
-        context.check()
+            context.check()
+        except ContinuedAsNew:
+            return None
+        except Exception as error:
+            if not allowance.is_counted or context.usage == Usage():
+                raise
+            raise fail_counted(error, context.usage) from error
+        if allowance.is_counted:
+            return ChildEnd(child_output=dump(output), child_usage=context.usage).model_dump(mode="json")
         return dump(output)
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__

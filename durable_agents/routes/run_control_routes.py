@@ -20,6 +20,7 @@ from durable_agents.http.requests import (
 )
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD
 from durable_agents.runs.cancellations import tell_of_cancellation
 from durable_agents.runs.control import ask_for, wait_for_state
 from durable_agents.runs.purge import RunPurge
@@ -133,10 +134,11 @@ class RunControlRoutes:
         if orchestration is not None and orchestration.is_internal:
             detail = f"Only the app itself starts runs of {name}."
             raise ProblemError(409, "not-possible-now", detail, runtime_status=None)
-        # Who decides is what the deployment says now, not what it said then.
-        fixed = {} if orchestration is None else orchestration.fixed
+        # Who decides, and what it may use, is what the deployment says now, not what it said then.
+        fixed = {} if orchestration is None else {**orchestration.fixed, **orchestration.allowance}
         as_sent = orchestration is not None and orchestration.stores_as_sent
-        stored_input = read_stored_input(status) if as_sent else {FINGERPRINT_FIELD: "", **read_input(status), **fixed}
+        before = {name: value for name, value in read_input(status).items() if name != ALLOWANCE_FIELD}
+        stored_input = read_stored_input(status) if as_sent else {FINGERPRINT_FIELD: "", **before, **fixed}
         # No key of a start has a space, so restarts under a key are not mistaken for starts.
         new_id = new_instance_id(name) if key is None else instance_id_for(name, f"restart {old_id} {key}")
         to_session = result_address(status)

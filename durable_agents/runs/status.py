@@ -11,6 +11,7 @@ from durable_agents.http.problems import ProblemError
 from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD, first_line
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, ChildEnd, read_usage
 from durable_agents.runs.run_models import RunState
 from durable_agents.sessions.run_results import RESULT_FIELD, ResultAddress
 
@@ -20,7 +21,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD}
+INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD, ALLOWANCE_FIELD}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -129,8 +130,9 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
         waiting_for=waiting_for(status) or None,
         requests=open_waits(status),
         input=_sent_input(status),
-        output=status.output if is_completed else None,
+        output=_output(status) if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,
+        usage=read_usage(status.custom_status),
         created_at=status.created_time,
         last_updated_at=status.last_updated_time,
     )
@@ -144,8 +146,17 @@ def _sent_input(status: DurableOrchestrationStatus) -> Any:
     return stored
 
 
+def _output(status: DurableOrchestrationStatus) -> Any:
+    """Return what the orchestration has returned: a child that is counted completes with more."""
+    return ChildEnd.read(status.output).child_output if ALLOWANCE_FIELD in read_input(status) else status.output
+
+
 def _has_been_added_to(stored: dict[str, Any]) -> bool:
-    """Say whether a stored input has a fingerprint, empty in one that was restarted: others are as they were sent."""
+    """Say whether a stored input has an allowance or a fingerprint, empty in one that was restarted: others are as they
+    were sent.
+    """
+    if ALLOWANCE_FIELD in stored:
+        return True
     return re.fullmatch("([0-9a-f]{64})?", str(stored.get(FINGERPRINT_FIELD, "none"))) is not None
 
 

@@ -27,6 +27,9 @@ from durable_agents.sessions.failures import Failure
 SUMMARY_AUTHOR = "conversation_summary"
 """The author of the message that stands for the turns a summary has replaced."""
 
+MODEL_CALLS = "model_call_count"
+"""The name in a usage of how often the model was called, failed calls included."""
+
 _COMPACTION = "compaction"
 _REMEMBERED_RUNS = 200
 # The framework's name, and the one the package looks for.

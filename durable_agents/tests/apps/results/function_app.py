@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from durable_agents import (
     AgentFunctionApp,
+    Budget,
+    BudgetError,
     HostingSettings,
     Orchestration,
     OrchestrationContext,
@@ -46,6 +48,30 @@ def silent_errand(context: OrchestrationContext, request: Errand) -> Steps[Done]
     """Do something of which nobody has to be told."""
     return Done(text=request.way)
     yield
+
+
+def question(context: OrchestrationContext, request: Errand) -> Steps[Done]:
+    """Ask the agent once, and fail if that is the way."""
+    yield from context.ask("Clerk", "hello")
+    if request.way == "fails":
+        raise ValueError("it rained\nand this line is nobody's business")
+    return Done(text=str(context.usage.model_calls))
+
+
+def family(context: OrchestrationContext, request: Errand) -> Steps[Done]:
+    """Ask the agent, have children that ask it too, one of which fails, and go on as long as may be."""
+    yield from context.ask("Clerk", "hello")
+    yield from context.run(question, Errand(way="ends"))
+    try:
+        yield from context.run(question, Errand(way="fails"))
+    except Exception:
+        context.status("a child has failed")
+    try:
+        yield from context.ask("Clerk", "hello")
+        yield from context.ask("Clerk", "hello")
+    except BudgetError as error:
+        return Done(text=str(error))
+    return Done(text="there was no end")
 
 
 def work(request: Errand) -> Done:
@@ -100,7 +126,7 @@ tools: list[Any] = [
 app = AgentFunctionApp(
     settings=HostingSettings.from_environ(os.environ),
     agents=[Agent(Rules(), name="Clerk", instructions="Do what you are told.", tools=tools)],
-    orchestrations=[errands, silent, ask_clerk],
+    orchestrations=[errands, silent, ask_clerk, question, Orchestration(family, budget=Budget(model_calls=4))],
     **read_limits(os.environ),
 )
 app.add_activity(work)
