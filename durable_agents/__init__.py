@@ -16,7 +16,7 @@ from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.approval_requests import AuditEntry, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
 from durable_agents.orchestration.attempts import Retry
-from durable_agents.orchestration.context import OrchestrationContext, StepTimeoutError
+from durable_agents.orchestration.context import FOREVER, OrchestrationContext, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
 from durable_agents.orchestration.spending import Budget, BudgetError, Usage
@@ -30,6 +30,7 @@ from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.outbox_files import put_once
 
 __all__ = [
+    "FOREVER",
     "AgentError",
     "AgentFunctionApp",
     "AnswerError",

@@ -427,11 +427,12 @@ class AgentFunctionApp(FrameworkApp):
             if isinstance(tool, FunctionTool):
                 ToolRetry.of_tool(tool)
         declared = options.get("response_format")
+        longest = RunBudget(max_seconds=self.settings.host.turn_seconds(self._limits.turn_seconds))
         turns = Turns(
             name=agent_name,
             agent=cast(StreamingAgent, agent),
             limits=self._limits,
-            budget=RunBudget.of_agent(agent),
+            budget=RunBudget.of_agent(agent).tightened(longest),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
             callback=both(self._shown, callback),

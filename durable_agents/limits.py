@@ -8,6 +8,8 @@ class TurnLimits:
     """What one turn of an agent may do, and how much of a session is kept.
 
     Attributes:
+        turn_seconds: How long a turn may take in all, without the time in which it waits for a human. It ends in any
+            case before the host would end the function, with every other turn of the worker.
         retry_attempts: How often a model call is tried in all when the provider fails for a passing reason.
         retry_seconds: The time after which no further attempt begins.
         stall_seconds: How long the model may be silent before the attempt counts as timed out.
@@ -19,6 +21,7 @@ class TurnLimits:
             before; then a person has to speak.
     """
 
+    turn_seconds: float = 1_500.0
     retry_attempts: int = 3
     retry_seconds: float = 30.0
     stall_seconds: float = 120.0

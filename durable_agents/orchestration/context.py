@@ -38,6 +38,13 @@ IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], 
 """Says whether the app has something of this kind and name."""
 
 
+FOREVER = timedelta.max
+"""The time-out of a wait that may last as long as the run."""
+
+DEFAULT_WAIT = timedelta(days=7)
+"""How long a run waits for an event where it does not say: the one step that nothing else bounds."""
+
+
 class StepTimeoutError(TimeoutError):
     """A step did not end in the time it had."""
 
@@ -138,7 +145,8 @@ class OrchestrationContext:
         """Have an agent answer: with an instance of `answer_model`, or with text.
 
         Without a `session` it answers in a new one, and remembers nothing of other steps. A `retry` asks again where
-        the failure may pass; the session's own retries of the model call come before.
+        the failure may pass; the session's own retries of the model call come before. Without a `timeout` a turn has
+        the time that `TurnLimits` gives it, and fails then.
 
         Raises:
             AgentError: The agent could not answer; the run fails, unless it handles this.
@@ -185,7 +193,8 @@ class OrchestrationContext:
     ) -> Step[OutputT]:
         """Have an activity done, and return what it returns. It runs at least once, so it acts once for its key.
 
-        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once.
+        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once. Without a `timeout` each
+        attempt has the time that the host gives a function, and fails then.
 
         Raises:
             Exception: It failed in all attempts; the SDK has no class of its own for that.
@@ -249,6 +258,7 @@ class OrchestrationContext:
     def wait_for(self, event: str, model: type[Any] | None = None, *, timeout: timedelta | None = None) -> Step[Any]:
         """Wait for an event from outside (`POST /runs/{id}/events/{event}`), and return what it brings.
 
+        Without a `timeout` it is waited for a week, with `FOREVER` without end; `waiting_for` shows until when.
         What does not fit the model is ignored with a note in the run's `waiting_for`. An event that comes before
         anybody waits for it is kept for the next step that does.
 
@@ -258,12 +268,13 @@ class OrchestrationContext:
         adapter, mailbox = TypeAdapter[Any](model or Any), self._events.of(event)
 
         def run() -> Steps[Any]:
-            key, waiting = self.new_id(), EventWait(event_name=event)
-            ends_at = None if timeout is None else self.now + timeout
+            limit = DEFAULT_WAIT if timeout is None else timeout
+            ends_at = None if limit == FOREVER else self.now + limit
+            key, waiting = self.new_id(), EventWait(event_name=event, expires_at=ends_at)
             self._status.wait(key, waiting)
             try:
                 while True:
-                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", timeout)
+                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", limit)
                     try:
                         return adapter.validate_python(payload)
                     except ValidationError as error:
@@ -377,9 +388,7 @@ class OrchestrationContext:
     def _step(self, name: str, run: Callable[[], Steps[Any]], parts: Sequence[Steps[Any]] = ()) -> Step[Any]:
         return Step(name, run, self._unused, parts)
 
-    def _next_event(
-        self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta | None
-    ) -> Steps[Any]:
+    def _next_event(self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta) -> Steps[Any]:
         """Return what the next event brings. The timer is new each time, as the wait is, see `drive`."""
         with Deadline(self._durable, ends_at) as deadline:
             while (event := mailbox.take()) is None:

@@ -5,6 +5,7 @@ The task hub takes 16 KB of UTF-16 for it, which is two bytes for each character
 
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -24,10 +25,14 @@ _CHARACTERS = 8_000
 
 
 class EventWait(BaseModel):
-    """What a run waits for that is no approval: an event of this name. `note` tells of one that was ignored."""
+    """What a run waits for that is no approval: an event of this name. `note` tells of one that was ignored.
+
+    It is waited for until `expires_at`; null is for ever, as its author says.
+    """
 
     kind: str = "event"
     event_name: str
+    expires_at: datetime | None = None
     note: str | None = None
 
 
