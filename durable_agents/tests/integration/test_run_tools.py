@@ -28,7 +28,7 @@ class Desk:
         if "response_format" in request.body:
             return await Answer(json.dumps({"title": "Tea", "content": "A drink."})).respond(http, request)
         messages = request.body["messages"]
-        if messages[-1]["content"].startswith("The run "):
+        if messages[-1]["content"].startswith("[From the app"):
             self.results.append(messages[-1]["content"])
             return await Answer("It is over.").respond(http, request)
         if messages[-1]["role"] == "tool":

@@ -94,7 +94,7 @@ class Rules(ScriptedChatClient):
     """A model that does what the last message says."""
 
     def _next_answer(self, request: Any) -> Any:
-        said = request.text.splitlines()[-3 if "The app tells you this" in request.text else -1 :]
+        said = request.text.splitlines()[-3 if "[From the app" in request.text else -1 :]
         FOLDER.mkdir(parents=True, exist_ok=True)
         with (FOLDER / "asked").open("a", encoding="utf-8") as lines:
             lines.write(f"{request.messages[-1].role}: {said[0]}\n")
@@ -109,9 +109,9 @@ class Rules(ScriptedChatClient):
                 return (call_tool("refund"),)
             case ["repeat"]:
                 return (f"I was told: {[message.text for message in request.messages]}",)
-            case ["The", "run", *_] if '"chain 0"' in said[1]:
+            case ["[From", *_] if '"chain 0"' in said[1]:
                 return (call_tool("start_errand", way="chain"),)
-            case ["The", "run", *_]:
+            case ["[From", *_]:
                 return (f"{said[0].split('started,')[1]} {said[1]}",)
         return (f"Heard: {said[0]}",)
 

@@ -84,4 +84,4 @@ def test_the_turn_is_one_that_callers_can_ask_for() -> None:
     assert IDS.issued_at(told.correlation_id, "Clerk", "s1") is not None
     assert told.correlation_id != result("run-2").request.correlation_id
     assert told.orchestration_id == "run-1"
-    assert told.message.startswith("The run run-1 of errand")
+    assert told.message.startswith("[From the app, not from the user] The run run-1 of errand")
