@@ -148,6 +148,7 @@ class AgentFunctionApp(FrameworkApp):
             use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
         self._limits = limits or TurnLimits()
+        self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
@@ -269,7 +270,7 @@ class AgentFunctionApp(FrameworkApp):
             return
         name = str(agent.name)
         if agent.name and name not in self._hosted.names:
-            self._hosted.add(host_agent(name, agent))
+            self._hosted.add(host_agent(name, agent, self._turn_budget))
             if enable_mcp_tool_trigger is None and name in self._mcp_tools:
                 enable_mcp_tool_trigger = True
         super().add_agent(agent, callback, enable_http_endpoint, enable_mcp_tool_trigger)
@@ -427,12 +428,11 @@ class AgentFunctionApp(FrameworkApp):
             if isinstance(tool, FunctionTool):
                 ToolRetry.of_tool(tool)
         declared = options.get("response_format")
-        longest = RunBudget(max_seconds=self.settings.host.turn_seconds(self._limits.turn_seconds))
         turns = Turns(
             name=agent_name,
             agent=cast(StreamingAgent, agent),
             limits=self._limits,
-            budget=RunBudget.of_agent(agent).tightened(longest),
+            budget=RunBudget.of_agent(agent).tightened(self._turn_budget),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
             callback=both(self._shown, callback),

@@ -25,7 +25,15 @@ from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.conversation import read_times, told_run
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.entity_function import EntityOperation, HubClient
-from durable_agents.sessions.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
+from durable_agents.sessions.forgotten import (
+    Forgotten,
+    Why,
+    forget_late,
+    forget_runs,
+    keep_forgotten,
+    remembered_until,
+    runs_of,
+)
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
 from durable_agents.sessions.pending import decide, give_up, read_pending
 from durable_agents.sessions.run_results import (
@@ -195,11 +203,14 @@ class _Session(AgentEntityStateProviderMixin):
         except (TypeError, ValueError):
             self.refuse("The message is not the result of a run.", exc_info=True)
             return
-        is_over = self._lifetime.is_over(self.state, datetime.now(UTC))
-        if is_over or not keep_result(self.state, result):
-            logger.info("Session %s: the result of run %s is not awaited (any more)", self.session_id, result.run_id)
-            return
-        self._store()
+        now, run = datetime.now(UTC), result.run_id
+        if conversation_of(self.state) != result.to.conversation:
+            logger.info("Session %s: the result of run %s is for an earlier conversation", self.session_id, run)
+            is_changed = forget_late(self.state, result.to.correlation_id, now)
+        else:
+            is_changed = not self._lifetime.is_over(self.state, now) and keep_result(self.state, result)
+        if is_changed:
+            self._store()
 
     def resume(self) -> None:
         """Go on with the turn that waits, or else with the result that has waited longest."""

@@ -143,6 +143,11 @@ def has_results(state: DurableAgentState) -> bool:
     return bool(_waiting(state))
 
 
+def waiting_runs(state: DurableAgentState) -> list[str]:
+    """Return the ids of the turns in which the results that wait will be told."""
+    return [RunResult.model_validate(one).to.correlation_id for one in _waiting(state)]
+
+
 def take_result(state: DurableAgentState) -> RunResult | None:
     """Take out the result that has waited longest, or return None."""
     waiting = _waiting(state)
@@ -154,7 +159,7 @@ def take_result(state: DurableAgentState) -> RunResult | None:
 
 def _was_told(state: DurableAgentState, correlation_id: str) -> bool:
     """Say whether the result waits for its turn, or has had it."""
-    waiting = {run_key(RunResult.model_validate(one).to.correlation_id) for one in _waiting(state)}
+    waiting = {run_key(run) for run in waiting_runs(state)}
     was_told = find_response(state, correlation_id) is not None or was_compacted(state.to_dict(), correlation_id)
     return was_told or run_key(correlation_id) in waiting
 

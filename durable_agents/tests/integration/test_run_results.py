@@ -176,11 +176,13 @@ def test_runs_that_start_each_other_come_to_an_end(begin: Callable[..., Clerk]) 
 def test_a_conversation_that_is_gone_is_told_nothing(way: str, begin: Callable[..., Clerk]) -> None:
     clerk = begin()
     run_id = clerk.start("waits")
+    place = httpx.URL(clerk.run(run_id)["links"]["answer"]).path
     method, path = ("DELETE", SESSION) if way == "delete" else ("POST", f"{SESSION}/reset")
     assert clerk.ask(method, path).status_code in (200, 204)
     clerk.ask("POST", f"/api/runs/{run_id}/events/Go", {})
     clerk.finish(run_id)
-    time.sleep(0.5)
+    answer = clerk.wait(lambda: found if (found := clerk.ask("GET", place)).status_code != 202 else None)
+    assert (answer.status_code, answer.json()["error_code"]) == (410, f"session_{way}{'d' if way == 'delete' else ''}")
     assert clerk.ask("GET", SESSION).status_code == (404 if way == "delete" else 200)
     clerk.say("Hello")
     assert [turn["message"] for turn in clerk.turns(1)] == ["Hello"]
@@ -209,6 +211,19 @@ def test_a_turn_that_waits_for_a_human_is_ended_first(begin: Callable[..., Clerk
         ("success", None),
         ("success", None),
         ("success", run_id),
+    ]
+
+
+def test_a_turn_that_nobody_decides_on_is_ended_first(begin: Callable[..., Clerk]) -> None:
+    clerk = begin(TOOL_APPROVAL_HOURS="0.001")
+    run_id = clerk.start("waits")
+    assert clerk.say("refund")["status"] == "waiting_for_approval"
+    clerk.ask("POST", f"/api/runs/{run_id}/events/Go", {})
+    turns = clerk.turns(3)
+    assert [(turn.get("error_code", ""), turn["run_id"]) for turn in turns] == [
+        ("", None),
+        ("approval_expired", None),
+        ("", run_id),
     ]
 
 
