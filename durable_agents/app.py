@@ -35,7 +35,7 @@ from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.orchestration.spending import Budget
+from durable_agents.orchestration.spending import Budget, counting_end
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
@@ -349,6 +349,8 @@ class AgentFunctionApp(FrameworkApp):
             function = play(function, unread, self._is_registered, orchestration.budget, self._budget_of)
         if not orchestration.stores_as_sent:
             function = reporting_end(function, self._limits.tool_result_bytes)
+        if is_story(orchestration.function) and not orchestration.stores_as_sent:
+            function = counting_end(function)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:

@@ -381,6 +381,10 @@ class OrchestrationContext:
             payload[ALLOWANCE_FIELD] = Allowance(budget=left, is_counted=True).model_dump()
         return payload
 
+    def show_usage(self) -> None:
+        """Show all that is known of what the run has used."""
+        self._status.show_usage()
+
     def check(self) -> None:
         """Refuse to end a run that has forgotten a step, see `Unused.check`."""
         self._unused.check()

@@ -4,9 +4,12 @@ All is read from answers in the history, so a replay comes to the same. What los
 come; what nobody ever hears of is not: an answer that comes after the end, and a child that was cancelled.
 """
 
+import functools
 import re
+from collections.abc import Callable, Generator
 from typing import Any, Self
 
+import azure.durable_functions as df
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from durable_agents.sessions.conversation import MODEL_CALLS
@@ -119,9 +122,30 @@ class ChildEnd(BaseModel):
             return cls(child_output=result, child_usage=Usage())
 
 
-def fail_counted(error: Exception, usage: Usage) -> Exception:
-    """Return the error with which a child that is counted fails: callers see its first line, the parent its last."""
-    return Exception(f"{error}\n[usage {usage.model_dump_json()}]")
+def counting_end(orchestration: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the orchestration that tells its parent what it has used, if it is a child that is counted.
+
+    It completes with a `ChildEnd`, or fails with an error of which callers see the first line and the parent the last.
+    """
+
+    @functools.wraps(orchestration)
+    def run(context: df.DurableOrchestrationContext, **dependencies: Any) -> Generator[Any, Any, Any]:
+        stored = context.get_input()
+        stated = stored.get(ALLOWANCE_FIELD) if isinstance(stored, dict) else None
+        is_counted = Allowance.model_validate(stated or {}).is_counted
+        try:
+            output = yield from orchestration(context, **dependencies)
+        except Exception as error:
+            usage = read_usage(context.custom_status)
+            if not is_counted or usage is None:
+                raise
+            raise Exception(f"{error}\n[usage {usage.model_dump_json()}]") from error
+        if not is_counted or context.will_continue_as_new:
+            return output
+        end = ChildEnd(child_output=output, child_usage=read_usage(context.custom_status) or Usage())
+        return end.model_dump(mode="json")
+
+    return run
 
 
 def read_usage(custom_status: object) -> Usage | None:

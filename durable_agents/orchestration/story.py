@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
 from durable_agents.orchestration.payload_types import dump
-from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Usage, fail_counted
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget
 from durable_agents.orchestration.steps import Step, drive
 
 Played = Callable[..., Generator[Any, Any, Any]]
@@ -80,12 +80,10 @@ def play(
             context.check()
         except ContinuedAsNew:
             return None
-        except Exception as error:
-            if not allowance.is_counted or context.usage == Usage():
-                raise
-            raise fail_counted(error, context.usage) from error
-        if allowance.is_counted:
-            return ChildEnd(child_output=dump(output), child_usage=context.usage).model_dump(mode="json")
+        except Exception:
+            context.show_usage()
+            raise
+        context.show_usage()
         return dump(output)
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__
