@@ -74,7 +74,7 @@ app = AgentFunctionApp(
     mcp_tools=["Writer", "SpamDetector", "Researcher"],
 )
 app.add_activity(handle_spam_email, outbox_dir=outbox)
-app.add_activity(send_email, mail=settings.mail, outbox_dir=outbox)
+app.add_activity(send_email, once=True, mail=settings.mail, outbox_dir=outbox)
 app.add_activity(escalate_for_review, review=review, outbox_dir=outbox)
 app.add_activity(publish_content, publishing=settings.publishing)
 app.add_activity(list_publications, publishing=settings.publishing)

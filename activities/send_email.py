@@ -67,9 +67,9 @@ class EmailReceipt(BaseModel):
 def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Folder) -> EmailReceipt:
     """Send the e-mail and return its receipt.
 
-    Runs at least once. In the outbox a second run changes nothing. SMTP cannot be made exactly-once: when the process
-    dies after the server took the message and before the result was recorded, it is sent again, with the same
-    Message-ID, by which mail servers and readers recognise the duplicate.
+    Runs at least once, and is registered to act once for its key. SMTP cannot be made exactly-once: when the process
+    dies after the server took the message and before the receipt was kept, it is sent again, with the same Message-ID,
+    by which mail servers and readers recognise the duplicate. In the outbox a second run changes nothing.
 
     Raises:
         smtplib.SMTPException: The server refused the login, the recipient or the message.

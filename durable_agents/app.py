@@ -23,6 +23,7 @@ from agent_framework_durabletask import (
 )
 from pydantic import BaseModel
 
+from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.binding import bind_activity, is_bindable, rename_parameter
@@ -31,10 +32,11 @@ from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
 from durable_agents.indexing import give_way, is_decorated, orchestration_name, play_instead
-from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
+from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.run_payloads import ending_by_reference
 from durable_agents.orchestration.spending import Budget, counting_end
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
@@ -74,6 +76,7 @@ from durable_agents.sessions.tool_retries import ToolRetry
 from durable_agents.sessions.turn import StreamingAgent, Turns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
+from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
@@ -112,6 +115,8 @@ class AgentFunctionApp(FrameworkApp):
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
         purges: When ended sessions and old runs are removed.
+        largest_payload_bytes: What an input or output may have as JSON in a history. A larger one is kept
+            beside it, and a reference that nobody sees is in its place; None for no limit.
 
     Raises:
         SettingsError: The settings are left out, and the environment lacks some.
@@ -137,6 +142,7 @@ class AgentFunctionApp(FrameworkApp):
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
         purges: PurgeSchedules | None = None,
+        largest_payload_bytes: int | None = LARGEST_PAYLOAD_BYTES,
     ) -> None:
         _keep_urls_out_of_logs()
         read_payloads_as_plain_json()
@@ -152,7 +158,9 @@ class AgentFunctionApp(FrameworkApp):
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
-        self._run_ids = RunIds(Seal(lambda: self._signer.keys))
+        seal = Seal(lambda: self._signer.keys)
+        self._run_ids = RunIds(seal)
+        self._claims = ClaimCheck(settings.payloads, seal, largest_payload_bytes)
         self._index = create_session_index(settings.session_index)
         self._streams = create_stream_store(settings.stream_store, self._streaming.expiry_seconds)
         self._shown = None if self._streams is None else StreamCallback(self._streams)
@@ -223,15 +231,22 @@ class AgentFunctionApp(FrameworkApp):
         found = self.orchestrations.find(orchestration)
         return Budget() if found is None else found.budget
 
-    def add_activity(self, function: Callable[..., BaseModel], **dependencies: Any) -> None:
+    def add_activity(self, function: Callable[..., BaseModel], *, once: bool = False, **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
+        With `once`, its input is a `Keyed`, and it acts once for a key: executed again after it has finished, be it by
+        a crash or another call, it returns its first result and does nothing. While it is at work, another execution
+        under the key waits for it. A failure is not kept, and a crash between effect and result repeats the effect.
+
         Raises:
-            TypeError: The function or its dependencies do not fit, see `bind_activity`.
+            TypeError: The function or its dependencies do not fit, see `bind_activity`; or it has no key.
         """
+        if once:
+            check_keyed(function)
         activity = bind_activity(function, **dependencies)
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
-        self.activity_trigger(input_name=parameter)(activity)
+        self._claims.add_reader("activity", activity.__name__)
+        self.activity_trigger(input_name=parameter)(carried(activity, self._claims, once=once))
 
     def add_schedule(self, orchestration: Orchestration, hours: Iterable[int]) -> None:
         """Have a run of an orchestration start at these hours of each day, in UTC: one, however many hosts there are.
@@ -346,18 +361,22 @@ class AgentFunctionApp(FrameworkApp):
             return watched(function)
         if is_story(function):
             unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
-            function = play(function, unread, self._is_registered, orchestration.budget, self._budget_of)
+            function = play(function, unread, self._is_registered, self._claims, orchestration.budget, self._budget_of)
+            self._claims.add_reader("orchestration", orchestration.name)
         if not orchestration.stores_as_sent:
             function = reporting_end(function, self._limits.tool_result_bytes)
-        if is_story(orchestration.function) and not orchestration.stores_as_sent:
-            function = counting_end(function)
+        if is_story(orchestration.function):
+            function = ending_by_reference(function, self._claims)
+            if not orchestration.stores_as_sent:
+                function = counting_end(function)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
         trusts = settings.APP_SERVICE_AUTHENTICATION
-        view, tokens = RunView(self._by_entity, self.links), PageTokens(Seal(lambda: self._signer.keys))
-        purge = RunPurge(orchestrations, self._by_entity, settings.drafts, settings.RUN_RETENTION_DAYS)
+        view = RunView(self._by_entity, self.links, self._claims)
+        tokens = PageTokens(Seal(lambda: self._signer.keys))
+        purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
@@ -444,7 +463,7 @@ class AgentFunctionApp(FrameworkApp):
         allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
         entity = create_agent_entity(turns, lifetime, self._approvers, self._run_ids)
-        register_entity(self, AgentSessionId.to_entity_name(agent_name), entity)
+        register_entity(self, AgentSessionId.to_entity_name(agent_name), entity, self._claims)
 
 
 def _as_microsoft_has_them(

@@ -39,7 +39,7 @@ def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Ca
     def run(**arguments: Any) -> Any:
         return function(model.model_validate(arguments[name]), **dependencies).model_dump(mode="json")
 
-    return _in_the_place_of(function, run, {name: dict, "return": dict})
+    return in_the_place_of(function, run, {name: dict, "return": dict})
 
 
 def is_bindable(parameter: str) -> bool:
@@ -61,12 +61,10 @@ def rename_parameter(function: Callable[..., Any], name: str, bound: str) -> Cal
         return await function(**{name: arguments[bound]})
 
     hints = {bound if hint == name else hint: kind for hint, kind in get_type_hints(function).items()}
-    return _in_the_place_of(
-        function, run_later if inspect.iscoroutinefunction(function) else run, {bound: Any, **hints}
-    )
+    return in_the_place_of(function, run_later if inspect.iscoroutinefunction(function) else run, {bound: Any, **hints})
 
 
-def _in_the_place_of(
+def in_the_place_of(
     function: Callable[..., Any], run: Callable[..., Any], annotations: dict[str, Any]
 ) -> Callable[..., Any]:
     """Let `run` look like the function to the worker, with annotations of its one parameter and of its result."""

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+LARGEST_PAYLOAD_BYTES = 48_000
+"""What a payload in a history may have: all stores take a few times as much, and read it again at every step."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnLimits:

@@ -115,6 +115,7 @@ var containers = {
   published: 'published'
   drafts: 'drafts'
   outbox: 'outbox'
+  payloads: 'payloads'
 }
 var insightsName = 'appi-${token}'
 var createsScheduler = empty(existingSchedulerName)
@@ -178,7 +179,7 @@ module storage 'modules/storage.bicep' = {
     name: 'st${token}'
     location: location
     tags: tags
-    containers: [containers.package, containers.published, containers.drafts, containers.outbox]
+    containers: [containers.package, containers.published, containers.drafts, containers.outbox, containers.payloads]
     isPrivate: vnetEnabled
     #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId

@@ -12,30 +12,32 @@ from durable_agents.http.problems import ProblemError, invalid_body
 from durable_agents.ids import IDEMPOTENCY_KEY, fits
 
 MAX_BODY_BYTES = 262_144
+MAX_INPUT_BYTES = 4_194_304
+"""For the input of a run that is kept beside its history."""
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-def read_body(req: func.HttpRequest) -> bytes:
+def read_body(req: func.HttpRequest, most: int = MAX_BODY_BYTES) -> bytes:
     """Return the body of the request.
 
     Raises:
-        ProblemError: 413, it has more than `MAX_BODY_BYTES`, which could not be stored with a run or session.
+        ProblemError: 413, it has more than `most` bytes; more than `MAX_BODY_BYTES` could not be stored with a session.
     """
     body: bytes = req.get_body()
-    if len(body) > MAX_BODY_BYTES:
-        detail = f"The request body has {len(body)} bytes; at most {MAX_BODY_BYTES} are accepted."
+    if len(body) > most:
+        detail = f"The request body has {len(body)} bytes; at most {most} are accepted."
         raise ProblemError(413, "body-too-large", detail)
     return body
 
 
-def read_json_value(req: func.HttpRequest) -> Any:
+def read_json_value(req: func.HttpRequest, most: int = MAX_BODY_BYTES) -> Any:
     """Return the JSON value in the body of the request.
 
     Raises:
         ProblemError: 413 for a body that is too large, 400 for one that is not JSON.
     """
     try:
-        body = json.loads(read_body(req))
+        body = json.loads(read_body(req, most))
         # Half a surrogate pair can be written in JSON, but it is no text: no e-mail and no file could hold it.
         # Python also reads NaN and numbers without bounds, which are no JSON.
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
@@ -45,25 +47,25 @@ def read_json_value(req: func.HttpRequest) -> Any:
     return body
 
 
-def read_text(req: func.HttpRequest) -> str:
+def read_text(req: func.HttpRequest, most: int = MAX_BODY_BYTES) -> str:
     """Return the body of the request as text.
 
     Raises:
         ProblemError: 413 for a body that is too large, 400 for one that is not UTF-8.
     """
     try:
-        return read_body(req).decode()
+        return read_body(req, most).decode()
     except UnicodeDecodeError as error:
         raise ProblemError(400, "invalid-text", "The request body is not UTF-8 text.") from error
 
 
-def read_json_object(req: func.HttpRequest) -> dict[str, Any]:
+def read_json_object(req: func.HttpRequest, most: int = MAX_BODY_BYTES) -> dict[str, Any]:
     """Return the JSON object in the body of the request.
 
     Raises:
         ProblemError: 413 for a body that is too large, 400 for one that is not a JSON object.
     """
-    return as_json_object(read_json_value(req))
+    return as_json_object(read_json_value(req, most))
 
 
 def as_json_object(body: Any) -> dict[str, Any]:

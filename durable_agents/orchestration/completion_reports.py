@@ -72,7 +72,7 @@ def _report(
     """Deliver the report, with pauses where that fails; a report that is given up is logged and forgotten."""
     run_input = context.get_input()
     url = run_input.get(WEBHOOK_FIELD) if isinstance(run_input, dict) else None
-    if url is None:
+    if url is None or context.will_continue_as_new:
         return
     usage = read_usage(context.custom_status)
     shown = {} if usage is None else {"usage": usage.model_dump()}

@@ -6,7 +6,7 @@ no randomness, no environment, no I/O of its own.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
@@ -22,6 +22,7 @@ from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.events import Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
+from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import EventWait, RunStatus
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Spending, Usage
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
@@ -61,19 +62,18 @@ class OrchestrationContext:
         durable: df.DurableOrchestrationContext,
         get_agent: GetAgent,
         is_registered: IsRegistered,
+        payloads: RunPayloads,
         logger: logging.Logger,
-        unread: Mapping[str, Any],
         allowance: Allowance,
         budget_of: Callable[[str], Budget],
     ) -> None:
-        """Wrap the context of the SDK; `unread` are the fields of the stored input that no orchestration reads."""
         self._durable = durable
-        self._unread = dict(unread)
         self._allowance = allowance
         self._budget_of = budget_of
         self._spending = Spending(allowance)
         self._get_agent = get_agent
         self._is_registered = is_registered
+        self._payloads = payloads
         self._status = RunStatus(durable, self._spending)
         self._events = Events(durable)
         self._unused = Unused()
@@ -205,9 +205,10 @@ class OrchestrationContext:
         def run() -> Steps[OutputT]:
             if not self._is_registered("activity", name):
                 raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
-            tries = attempt(self._durable, name, dump(self._with_key(request, name)), retry)
+            payload = self._payloads.send("activity", name, dump(self._with_key(request, name)))
+            tries = attempt(self._durable, name, payload, retry)
             result = yield from self._in_time(tries, timeout, f"Activity {name!r} did not end")
-            return cast(OutputT, returned_by_activity(activity).validate_python(result))
+            return cast(OutputT, returned_by_activity(activity).validate_python(self._payloads.receive(result)))
 
         return self._step(f"call({name})", run)
 
@@ -235,8 +236,10 @@ class OrchestrationContext:
                     f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
                 )
 
+            payload = self._payloads.send("orchestration", name, self._for_child(name, request))
+
             def child() -> Steps[Any]:
-                task: Any = self._durable.call_sub_orchestrator(name, self._for_child(name, request), instance_id)
+                task: Any = self._durable.call_sub_orchestrator(name, payload, instance_id)
                 self._spending.watch(task)
                 yield AnyOf((task,))
                 self._status.show_usage()
@@ -245,7 +248,7 @@ class OrchestrationContext:
                 return ChildEnd.read(task.result).child_output
 
             result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
-            return cast(OutputT, returned_by(orchestration).validate_python(result))
+            return cast(OutputT, returned_by(orchestration).validate_python(self._payloads.receive(result)))
 
         return self._step(f"run({name})", run)
 
@@ -305,7 +308,7 @@ class OrchestrationContext:
         asked = policy or ReviewPolicy()
         return self._step(
             f"approve({title!r})",
-            lambda: review(self._durable, self._status, title, content, asked, attempt),
+            lambda: review(self._durable, self._status, title, content, asked, attempt, payloads=self._payloads),
         )
 
     @overload
@@ -361,13 +364,9 @@ class OrchestrationContext:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            payload = dump(request)
-            if isinstance(payload, dict):
-                payload |= self._unread
-                allowance = self._allowance.model_copy(update={"used": self.usage})
-                if allowance != Allowance():
-                    payload[ALLOWANCE_FIELD] = allowance.model_dump()
-            self._durable.continue_as_new(payload)
+            anew = self._allowance.model_copy(update={"used": self.usage})
+            changed = {} if anew == Allowance() else {ALLOWANCE_FIELD: anew.model_dump()}
+            self._durable.continue_as_new(self._payloads.begin_anew(dump(request), changed))
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 

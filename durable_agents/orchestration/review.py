@@ -21,6 +21,7 @@ from durable_agents.orchestration.approval_requests import (
 )
 from durable_agents.orchestration.attempts import DEFAULT_RETRY, attempt
 from durable_agents.orchestration.deadline import Deadline
+from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import RunStatus
 from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY
@@ -101,10 +102,12 @@ def review(
     policy: ReviewPolicy,
     attempt: int = 1,
     until: datetime | None = None,
+    payloads: RunPayloads | None = None,
 ) -> Steps[Review]:
     """Have the reviewers of the policy decide; `context` is the SDK's.
 
-    With `until`, the time of those who are asked first ends then, and not after that of the policy.
+    With `until`, the time of those who are asked first ends then, and not after that of the policy. With `payloads`, a
+    long text does not have to fit into the history.
     """
     rounds = [(policy.reviewers, policy.required_approvals, policy.approval_timeout_hours)]
     if policy.second_reviewer and policy.escalation_timeout_hours:
@@ -123,7 +126,7 @@ def review(
             escalated=number > 0,
         )
         outcome.request_id = request.request_id
-        telling = Fiber(_tell(context, request, title, content))
+        telling = Fiber(_tell(context, payloads, request, title, content))
         try:
             outcome.decision = yield from _wait(context, status, request, telling)
             status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
@@ -174,7 +177,9 @@ def _open(
     )
 
 
-def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> Steps[ReviewReceipt | None]:
+def _tell(
+    context: Any, payloads: RunPayloads | None, request: ApprovalRequest, title: str, content: str
+) -> Steps[ReviewReceipt | None]:
     """Tell the reviewers of the request, and return the receipt, or None if they could not be told in all attempts."""
     message = ReviewRequest(
         key=f"{context.instance_id}-{request.request_id}",
@@ -191,11 +196,13 @@ def _tell(context: Any, request: ApprovalRequest, title: str, content: str) -> S
     )
     try:
         payload = message.model_dump(mode="json")
+        if payloads is not None:
+            payload = payloads.send("activity", notify_reviewer.__name__, payload)
         receipt = yield from attempt(context, notify_reviewer.__name__, payload, DEFAULT_RETRY)
     except Exception:
         # The SDK has no class for it. Whoever knows of the request can decide on it all the same.
         return None
-    return ReviewReceipt.model_validate(receipt)
+    return ReviewReceipt.model_validate(receipt if payloads is None else payloads.receive(receipt))
 
 
 def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Fiber) -> Steps[AuditEntry | None]:

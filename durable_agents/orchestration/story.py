@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from typing import Any, get_type_hints
 
 import azure.durable_functions as df
@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
 from durable_agents.orchestration.payload_types import dump
+from durable_agents.orchestration.run_payloads import NoPayload, RunPayloads
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget
 from durable_agents.orchestration.steps import Step, drive
+from durable_agents.storage.claim_check import ClaimCheck
 
 Played = Callable[..., Generator[Any, Any, Any]]
 """A generator as the SDK plays it: it takes the durable context, and `get_agent` by keyword."""
@@ -47,6 +49,7 @@ def play(
     function: Callable[..., Any],
     internal_fields: set[str],
     is_registered: IsRegistered,
+    claims: ClaimCheck,
     budget: Budget,
     budget_of: Callable[[str], Budget],
 ) -> Played:
@@ -66,20 +69,22 @@ def play(
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
-        stored, unread = durable.get_input(), dict[str, Any]()
-        if isinstance(stored, Mapping):
-            unread = {name: value for name, value in stored.items() if name in internal_fields}
-            stored = {name: value for name, value in stored.items() if name not in internal_fields}
-        stated = unread.pop(ALLOWANCE_FIELD, None)
-        allowance = Allowance.model_validate(stated or {}) if stated or unread else Allowance(budget=budget)
-        context = OrchestrationContext(durable, get_agent, is_registered, logger, unread, allowance, budget_of)
+        stored: Any = durable.get_input()
+        unread = {name: stored[name] for name in internal_fields & stored.keys()} if isinstance(stored, dict) else {}
+        allowance = Allowance.model_validate(unread.get(ALLOWANCE_FIELD, {})) if unread else Allowance(budget=budget)
+        payloads = RunPayloads(durable, claims, internal_fields)
+        context = OrchestrationContext(durable, get_agent, is_registered, payloads, logger, allowance, budget_of)
         try:
-            output = function(context, model.model_validate(stored))
+            output = function(context, model.model_validate(payloads.read_input()))
             if inspect.isgenerator(output) or isinstance(output, Step):
                 output = yield from drive(durable, output)
             context.check()
         except ContinuedAsNew:
             return None
+        except NoPayload as end:
+            # In a replay the run fails as one that has changed its mind, and only the log says why.
+            logger.error("%s: %s", durable.instance_id, end.error)
+            raise end.error from None
         except Exception:
             context.show_usage()
             raise

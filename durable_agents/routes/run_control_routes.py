@@ -32,7 +32,6 @@ from durable_agents.runs.status import (
     can_be_rewound,
     find_run,
     is_over,
-    read_input,
     read_stored_input,
     result_address,
     state_of,
@@ -79,7 +78,7 @@ class RunControlRoutes:
         self._view = view
         self._purge = purge
         self._run_ids = run_ids
-        self._starts = RunStarts()
+        self._starts = RunStarts(view.claims)
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -137,15 +136,18 @@ class RunControlRoutes:
         # Who decides, and what it may use, is what the deployment says now, not what it said then.
         fixed = {} if orchestration is None else {**orchestration.fixed, **orchestration.allowance}
         as_sent = orchestration is not None and orchestration.stores_as_sent
-        before = {name: value for name, value in read_input(status).items() if name != ALLOWANCE_FIELD}
-        stored_input = read_stored_input(status) if as_sent else {FINGERPRINT_FIELD: "", **before, **fixed}
+        stored_input = await self._view.restore(old_id, read_stored_input(status))
         # No key of a start has a space, so restarts under a key are not mistaken for starts.
         new_id = new_instance_id(name) if key is None else instance_id_for(name, f"restart {old_id} {key}")
+        if not as_sent:
+            sent = stored_input if isinstance(stored_input, dict) else {}
+            sent = {name: value for name, value in sent.items() if name != ALLOWANCE_FIELD}
+            stored_input = {FINGERPRINT_FIELD: "", **sent, **fixed}
         to_session = result_address(status)
         if to_session is not None:
             stored_input[RESULT_FIELD] = to_session.renewed(self._run_ids, new_id).model_dump()
         if key is None:
-            await client.start_new(name, new_id, stored_input)
+            await self._starts.start(client, name, new_id, stored_input)
         else:
             await self._starts.start_once(client, name, new_id, stored_input, as_sent=as_sent)
         to = partial(self._view.links.to, req, "runs")

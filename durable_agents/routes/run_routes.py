@@ -12,6 +12,8 @@ from durable_agents.http.contracts import IDEMPOTENCY, PAGING, Contract, Paramet
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_limit, read_page_token, read_time, read_whole_number, read_words
 from durable_agents.http.requests import (
+    MAX_BODY_BYTES,
+    MAX_INPUT_BYTES,
     accepted,
     json_response,
     read_idempotency_key,
@@ -54,7 +56,7 @@ class RunRoutes:
         self._view = view
         self._tokens = tokens
         self._webhooks = webhooks
-        self._starts = RunStarts()
+        self._starts = RunStarts(view.claims)
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -73,10 +75,12 @@ class RunRoutes:
         orchestration = self._find_orchestration(req.route_params["orchestration"])
         key = read_idempotency_key(req)
         wait = read_whole_number(req, "wait", default=0, least=0, most=_LONGEST_WAIT_SECONDS)
-        stored_input = stored_input_for(orchestration, read_start_body(req, orchestration), self._read_webhook(req))
+        can_be_kept = self._view.claims.is_reader("orchestration", orchestration.name)
+        body = read_start_body(req, orchestration, MAX_INPUT_BYTES if can_be_kept else MAX_BODY_BYTES)
+        stored_input = stored_input_for(orchestration, body, self._read_webhook(req))
         if key is None:
             instance_id = new_instance_id(orchestration.name)
-            await client.start_new(orchestration.name, instance_id, stored_input)
+            await self._starts.start(client, orchestration.name, instance_id, stored_input)
         else:
             instance_id = instance_id_for(orchestration.name, key)
             as_sent = orchestration.stores_as_sent
@@ -114,6 +118,8 @@ class RunRoutes:
         if not status:
             status = await find_run(client, self._orchestrations, instance_id)
         steps = read_steps(status, self._view.agents)
+        for step in steps if with_payloads else ():
+            step.output = await self._view.restore(instance_id, step.output)
         location = self._view.links.to(req, "runs", instance_id)
         history = RunHistory(
             instance_id=instance_id,

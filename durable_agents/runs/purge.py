@@ -17,6 +17,7 @@ from durable_agents.runs.control import purge_instance
 from durable_agents.runs.listing import RunQuery, query_runs
 from durable_agents.sessions.entity import RUN_FIELD
 from durable_agents.settings.groups import Folder
+from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.drafts import forget_drafts
 
 logger = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ class RunPurge:
         orchestrations: Whose runs they are.
         agents: The names of agents by those of their entities, as histories have them.
         drafts: Where drafts are kept for reviewers.
+        claims: What keeps their large payloads.
         retention: How long runs are kept after their end, None for ever.
     """
 
     orchestrations: OrchestrationRegistry
     agents: Mapping[str, str]
     drafts: Folder
+    claims: ClaimCheck
     retention: timedelta | None
 
     async def purge_ended_runs(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
@@ -70,7 +73,7 @@ class RunPurge:
             logger.info("%d runs that ended before %s are removed", purged, ended_before.isoformat(timespec="seconds"))
 
     async def purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
-        """Remove a run that is over, with its history, its agents' sessions and its drafts.
+        """Remove a run that is over, with its history, its agents' sessions, its drafts and its large payloads.
 
         False says that it is gone already, or not over. The history goes last: it says what belongs to the run, so a
         crash leaves nothing that a repeat would not find. What it has sent or published stays.
@@ -78,12 +81,13 @@ class RunPurge:
         Raises:
             ProblemError: 501, the storage provider of the task hub cannot do that.
             TaskHubError: The task hub answered otherwise.
-            OSError: A draft cannot be removed; with drafts in Blob Storage, azure.core.exceptions.AzureError.
+            OSError: A draft or a payload cannot be removed; in Blob Storage, azure.core.exceptions.AzureError.
         """
         status = await client.get_status(instance_id, show_history=True)
         for entity in self._sessions_of(status) if status else ():
             await client.signal_entity(entity, "delete", {RUN_FIELD: instance_id})
         await asyncio.to_thread(forget_drafts, instance_id, self.drafts)
+        await asyncio.to_thread(self.claims.forget, instance_id)
         return await purge_instance(client, instance_id)
 
     def _sessions_of(self, status: DurableOrchestrationStatus) -> Iterator[df.EntityId]:

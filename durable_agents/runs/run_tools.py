@@ -4,6 +4,7 @@ A turn that a crash interrupts is repeated; the idempotency key of its tool call
 the first time. A session sees only the runs that it has started itself.
 """
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -73,7 +74,9 @@ def create_run_tools(
         status = await hub.call(lambda client: _find(client, orchestration, run_id, context.metadata[SESSION]))
         if status is None:
             return json.dumps({"error": f"This conversation has started no run {run_id!r} of {orchestration.name}."})
-        return json.dumps(describe_run(status).model_dump(include=_SHOWN, exclude_none=True))
+        run = describe_run(status)
+        run.output = await asyncio.to_thread(hub.claims.restore, run_id, run.output)
+        return json.dumps(run.model_dump(include=_SHOWN, exclude_none=True))
 
     purpose = (orchestration.function.__doc__ or orchestration.name).partition("\n")[0]
     return [

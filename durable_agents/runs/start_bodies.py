@@ -7,35 +7,35 @@ from pydantic import BaseModel, ValidationError
 
 from durable_agents.http.contracts import Content
 from durable_agents.http.problems import ProblemError
-from durable_agents.http.requests import read_body, read_json_object, read_json_value, read_text
+from durable_agents.http.requests import MAX_BODY_BYTES, read_body, read_json_object, read_json_value, read_text
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.runs.run_models import start_body_of
 
 _TEXT = "text/plain"
 
 
-def read_start_body(req: func.HttpRequest, orchestration: Orchestration) -> Any:
+def read_start_body(req: func.HttpRequest, orchestration: Orchestration, most: int = MAX_BODY_BYTES) -> Any:
     """Return the input that a caller has sent: a JSON object, or whatever else the orchestration takes.
 
-    One by decorator may do without. Where a text is an input, a body that is no JSON is one.
+    It may have `most` bytes. One by decorator may do without. Where a text is an input, a body that is no JSON is one.
 
     Raises:
         ProblemError: 413, 400.
     """
     if not orchestration.stores_as_sent:
-        return read_json_object(req)
+        return read_json_object(req, most)
     if orchestration.is_decorated:
-        return read_json_value(req) if read_body(req) else None
+        return read_json_value(req, most) if read_body(req, most) else None
     kind = str(req.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if not _takes_text(orchestration.input_model) or kind == "application/json" or kind.endswith("+json"):
-        return read_json_value(req)
-    text = read_text(req)
+        return read_json_value(req, most)
+    text = read_text(req, most)
     if not text.strip():
         raise ProblemError(400, "body-required", f"{orchestration.name} needs a text to begin with. Send one.")
     if kind == _TEXT:
         return text
     try:
-        return read_json_value(req)
+        return read_json_value(req, most)
     except ProblemError:
         return text
 

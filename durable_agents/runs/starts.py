@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import uuid
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,8 @@ from durable_agents.http.problems import ProblemError, invalid_body, invalid_fie
 from durable_agents.http.requests import read_model
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
 from durable_agents.orchestration.registry import Orchestration
-from durable_agents.runs.status import FINGERPRINT_FIELD, read_input, read_stored_input
+from durable_agents.runs.status import FINGERPRINT_FIELD, INTERNAL_FIELDS, read_input, read_stored_input
+from durable_agents.storage.claim_check import ClaimCheck
 
 
 def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -> str:
@@ -74,10 +76,26 @@ class RunStarts:
     The task hub refuses a second *live* instance of one id, but replaces a finished one. So a start first looks whether
     the run exists, and starts of one id follow each other within this process. Between processes a gap remains: a
     repeat replaces the run if the run is started by another process and finishes between the look and the start.
+    `claims` keeps the inputs that are too large for a history.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, claims: ClaimCheck | None = None) -> None:
+        self._claims = claims
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def start(
+        self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: Any
+    ) -> None:
+        """Start the run under an id that no other has. An input too large for a history is kept beside it.
+
+        Raises:
+            azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused it. Nothing is started.
+            OSError: Its folder cannot be written. Nothing is started.
+        """
+        if self._claims is not None and self._claims.is_reader("orchestration", orchestration):
+            shorten = partial(self._claims.shorten, beside=INTERNAL_FIELDS)
+            stored_input = await asyncio.to_thread(shorten, instance_id, stored_input)
+        await client.start_new(orchestration, instance_id, stored_input)
 
     async def start_new(
         self, client: df.DurableOrchestrationClient, orchestration: str, instance_id: str, stored_input: Any
@@ -111,7 +129,7 @@ class RunStarts:
         if existing is None:
             return
         if as_sent:
-            is_same = _text_of(read_stored_input(existing)) == _text_of(stored_input)
+            is_same = _text_of(await self._input_of(existing)) == _text_of(stored_input)
         else:
             is_same = read_input(existing).get(FINGERPRINT_FIELD) == stored_input[FINGERPRINT_FIELD]
         if not is_same:
@@ -130,7 +148,7 @@ class RunStarts:
             existing = await client.get_status(instance_id, show_input=True)
             if not existing:
                 try:
-                    await client.start_new(orchestration, instance_id, stored_input)
+                    await self.start(client, orchestration, instance_id, stored_input)
                     return None
                 except Exception:
                     # The SDK has no exception of its own for "already exists": whether it does is what counts.
@@ -138,6 +156,12 @@ class RunStarts:
                     if not existing:
                         raise
             return existing
+
+    async def _input_of(self, existing: DurableOrchestrationStatus) -> Any:
+        stored = read_stored_input(existing)
+        if self._claims is None:
+            return stored
+        return await asyncio.to_thread(self._claims.restore, str(existing.instance_id), stored)
 
 
 def _text_of(value: Any) -> str:

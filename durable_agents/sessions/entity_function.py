@@ -14,6 +14,8 @@ import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
+from durable_agents.storage.claim_check import ClaimCheck
+
 ResultT = TypeVar("ResultT")
 
 _MOST_THREADS = 32
@@ -22,9 +24,15 @@ _threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="entity")
 
 
 class HubClient:
-    """The durable client of one invocation of an entity, to be used from any event loop."""
+    """The durable client of one invocation of an entity, to be used from any event loop.
 
-    def __init__(self, client: df.DurableOrchestrationClient, worker_loop: asyncio.AbstractEventLoop) -> None:
+    `claims` keeps what is too large for the histories of runs.
+    """
+
+    def __init__(
+        self, client: df.DurableOrchestrationClient, worker_loop: asyncio.AbstractEventLoop, claims: ClaimCheck
+    ) -> None:
+        self.claims = claims
         self._client = client
         self._worker_loop = worker_loop
 
@@ -36,12 +44,12 @@ class HubClient:
 EntityOperation = Callable[[df.DurableEntityContext, HubClient], None]
 
 
-def register_entity(app: AgentFunctionApp, name: str, operation: EntityOperation) -> None:
+def register_entity(app: AgentFunctionApp, name: str, operation: EntityOperation, claims: ClaimCheck) -> None:
     """Register `operation` as the entity function of this name; it runs in a thread, once for each message."""
 
     async def run_entity(context: func.EntityContext, client: str) -> str:
         loop = asyncio.get_running_loop()
-        hub = HubClient(df.DurableOrchestrationClient(client), loop)
+        hub = HubClient(df.DurableOrchestrationClient(client), loop, claims)
         run = df.Entity.create(lambda entity: operation(entity, hub))
         # The context variables hold what ties log lines to the invocation.
         return await loop.run_in_executor(_threads, contextvars.copy_context().run, run, context)

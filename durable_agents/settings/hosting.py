@@ -221,6 +221,11 @@ class HostingSettings(BaseSettings):
         return self.folder("drafts", self.STATE_DIR / "drafts")
 
     @property
+    def payloads(self) -> Folder:
+        """Where payloads are kept that are too large for a history."""
+        return self.folder("payloads", self.STATE_DIR / "payloads")
+
+    @property
     def outbox_dir(self) -> Folder:
         """Where goes what no channel is configured for: mail, review requests, quarantine, receipts of refunds.
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from durable_agents.settings.groups import Folder
-from durable_agents.storage.once_blobs import BlobCredential, delete_blobs, download, open_blob, open_container
-from durable_agents.storage.once_files import keyed_path, stem_of
-from durable_agents.storage.outbox_files import put_once
+from durable_agents.storage.once_blobs import BlobCredential, delete_blobs, open_container
+from durable_agents.storage.once_files import stem_of
+from durable_agents.storage.outbox_files import put_once, read_file
 
 _REQUEST_ID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -44,7 +44,7 @@ def read_draft(key: str, drafts: Folder, credential: BlobCredential | None = Non
         azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the read.
         OSError: The folder cannot be read.
     """
-    content = _read(key, drafts, credential)
+    content = read_file(drafts, key, ".json", credential)
     return None if content is None else KeptDraft.model_validate_json(content)
 
 
@@ -65,11 +65,3 @@ def forget_drafts(instance_id: str, drafts: Folder, credential: BlobCredential |
         return
     with open_container(drafts.account_url, drafts.container, credential) as container:
         delete_blobs(container, prefix, names)
-
-
-def _read(key: str, drafts: Folder, credential: BlobCredential | None) -> bytes | None:
-    if isinstance(drafts, Path):
-        path = keyed_path(drafts, key, ".json")
-        return path.read_bytes() if path.exists() else None
-    with open_blob(drafts.account_url, drafts.container, f"{key}.json", credential) as blob:
-        return download(blob)

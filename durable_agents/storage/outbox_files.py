@@ -1,9 +1,19 @@
 """Files of a folder, written once per key: on this machine, or in Blob Storage."""
 
+import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from durable_agents.settings.groups import Folder
-from durable_agents.storage.once_blobs import BlobCredential, open_blob, upload_once
+from durable_agents.storage.once_blobs import (
+    BlobCredential,
+    delete_blobs,
+    download,
+    open_blob,
+    open_container,
+    upload_once,
+)
 from durable_agents.storage.once_files import keyed_path, write_once
 
 _CONTENT_TYPES = {".json": "application/json", ".eml": "message/rfc822", ".md": "text/markdown; charset=utf-8"}
@@ -21,3 +31,36 @@ def put_once(folder: Folder, key: str, suffix: str, content: bytes, credential: 
     name = f"{folder.prefix}{keyed_path(Path(), key, suffix).name}"
     with open_blob(folder.account_url, folder.container, name, credential) as blob:
         return upload_once(blob, content, _CONTENT_TYPES[suffix])
+
+
+def read_file(folder: Folder, key: str, suffix: str, credential: BlobCredential | None = None) -> bytes | None:
+    """Return what the file of this key holds, or None if there is no such file.
+
+    Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the read.
+        OSError: The folder cannot be read.
+    """
+    path = keyed_path(folder if isinstance(folder, Path) else Path(), key, suffix)
+    if isinstance(folder, Path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+    with open_blob(folder.account_url, folder.container, f"{folder.prefix}{path.name}", credential) as blob:
+        return download(blob)
+
+
+def remove_folder(folder: Folder, credential: BlobCredential | None = None) -> None:
+    """Remove a folder with all that is in it, if it is there. Of Blob Storage it must be a part of a container.
+
+    Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused it.
+        OSError: The folder cannot be removed.
+    """
+    if isinstance(folder, Path):
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        return
+    assert folder.prefix
+    with open_container(folder.account_url, folder.container, credential) as container:
+        delete_blobs(container, folder.prefix, re.compile(rf"{re.escape(folder.prefix)}.+", re.DOTALL))

@@ -5,6 +5,7 @@ Each turn sends the whole history, so code that is not deterministic goes wrong 
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -19,6 +20,7 @@ from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD
 from durable_agents.settings.hosting import HostingSettings
+from durable_agents.storage.claim_check import CALLER, REFERENCE
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
 TIMER = 5
@@ -305,17 +307,21 @@ def replay(
 def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Play an orchestration along a history that a host has recorded, up to where that ends, and return its state.
 
-    `history` has the events as the extension sends them to the worker.
+    `history` has the events as the extension sends them to the worker. What was too large for it is not in it, so
+    record one of a run with small payloads, or of an app with `largest_payload_bytes=None`.
 
     Raises:
-        AssertionError: It does not do what it did then.
+        AssertionError: It does not do what it did then, or a payload is not in the history.
     """
+    assert not any(map(_refers, history)), (
+        "The history refers to a payload that is kept beside it. Record a smaller one."
+    )
     started = next(event for event in history if event["EventType"] == 0)
     instance_id = started["OrchestrationInstance"]["InstanceId"]
     run = Replay(_handle_of(orchestration, ()), instance_id, history=[{**event, "IsPlayed": True} for event in history])
     did = [_kind_of(event) for event in history if event["EventType"] in _SCHEDULED]
     try:
-        state = run.look(json.loads(started["Input"]))
+        state = run.look(_without_caller(json.loads(started["Input"])))
     except _BrokenError as failure:
         raise AssertionError(
             f"The history has {did}, with which the orchestration cannot go on: {failure}"
@@ -333,12 +339,29 @@ def _handle_of(orchestration: Orchestration, workflows: Sequence[Workflow]) -> C
         settings=HostingSettings.from_environ({}),
         orchestrations=[] if orchestration.name in _names_of(workflows) else [orchestration],
         workflows=workflows,
+        largest_payload_bytes=None,
     )
     # AgentFunctionApp declares only a part of what it inherits.
     functions = cast(df.DFApp, app).get_functions()
     (function,) = [f for f in functions if f.get_function_name() == orchestration.name]
     handle: Callable[[str], str] = function.get_user_function()
     return handle
+
+
+def _refers(event: dict[str, Any]) -> bool:
+    """Say whether a payload of the event is a reference, whatever the spaces and quotes of its JSON text."""
+    text = f"{event.get('Input')} {event.get('Result')}".replace("\\", "").replace(" ", "")
+    return f'"{REFERENCE}":{{"run":' in text
+
+
+def _without_caller(run_input: Any) -> Any:
+    """Return the input of a child without the run that has called it: its seal is one of the app that was recorded."""
+    if isinstance(run_input, str):
+        with suppress(ValueError):
+            return json.dumps(_without_caller(json.loads(run_input)))
+    if isinstance(run_input, dict):
+        return {name: value for name, value in run_input.items() if name != CALLER}
+    return run_input
 
 
 def _kind_of(event: dict[str, Any]) -> tuple[int, str | None]:

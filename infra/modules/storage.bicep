@@ -26,8 +26,8 @@ var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 
-// Blobs: the Functions host, the package, articles, drafts, the outbox. Queues: the host's MCP extension. Tables: the list of
-// sessions, and the host's own diagnostics.
+// Blobs: the Functions host, the package, articles, drafts, the outbox, payloads. Queues: the host's MCP extension. Tables: the
+// list of sessions, and the host's own diagnostics.
 var appRoles = [
   storageBlobDataOwner
   storageQueueDataContributor

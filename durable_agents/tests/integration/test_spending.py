@@ -58,6 +58,18 @@ def test_children_count_also_those_that_fail_and_the_budget_ends_the_questions(s
         assert (own["output"], own["usage"]) == ({"text": "1"}, ONE)
 
 
+def test_a_child_counts_although_what_it_gets_and_gives_is_kept_beside_the_history(start_host: Any) -> None:
+    with start_host(app_root=APP).client() as http:
+        run = http.post("/api/runs/large_family?wait=30", json={"way": ""}).json()
+        assert (run["runtime_status"], run["output"], run["usage"]) == ("Completed", {"text": "60005"}, ONE)
+        (step,) = http.get(f"{run['links']['history']}?outputs=1").json()["steps"]
+        assert str(step["output"]).startswith('{"text": "largexxx')
+        children = http.get("/api/runs").json()["runs"]
+        (child,) = [one for one in children if one["orchestration"] == "question"]
+        shown = http.get(child["links"]["self"]).json()
+        assert (len(shown["output"]["text"]), list(shown["input"]), shown["usage"]) == (60_005, ["way", "number"], ONE)
+
+
 @pytest.mark.parametrize("field", ["_allowance", "usage"])
 def test_a_caller_has_no_say_in_it(field: str, start_host: Any) -> None:
     with start_host(app_root=APP).client() as http:

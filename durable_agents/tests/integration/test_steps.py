@@ -182,6 +182,13 @@ def test_runs_end_as_they_should_with_early_timers(tmp_path: Path) -> None:
         play_all(Teller(host.url, host.outbox), lambda runs: None)
 
 
+@pytest.mark.sample
+def test_runs_end_as_they_should_when_no_payload_is_in_a_history(tmp_path: Path, new_host: NewHost) -> None:
+    with new_host(tmp_path, app_root=APP, LARGEST_PAYLOAD_BYTES="0") as host:
+        play_all(Teller(host.url, host.outbox), lambda runs: None)
+        assert list((host.state / "payloads").glob("*/*.json"))
+
+
 @pytest.mark.kills
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", range(3))
@@ -236,12 +243,19 @@ def test_the_second_of_several_requests_is_decided_first(way: str, tmp_path: Pat
 @pytest.mark.kills
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
-@pytest.mark.parametrize("name", ["all_kinds", "first_of_kinds", "failing", "rounds", "wait_in_vain"])
-def test_a_kill_at_each_commit_changes_nothing(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "largest_payload"),
+    [
+        *((name, "48000") for name in ("all_kinds", "first_of_kinds", "failing", "rounds", "wait_in_vain")),
+        *((name, "0") for name in ("all_kinds", "rounds")),
+    ],
+)
+def test_a_kill_at_each_commit_changes_nothing(name: str, largest_payload: str, tmp_path: Path) -> None:
     (tale,) = [tale for tale in TALES if tale.name == name]
     outbox = tmp_path / "outbox"
-    folders = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}
-    host = SupervisedHost(tmp_path, APP, ("--import", "durable_agents"), environment=folders)
+    settings = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}
+    settings["LARGEST_PAYLOAD_BYTES"] = largest_payload
+    host = SupervisedHost(tmp_path, APP, ("--import", "durable_agents"), environment=settings)
     try:
         teller = Teller(host.url, outbox)
         host.plan.arm([Kill(when, Point.COMMIT) for _ in range(100) for when in (When.BEFORE, When.AFTER)])

@@ -91,6 +91,18 @@ def test_a_budget_that_cannot_be_read_stops_the_start() -> None:
         AgentFunctionApp(settings=SETTINGS, agents=[agent])
 
 
+def test_an_activity_without_a_key_cannot_act_once_for_it() -> None:
+    class Order(BaseModel):
+        number: int
+
+    def ship(order: Order) -> Order:
+        return order
+
+    ship.__annotations__ = {"order": Order, "return": Order}
+    with pytest.raises(TypeError, match=r"Activity ship\(\) cannot act once for a key: its input has none"):
+        AgentFunctionApp(settings=HostingSettings()).add_activity(ship, once=True)
+
+
 def test_an_agent_that_is_not_registered_cannot_be_an_mcp_tool() -> None:
     with pytest.raises(ProblemError, match=r"There is no agent 'Poet'\. Known: Writer\."):
         AgentFunctionApp(settings=SETTINGS, agents=[create_writer(OfflineChatClient())], mcp_tools=["Poet"])

@@ -55,7 +55,13 @@ def question(context: OrchestrationContext, request: Errand) -> Steps[Done]:
     yield from context.ask("Clerk", "hello")
     if request.way == "fails":
         raise ValueError("it rained\nand this line is nobody's business")
-    return Done(text=str(context.usage.model_calls))
+    return Done(text=request.way if request.way.startswith("large") else str(context.usage.model_calls))
+
+
+def large_family(context: OrchestrationContext, request: Errand) -> Steps[Done]:
+    """Have a child whose input and output are too large for a history."""
+    child = yield from context.run(question, Errand(way="large" + "x" * 60_000))
+    return Done(text=str(len(child.text)))
 
 
 def family(context: OrchestrationContext, request: Errand) -> Steps[Done]:
@@ -126,7 +132,14 @@ tools: list[Any] = [
 app = AgentFunctionApp(
     settings=HostingSettings.from_environ(os.environ),
     agents=[Agent(Rules(), name="Clerk", instructions="Do what you are told.", tools=tools)],
-    orchestrations=[errands, silent, ask_clerk, question, Orchestration(family, budget=Budget(model_calls=4))],
+    orchestrations=[
+        errands,
+        silent,
+        ask_clerk,
+        question,
+        large_family,
+        Orchestration(family, budget=Budget(model_calls=4)),
+    ],
     **read_limits(os.environ),
 )
 app.add_activity(work)

@@ -24,6 +24,7 @@ from durable_agents import (
     StepTimeoutError,
     create_chat_client,
 )
+from durable_agents.limits import LARGEST_PAYLOAD_BYTES
 
 FOLDER = Path(os.environ["OUTBOX_DIR"])
 SECOND = timedelta(seconds=1)
@@ -242,5 +243,7 @@ app = AgentFunctionApp(
     settings=settings,
     agents=[Agent(create_chat_client(settings.model), name="Clerk", instructions="Answer.")],
     orchestrations=[Orchestration(function) for function in ORCHESTRATIONS],
+    # 0: no payload is in a history.
+    largest_payload_bytes=int(os.environ.get("LARGEST_PAYLOAD_BYTES", LARGEST_PAYLOAD_BYTES)),
 )
 app.add_activity(ship)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from agent_framework import AgentResponse, Message
 
-from durable_agents import Orchestration
+from durable_agents import AgentFunctionApp, HostingSettings, Orchestration
 from durable_agents.runs.schedules import Schedule
 from durable_agents.testing import Replay, replay
 
@@ -141,3 +141,46 @@ def test_a_round_begins_anew(guide: ModuleType) -> None:
     run.fire_timer()
     run.complete("send_letter", {"location": "outbox/1"})
     assert [leaf["actionType"] for leaf in run.state["actions"][0]][-1] == 4
+
+
+def functions_of(app: AgentFunctionApp) -> dict[str, Any]:
+    """Return the functions of an app as the worker calls them, by name."""
+    registered: Any = app
+    return {function.get_function_name(): function.get_user_function() for function in registered.get_functions()}
+
+
+def test_a_card_is_charged_once_however_often_it_is_tried(
+    guide: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    numbers = iter("12")
+
+    def charge_card(charge: guide.Charge) -> guide.Payment:  # type: ignore[name-defined]  # made by the guide
+        return guide.Payment(number=next(numbers))
+
+    charge_card.__annotations__ = guide.charge_card.__annotations__
+    monkeypatch.setattr(guide, "charge_card", charge_card)
+    run = play(guide.checkout)
+    app = AgentFunctionApp(settings=HostingSettings(STATE_DIR=tmp_path))
+    guide.add_payments(app)
+    charge = functions_of(app)["charge_card"]
+    sent = run.waits_for("charge_card")
+    assert [charge(charge=sent), charge(charge=sent), charge(charge={**sent, "key": "other"})] == [
+        {"number": number} for number in "112"
+    ]
+    run.complete("charge_card", {"number": "1"})
+    assert output_of(run) == {"number": "1"}
+
+
+def test_a_long_report_is_in_no_history(guide: ModuleType, tmp_path: Path) -> None:
+    app = AgentFunctionApp(settings=HostingSettings(STATE_DIR=tmp_path), orchestrations=[guide.long_report])
+    app.add_activity(guide.collect)
+    app.add_activity(guide.measure)
+    functions = functions_of(app)
+    run = Replay(functions["long_report"]).start(TOPIC)
+    report = functions["collect"](topic=run.waits_for("collect"))
+    run.complete("collect", report)
+    length = functions["measure"](report=run.waits_for("measure"))
+    run.complete("measure", length)
+    assert output_of(run) == {"characters": 3_000_000}
+    assert len(str(run.history)) < 10_000
+    assert len(list(tmp_path.glob("payloads/run-1/*.json"))) == 1

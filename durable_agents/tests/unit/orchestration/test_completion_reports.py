@@ -1,5 +1,6 @@
 """The report at the end of a run, turn by turn."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,8 +9,10 @@ import azure.durable_functions as df
 import pytest
 from pydantic import BaseModel
 
+from durable_agents import OrchestrationContext, Steps
 from durable_agents.orchestration.completion_reports import DELIVERY_PAUSES, WEBHOOK_FIELD
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.runs.status import FINGERPRINT_FIELD
 
 URL = "https://hooks.example.com/runs"
 
@@ -83,3 +86,23 @@ def test_a_report_that_is_given_up_changes_nothing(walk: Callable[..., Any], fai
 def test_a_large_output_is_left_out(walk: Callable[..., Any]) -> None:
     told = walk(size=70_000, **{WEBHOOK_FIELD: URL}).waits_for("deliver_webhook")
     assert (told["output"], told["output_omitted"]) == (None, True)
+
+
+class Round(BaseModel):
+    number: int
+
+
+def rounds(context: OrchestrationContext, request: Round) -> Steps[int]:
+    if request.number < 2:
+        yield from context.continue_as_new(Round(number=request.number + 1))
+    return request.number
+
+
+def test_a_run_that_begins_anew_reports_its_end_alone(start: Callable[..., Any]) -> None:
+    run_input: Any = {"number": 1, WEBHOOK_FIELD: URL, FINGERPRINT_FIELD: "f" * 64}
+    run = start(Orchestration(rounds), run_input)
+    (action,) = run.state["actions"][0]
+    anew = json.loads(action["input"])
+    assert (anew, "customStatus" in run.state) == ({**run_input, "number": 2}, False)
+    run = start(Orchestration(rounds), anew)
+    assert run.waits_for("deliver_webhook")["output"] == 2

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.runs.purge import RunPurge
+from durable_agents.seal import Seal
+from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 
 DAY = timedelta(days=1)
@@ -40,7 +42,8 @@ async def test_every_deletion_names_one_run(tmp_path: Path) -> None:
         for run in (page[0], page[2]):
             hub.script(200, {**run, "historyEvents": []})
             hub.script(200, {"instancesDeleted": 1})
-        purge = RunPurge(orchestrations, {}, tmp_path, timedelta(days=1))
+        claims = ClaimCheck(tmp_path / "payloads", Seal(lambda: [b"key"]), None)
+        purge = RunPurge(orchestrations, {}, tmp_path, claims, timedelta(days=1))
         await purge.purge_ended_runs(NoTimer(), hub.client)
         deletions = [(path, query) for method, path, query, _ in hub.requests if method == "DELETE"]
     assert [(path.rpartition("/instances/")[2], query) for path, query in deletions] == [("r1", {}), ("r2", {})]

@@ -1,11 +1,20 @@
 """What the model sees of the tools; that they start and find runs is shown over HTTP."""
 
+import asyncio
+import json
+from pathlib import Path
+
 import pytest
 from agent_framework import FunctionInvocationContext
 from pydantic import BaseModel, Field
 
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.runs.run_tools import create_run_tools
+from durable_agents.seal import Seal
+from durable_agents.sessions.entity import DURABLE_CLIENT, SESSION
+from durable_agents.sessions.entity_function import HubClient
+from durable_agents.storage.claim_check import ClaimCheck
+from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 
 
 class Order(BaseModel):
@@ -46,6 +55,26 @@ async def test_a_field_that_is_not_offered_is_refused_although_the_orchestration
     context = FunctionInvocationContext(function=start, arguments=given, metadata={})
     with pytest.raises(TypeError, match="warehouse"):
         await start.invoke(arguments=given, context=context)
+
+
+async def test_an_output_that_is_not_in_the_history_is_told_to_the_model(tmp_path: Path) -> None:
+    _, check = create_run_tools(ORDERS, ["article"])
+    claims = ClaimCheck(tmp_path, Seal(lambda: [b"key"]), 100)
+    run = {
+        "name": "order_article",
+        "instanceId": "r-1",
+        "runtimeStatus": "Completed",
+        "createdTime": "2026-01-01T09:00:00Z",
+        "input": {"started_by": "s-1", **claims.shorten("r-1", {"article": "x" * 200})},
+        "output": claims.shorten("r-1", "tea " * 100),
+    }
+    async with TaskHubServer() as server:
+        server.script(200, run)
+        hub = HubClient(server.client, asyncio.get_running_loop(), claims)
+        metadata = {SESSION: "s-1", DURABLE_CLIENT: hub}
+        context = FunctionInvocationContext(function=check, arguments={"run_id": "r-1"}, metadata=metadata)
+        (result,) = await check.invoke(arguments={"run_id": "r-1"}, context=context)
+    assert json.loads(str(result.text))["output"] == "tea " * 100
 
 
 @pytest.mark.parametrize("fields", [["warehouse"], ["article", "colour"], ["article", "count"]])
