@@ -16,7 +16,7 @@ from agents.investigators import create_investigators
 from agents.research_team import create_research_team
 from agents.support_desk import create_support_desk
 from agents.voters import create_voters, voter_names
-from durable_agents import AgentFunctionApp, Orchestration, create_chat_client, create_run_tools, review_policy
+from durable_agents import AgentFunctionApp, Budget, Orchestration, create_chat_client, create_run_tools, review_policy
 from orchestrations.content_approval import content_approval
 from orchestrations.content_refinement import content_refinement
 from orchestrations.deep_research import deep_research
@@ -45,6 +45,7 @@ revisions = {"max_revisions": settings.MAX_REVISIONS}
 approval = Orchestration(content_approval, defaults=revisions, fixed=review_policy(review))
 refinement = Orchestration(content_refinement, defaults={"max_rounds": 4})
 voting = Orchestration(model_voting, fixed={"voters": voter_names(settings.VOTING_MODELS)})
+research = Orchestration(deep_research, budget=Budget(tokens=1_000_000, model_calls=200))
 digest = Orchestration(scheduled_digest, fixed={"recipient": settings.DIGEST_RECIPIENT})
 
 app = AgentFunctionApp(
@@ -67,7 +68,7 @@ app = AgentFunctionApp(
     ],
     orchestrations=[
         *(triage, approval, refinement, support_routing, document_publishing),
-        *(topic_research, subtopic_research, research_task, deep_research, voting, digest),
+        *(topic_research, subtopic_research, research_task, research, voting, digest),
     ],
     workflows=[create_email_routing(chat, threshold, file_spam, send), create_comment_moderation(chat, publish)],
     mcp_tools=["Writer", "SpamDetector", "Researcher"],

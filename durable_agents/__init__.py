@@ -16,9 +16,10 @@ from durable_agents.limits import PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.approval_requests import AuditEntry, cut
 from durable_agents.orchestration.ask import AgentError, AnswerError
 from durable_agents.orchestration.attempts import Retry
-from durable_agents.orchestration.context import OrchestrationContext, StepTimeoutError
+from durable_agents.orchestration.context import FOREVER, OrchestrationContext, StepTimeoutError
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.review import Review, ReviewPolicy, review_policy
+from durable_agents.orchestration.spending import Budget, BudgetError, Usage
 from durable_agents.orchestration.steps import First, Step, Steps
 from durable_agents.runs.run_tools import create_run_tools
 from durable_agents.runs.schedules import Slot
@@ -29,11 +30,14 @@ from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.outbox_files import put_once
 
 __all__ = [
+    "FOREVER",
     "AgentError",
     "AgentFunctionApp",
     "AnswerError",
     "AuditEntry",
     "BlobCredential",
+    "Budget",
+    "BudgetError",
     "Contract",
     "First",
     "Folder",
@@ -57,6 +61,7 @@ __all__ = [
     "Steps",
     "StreamLimits",
     "TurnLimits",
+    "Usage",
     "WorkflowHitlContext",
     "create_chat_client",
     "create_run_tools",

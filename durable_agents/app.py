@@ -39,6 +39,7 @@ from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.run_payloads import ending_by_reference
+from durable_agents.orchestration.spending import Budget, counting_end
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
@@ -155,6 +156,7 @@ class AgentFunctionApp(FrameworkApp):
             use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
         self._limits = limits or TurnLimits()
+        self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
@@ -226,6 +228,11 @@ class AgentFunctionApp(FrameworkApp):
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
         return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
 
+    def _budget_of(self, orchestration: str) -> Budget:
+        """Return what a run of this orchestration may use."""
+        found = self.orchestrations.find(orchestration)
+        return Budget() if found is None else found.budget
+
     def add_activity(self, function: Callable[..., BaseModel], *, once: bool = False, **dependencies: Any) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
@@ -280,7 +287,7 @@ class AgentFunctionApp(FrameworkApp):
             return
         name = str(agent.name)
         if agent.name and name not in self._hosted.names:
-            self._hosted.add(host_agent(name, agent))
+            self._hosted.add(host_agent(name, agent, self._turn_budget))
             if enable_mcp_tool_trigger is None and name in self._mcp_tools:
                 enable_mcp_tool_trigger = True
         super().add_agent(agent, callback, enable_http_endpoint, enable_mcp_tool_trigger)
@@ -367,13 +374,15 @@ class AgentFunctionApp(FrameworkApp):
         if orchestration.is_decorated:
             return watched(function)
         if is_story(function):
-            internal_fields = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
-            function = play(function, internal_fields, self._is_registered, self._claims)
+            unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
+            function = play(function, unread, self._is_registered, self._claims, orchestration.budget, self._budget_of)
             self._claims.add_reader("orchestration", orchestration.name)
         if not orchestration.stores_as_sent:
-            function = reporting_end(function)
+            function = reporting_end(function, self._limits.tool_result_bytes)
         if is_story(orchestration.function):
             function = ending_by_reference(function, self._claims)
+            if not orchestration.stores_as_sent:
+                function = counting_end(function)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
@@ -383,7 +392,7 @@ class AgentFunctionApp(FrameworkApp):
         tokens = PageTokens(Seal(lambda: self._signer.keys))
         purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
-        RunControlRoutes(orchestrations, view, purge).register(router)
+        RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
         ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
@@ -458,7 +467,7 @@ class AgentFunctionApp(FrameworkApp):
             name=agent_name,
             agent=cast(StreamingAgent, agent),
             limits=self._limits,
-            budget=RunBudget.of_agent(agent),
+            budget=RunBudget.of_agent(agent).tightened(self._turn_budget),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
             callback=both(self._shown, callback),
@@ -467,7 +476,7 @@ class AgentFunctionApp(FrameworkApp):
         )
         allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
-        entity = create_agent_entity(turns, lifetime, self._approvers)
+        entity = create_agent_entity(turns, lifetime, self._approvers, self._run_ids)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity, self._claims)
 
 

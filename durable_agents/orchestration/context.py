@@ -13,7 +13,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cas
 
 import azure.durable_functions as df
 from agent_framework import AgentSession
-from pydantic import TypeAdapter, ValidationError
+from pydantic import RootModel, TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
@@ -24,6 +24,7 @@ from durable_agents.orchestration.payload_types import dump, returned_by, return
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import EventWait, RunStatus
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Spending, Usage
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
 
 InputT = TypeVar("InputT")
@@ -36,6 +37,13 @@ ParametersT = ParamSpec("ParametersT")
 
 IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], bool]
 """Says whether the app has something of this kind and name."""
+
+
+FOREVER = timedelta.max
+"""The time-out of a wait that may last as long as the run."""
+
+DEFAULT_WAIT = timedelta(days=7)
+"""How long a run waits for an event where it does not say: the one step that nothing else bounds."""
 
 
 class StepTimeoutError(TimeoutError):
@@ -56,15 +64,21 @@ class OrchestrationContext:
         is_registered: IsRegistered,
         payloads: RunPayloads,
         logger: logging.Logger,
+        allowance: Allowance,
+        budget_of: Callable[[str], Budget],
     ) -> None:
         self._durable = durable
+        self._allowance = allowance
+        self._budget_of = budget_of
+        self._spending = Spending(allowance)
         self._get_agent = get_agent
         self._is_registered = is_registered
         self._payloads = payloads
-        self._status = RunStatus(durable)
+        self._status = RunStatus(durable, self._spending)
         self._events = Events(durable)
         self._unused = Unused()
         self.log = _RunLog(logger, durable)
+        self._status.show_usage()
 
     @property
     def instance_id(self) -> str:
@@ -76,6 +90,11 @@ class OrchestrationContext:
         """The time, in UTC: that of the event the orchestration goes on with, the same in every replay."""
         time: datetime = self._durable.current_utc_datetime
         return time
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has used up to now, with its children; `GET /runs/{id}` shows it."""
+        return self._spending.used()
 
     def new_id(self) -> str:
         """Return a UUID: the same in every replay, another at each call."""
@@ -126,22 +145,29 @@ class OrchestrationContext:
         """Have an agent answer: with an instance of `answer_model`, or with text.
 
         Without a `session` it answers in a new one, and remembers nothing of other steps. A `retry` asks again where
-        the failure may pass; the session's own retries of the model call come before.
+        the failure may pass; the session's own retries of the model call come before. Without a `timeout` a turn has
+        the time that `TurnLimits` gives it, and fails then.
 
         Raises:
             AgentError: The agent could not answer; the run fails, unless it handles this.
+            BudgetError: The budget of the run is used up, and nobody was asked.
             AnswerError: It answered, but not in the form it was asked for.
             StepTimeoutError: It did not answer in time. It goes on, and nobody reads its answer.
         """
 
         def once() -> Steps[Any]:
+            self._spending.check()
             durable_agent = self._get_agent(self._durable, agent)
             options = None if answer_model is None else {"response_format": answer_model}
             task = durable_agent.run(message, session=session, options=options)
+            (entity_call,) = task.children
+            self._spending.watch(entity_call)
             try:
                 yield task
             except (TypeError, ValueError):
+                self._status.show_usage()
                 raise_why(agent, task, answer_model or str)
+            self._status.show_usage()
             return read_text(agent, task) if answer_model is None else read_answer(agent, task, answer_model)
 
         def run() -> Steps[Any]:
@@ -167,7 +193,8 @@ class OrchestrationContext:
     ) -> Step[OutputT]:
         """Have an activity done, and return what it returns. It runs at least once, so it acts once for its key.
 
-        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once.
+        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once. Without a `timeout` each
+        attempt has the time that the host gives a function, and fails then.
 
         Raises:
             Exception: It failed in all attempts; the SDK has no class of its own for that.
@@ -195,6 +222,8 @@ class OrchestrationContext:
     ) -> Step[OutputT]:
         """Run another orchestration as a child, and return what it returns.
 
+        What it uses counts as used by this run, and it may use what this run has left.
+
         Raises:
             Exception: It failed; the SDK has no class of its own for that.
             StepTimeoutError: It did not end in time. It goes on, and this run is not over before it.
@@ -207,10 +236,16 @@ class OrchestrationContext:
                     f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
                 )
 
-            payload = self._payloads.send("orchestration", name, dump(request))
+            payload = self._payloads.send("orchestration", name, self._for_child(name, request))
 
             def child() -> Steps[Any]:
-                return (yield self._durable.call_sub_orchestrator(name, payload, instance_id))
+                task: Any = self._durable.call_sub_orchestrator(name, payload, instance_id)
+                self._spending.watch(task)
+                yield AnyOf((task,))
+                self._status.show_usage()
+                if task.state.name == "FAILED":
+                    raise task.result
+                return ChildEnd.read(task.result).child_output
 
             result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
             return cast(OutputT, returned_by(orchestration).validate_python(self._payloads.receive(result)))
@@ -226,6 +261,7 @@ class OrchestrationContext:
     def wait_for(self, event: str, model: type[Any] | None = None, *, timeout: timedelta | None = None) -> Step[Any]:
         """Wait for an event from outside (`POST /runs/{id}/events/{event}`), and return what it brings.
 
+        Without a `timeout` it is waited for a week, with `FOREVER` without end; `waiting_for` shows until when.
         What does not fit the model is ignored with a note in the run's `waiting_for`. An event that comes before
         anybody waits for it is kept for the next step that does.
 
@@ -235,12 +271,13 @@ class OrchestrationContext:
         adapter, mailbox = TypeAdapter[Any](model or Any), self._events.of(event)
 
         def run() -> Steps[Any]:
-            key, waiting = self.new_id(), EventWait(event_name=event)
-            ends_at = None if timeout is None else self.now + timeout
+            limit = DEFAULT_WAIT if timeout is None else timeout
+            ends_at = None if limit == FOREVER else self.now + limit
+            key, waiting = self.new_id(), EventWait(event_name=event, expires_at=ends_at)
             self._status.wait(key, waiting)
             try:
                 while True:
-                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", timeout)
+                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", limit)
                     try:
                         return adapter.validate_python(payload)
                     except ValidationError as error:
@@ -327,11 +364,25 @@ class OrchestrationContext:
         """Begin the run anew with this input and an empty history; nothing after this step is executed."""
 
         def run() -> Steps[Any]:
-            self._durable.continue_as_new(self._payloads.begin_anew(dump(request)))
+            anew = self._allowance.model_copy(update={"used": self.usage})
+            changed = {} if anew == Allowance() else {ALLOWANCE_FIELD: anew.model_dump()}
+            self._durable.continue_as_new(self._payloads.begin_anew(dump(request), changed))
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 
         return self._step("continue_as_new", run)
+
+    def _for_child(self, name: str, request: object) -> Any:
+        """Return the input of a child: with what it may use, unless it gets its input exactly as it is."""
+        payload = dump(request)
+        if isinstance(payload, dict) and not isinstance(request, RootModel):
+            left = self._allowance.budget.left(self.usage).tightened(self._budget_of(name))
+            payload[ALLOWANCE_FIELD] = Allowance(budget=left, is_counted=True).model_dump()
+        return payload
+
+    def show_usage(self) -> None:
+        """Show all that is known of what the run has used."""
+        self._status.show_usage()
 
     def check(self) -> None:
         """Refuse to end a run that has forgotten a step, see `Unused.check`."""
@@ -340,9 +391,7 @@ class OrchestrationContext:
     def _step(self, name: str, run: Callable[[], Steps[Any]], parts: Sequence[Steps[Any]] = ()) -> Step[Any]:
         return Step(name, run, self._unused, parts)
 
-    def _next_event(
-        self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta | None
-    ) -> Steps[Any]:
+    def _next_event(self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta) -> Steps[Any]:
         """Return what the next event brings. The timer is new each time, as the wait is, see `drive`."""
         with Deadline(self._durable, ends_at) as deadline:
             while (event := mailbox.take()) is None:

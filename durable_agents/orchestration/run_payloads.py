@@ -1,7 +1,7 @@
 """The payloads of one run, as its code sends and gets them: those that are too large travel by reference, unseen."""
 
 import functools
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -47,19 +47,22 @@ class RunPayloads:
         """Return what is sent to an activity or a child in the place of the value."""
         if not self._claims.is_reader(kind, name):
             return value
+        beside = self._internal_fields if kind == "orchestration" else ()
         with _ending_the_run():
-            return self._claims.call(self._run, value, self._run, is_repeated=self._durable.is_replaying)
+            return self._claims.call(self._run, value, self._run, beside=beside, is_repeated=self._durable.is_replaying)
 
     def receive(self, value: Any) -> Any:
         """Return what came, from an activity, a child or who has started the run, as it was sent."""
         with _ending_the_run():
             return self._claims.restore(self._run, value, keeps=True)
 
-    def begin_anew(self, value: Any) -> Any:
-        """Return what the run begins anew with in the place of the value: its internal fields are those of before."""
+    def begin_anew(self, value: Any, changed: Mapping[str, Any]) -> Any:
+        """Return what the run begins anew with in the place of the value: its internal fields are those of before, but
+        for those that are `changed`.
+        """
         stored = self._durable.get_input()
         if isinstance(stored, dict) and isinstance(value, dict):
-            value = {**value, **{name: one for name, one in stored.items() if name in self._internal_fields}}
+            value = {**value, **{name: one for name, one in stored.items() if name in self._internal_fields}, **changed}
         with _ending_the_run():
             return self._claims.call(
                 self._run,

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import CALLER, REFERENCE
 
@@ -61,12 +62,12 @@ class Replay:
 
     def waits_for(self, name: str) -> dict[str, Any]:
         """Return the input of the open activity of this name."""
-        payload: dict[str, Any] = json.loads(self._find(name)[1]["input"])
+        payload: dict[str, Any] = _input_of(self._find(name)[1])
         return payload
 
     def inputs(self, name: str) -> list[Any]:
         """Return the inputs of all open activities of this name, in the order in which they began."""
-        return [json.loads(self.open[number]["input"]) for number in self._all(name)]
+        return [_input_of(self.open[number]) for number in self._all(name)]
 
     def action(self, name: str) -> dict[str, Any]:
         """Return the first open activity or child of this name, as the orchestration has asked for it."""
@@ -389,6 +390,14 @@ class _Rehearsal(AgentFunctionApp):
 
 def _names_of(workflows: Sequence[Workflow]) -> set[str]:
     return {workflow_orchestrator_name(workflow.name) for workflow in workflows}
+
+
+def _input_of(action: dict[str, Any]) -> Any:
+    """Return the input of an activity or a child, without what the library has added to it."""
+    payload = json.loads(action["input"])
+    if isinstance(payload, dict):
+        payload.pop(ALLOWANCE_FIELD, None)
+    return payload
 
 
 def _time(text: str) -> datetime:

@@ -6,7 +6,7 @@ from agent_framework import AgentResponse, Message
 from pydantic import ValidationError
 
 from agents.investigators import Plan, PlannedTask, Report
-from durable_agents import Orchestration
+from durable_agents import Budget, Orchestration
 from durable_agents.testing import Api, Replay, replay
 from orchestrations.deep_research import DeepResearchInput, deep_research
 
@@ -116,6 +116,19 @@ def test_without_a_report_the_run_fails() -> None:
     run.complete("research_task", answer("A"))
     run.answer("Synthesizer", {"error": "away", "status": "error"})
     assert run.state["error"].startswith("Agent 'Synthesizer' failed")
+
+
+def test_when_the_budget_is_used_up_the_report_is_what_was_found() -> None:
+    run = replay(Orchestration(deep_research, budget=Budget(model_calls=1)), INPUT)
+    usage: Any = {"model_call_count": 1, "input_token_count": 9, "output_token_count": 1}
+    text = plan("a", "b").model_dump_json()
+    run.answer("ResearchPlanner", AgentResponse(messages=[Message("assistant", [text])], usage_details=usage))
+    run.complete("research_task", answer("A"))
+    run.fail("research_task")
+    report = run.output["report"]
+    assert (report["title"], report["content"]) == (INPUT["question"], "Part: a\nWell?\nA")
+    spent = "it has used 10 tokens in 1 model calls, and may use 1 model calls."
+    assert report["gaps"] == ["Missing: b", f"The budget of the run is used up: {spent}"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from durable_agents import Orchestration, OrchestrationContext, Steps, StepTimeoutError
+from durable_agents import FOREVER, Orchestration, OrchestrationContext, Steps, StepTimeoutError
 from durable_agents.testing import Replay, replay
 
 HOUR = timedelta(hours=1)
@@ -54,7 +54,7 @@ def test_an_event_reaches_who_still_waits_although_a_younger_wait_was_given_up()
             except StepTimeoutError:
                 return "given up"
 
-        return (yield from context.all([context.wait_for("Go"), impatient()]))
+        return (yield from context.all([context.wait_for("Go", timeout=FOREVER), impatient()]))
 
     run = play(story)
     run.fire_timer()
@@ -101,13 +101,13 @@ def test_no_event_is_lost_and_none_comes_twice(
         got: list[int] = []
 
         def waiter(timeout: float | None) -> Steps[None]:
-            got.append((yield from context.wait_for("Go", int, timeout=None if timeout is None else timeout * HOUR)))
+            got.append((yield from context.wait_for("Go", int, timeout=FOREVER if timeout is None else timeout * HOUR)))
 
         if starts_late:
             yield from context.sleep(HOUR)
         yield from context.all([waiter(timeout) for timeout in hours], return_exceptions=True)
         while len(got) < events:
-            got.append((yield from context.wait_for("Go", int)))
+            got.append((yield from context.wait_for("Go", int, timeout=FOREVER)))
         return got
 
     run, raised = play(story), 0
