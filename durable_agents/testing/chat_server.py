@@ -209,6 +209,11 @@ class ChatCompletionsServer:
         return {**provider, "OPENAI_MODEL": self.model, "OPENAI_BASE_URL": self.base_url}
 
     @property
+    def connections(self) -> int:
+        """How many clients are connected. When none is, `requests` has all that a killed process has sent."""
+        return 0 if self._runner.server is None else len(self._runner.server.connections)
+
+    @property
     def unused_steps(self) -> int:
         """How many scripted steps no request has asked for yet."""
         return len(self._steps)
