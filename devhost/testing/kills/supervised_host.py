@@ -116,7 +116,7 @@ class SupervisedHost:
     def go_on(self) -> None:
         """Start the next host, if the last one was killed, and others after later kills."""
         before, was_dead = self._process_id(), self.is_dead
-        self._hold.unlink()
+        self._hold.unlink(missing_ok=True)
         while was_dead and self._process_id() == before:
             time.sleep(0.001)
         self._held.unlink(missing_ok=True)

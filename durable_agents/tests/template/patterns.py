@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from durable_agents.testing.chat_server import Answer, ChatRequest, Step
+from durable_agents.testing.chat_server import Answer, ChatRequest, Step, ToolCall
 
 Reply: TypeAlias = str | dict[str, Any] | Step
 
@@ -53,6 +53,16 @@ class Pattern:
         raise AssertionError(f"{self.name}: the row has no answer to {request.body['messages']}")
 
 
+def _use(tool: str, **arguments: Any) -> Answer:
+    """Ask for a tool."""
+    return Answer(tool_calls=(ToolCall(f"call-{tool}", tool, arguments),))
+
+
+def _in_turn(*replies: Reply) -> Callable[[ChatRequest], Reply]:
+    """Give one reply after the other in a conversation."""
+    return lambda request: replies[[message["role"] for message in request.body["messages"]].count("assistant")]
+
+
 PATTERNS = [
     Pattern(
         "content_approval",
@@ -76,5 +86,82 @@ PATTERNS = [
         {"outcome": "replied", "reply": {"subject": "Re: Order 7", "body": "It is on its way."}},
         model_calls=2,
         activities={"send_email": 1},
+    ),
+    Pattern(
+        "document_publishing",
+        {"topic": "returns", "min_sections": 2},
+        {
+            "Search the library": _in_turn(
+                _use("search_library", query="what are returns"), "Returns are free of charge."
+            ),
+            "Outline it again.": {
+                "sections": [{"heading": name, "points": ["Nothing is charged."]} for name in ("How", "Costs")]
+            },
+            "Outline": {"sections": [{"heading": "How", "points": ["All is sent back."]}]},
+            "Refine your article": {"title": "Returns", "content": "Returns are free, for 30 days."},
+            "Write the article": {"title": "Returns", "content": "You can return what you do not like."},
+        },
+        {"draft": {"title": "Returns", "content": "Returns are free, for 30 days."}},
+        model_calls=6,
+        activities={"publish_content": 1},
+    ),
+    Pattern(
+        "support_routing",
+        {"question": "Is my invoice paid? It has the number 1002.", "customer_number": "C-17"},
+        {
+            "Classification": {"category": "billing", "confidence": 0.9, "reason": "It names an invoice."},
+            "Customer number": _in_turn(
+                _use("look_up_invoice", invoice_number="INV-1002", customer_number="C-17"), "It is paid since February."
+            ),
+        },
+        {"reply": "It is paid since February.", "answered_by": "BillingSpecialist"},
+        model_calls=3,
+    ),
+    Pattern(
+        "topic_research",
+        {"topic": "tea"},
+        {
+            "What is it,": "It is made of leaves.",
+            "Who does it": "Half of the world drinks it.",
+            "What speaks against it": "It stains the teeth.",
+            "Summary": {"summary": "Tea is popular, and stains.", "key_points": [], "disagreements": []},
+        },
+        {"summary": {"summary": "Tea is popular, and stains."}, "missing": []},
+        model_calls=4,
+        cut_off={"missing": lambda missing: len(missing) == 1},
+    ),
+    Pattern(
+        "content_refinement",
+        {"brief": "Tea in two sentences."},
+        {
+            "Revise your article": {"title": "Green tea", "content": "Green tea is warm. It grows in hills."},
+            "Draft": {"title": "Tea", "content": "Tea is warm."},
+            "It grows in hills.": {"score": 9, "problems": [], "verdict": "Both sentences say something."},
+            "Evaluation": {"score": 4, "problems": ["One sentence."], "verdict": "The second sentence is missing."},
+        },
+        {"outcome": "good_enough", "draft": {"title": "Green tea"}, "rounds": 2},
+        model_calls=4,
+    ),
+    Pattern(
+        "agent_loop",
+        {"task": "What do two free returns cost?"},
+        {
+            "": _in_turn(
+                Answer(
+                    tool_calls=(
+                        ToolCall("call-1", "search_library", {"query": "cost of sending back"}),
+                        ToolCall("call-2", "calculate", {"expression": "2 * 0"}),
+                    )
+                ),
+                _use("ask_human", question="Are both in the same country?"),
+                "They cost nothing at all.",
+            )
+        },
+        {"outcome": "answered", "answer": "They cost nothing at all.", "iterations": 3},
+        model_calls=3,
+        activities={"call_model": 3, "use_tool": 2},
+        events={"HumanInput-2-1": {"answer": "Yes, they are."}},
+        # A model call is an activity here, which is tried again.
+        cut_off={"outcome": "answered"},
     ),
 ]
