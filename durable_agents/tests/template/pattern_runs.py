@@ -1,6 +1,8 @@
 """A run of a pattern on any host, also on one that is away now and then, with the humans it waits for."""
 
+import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,15 @@ import pytest
 from durable_agents.tests.template.patterns import Pattern
 
 _SECONDS = 60
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 
 
 class PatternRuns:
     """Starts runs of patterns on one host, and tells each what it waits for until it is over."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, outbox: Path) -> None:
         self.url = url
+        self.outbox = outbox
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response | None:
         """Return the answer, or None when there is no host that gives one."""
@@ -31,6 +35,14 @@ class PatternRuns:
         assert answer is not None
         if f"/runs/{pattern.name}" not in answer.json()["paths"]:
             pytest.skip(f"this app has no {pattern.name}")
+
+    def publish(self, pattern: Pattern) -> None:
+        """Write what was published before the run."""
+        folder = self.outbox / "published"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in pattern.published.items():
+            (folder / name).write_text(text, encoding="utf-8")
+            os.utime(folder / name, (_NOON, _NOON))
 
     def start(self, pattern: Pattern, key: str) -> str | None:
         """Start a run, once for the key, and return its id; None when there is no host."""
@@ -67,7 +79,7 @@ class PatternRuns:
 
 def check_completed(run: dict[str, Any], output: dict[str, Any]) -> None:
     """Check that a run is completed, and has these things in its output."""
-    assert (run["runtime_status"], run["error"]) == ("Completed", None)
+    assert (run["runtime_status"], run["error"]) == ("Completed", None), run
     check_part(output, run["output"])
 
 
@@ -79,7 +91,7 @@ def check_part(expected: Any, real: Any, path: str = "output") -> None:
         for name, value in expected.items():
             check_part(value, real.get(name), f"{path}.{name}")
     else:
-        assert real == expected, path
+        assert real == expected, f"{path}: {real}"
 
 
 def files_below(folder: Path) -> set[str]:

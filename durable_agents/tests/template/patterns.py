@@ -21,7 +21,8 @@ class Pattern:
     `answers` has what the model says: the first one whose key is the output model that is asked for, or stands in the
     instructions or in the message. No two of a run may be the same, for a crash is looked for in what the task hub has
     of them. `approvals` are the decisions in their order, `events` what is said to whom waits for that. `output` is a
-    part of what the run ends with. `cut_off` is too, or the text of the error, when the first answer is cut off.
+    part of what the run ends with. `cut_off` is too, or the text of the error, when the first answer is cut off; None:
+    that takes longer than a test may. `published` has what was published at noon of the first of January 2026.
     """
 
     name: str
@@ -32,7 +33,8 @@ class Pattern:
     activities: Mapping[str, int] = field(default_factory=dict)
     approvals: tuple[dict[str, Any], ...] = ({"approved": True},)
     events: Mapping[str, Any] = field(default_factory=dict)
-    cut_off: str | dict[str, Any] = "failed: invalid_answer"
+    cut_off: str | dict[str, Any] | None = "failed: invalid_answer"
+    published: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the name."""
@@ -163,5 +165,70 @@ PATTERNS = [
         events={"HumanInput-2-1": {"answer": "Yes, they are."}},
         # A model call is an activity here, which is tried again.
         cut_off={"outcome": "answered"},
+    ),
+    Pattern(
+        "subtopic_research",
+        {"topic": "tea", "subtopics": ["growing", "brewing"]},
+        {
+            "Report": {"title": "Tea", "content": "Hills and three minutes.", "gaps": []},
+            "Part: growing": {"summary": "It grows on hills.", "facts": [], "open_points": []},
+            "Part: brewing": {"summary": "It takes three minutes.", "facts": [], "open_points": []},
+        },
+        {"report": {"content": "Hills and three minutes."}, "failed": []},
+        model_calls=3,
+        cut_off={"failed": lambda failed: len(failed) == 1},
+    ),
+    Pattern(
+        "model_voting",
+        {"question": "Which tea is for the evening?", "options": ["green", "black"]},
+        {
+            "": lambda request: {
+                0.0: {"option": 1, "reason": "It has less of what wakes."},
+                0.5: {"option": 1, "reason": "One sleeps better after it."},
+                1.0: {"option": 2, "reason": "It goes with milk."},
+            }[request.body["temperature"]]
+        },
+        {"outcome": "majority", "answer": "green", "margin": 1},
+        model_calls=3,
+        cut_off={"failed": lambda failed: len(failed) == 1},
+    ),
+    Pattern(
+        "deep_research",
+        {"question": "Where does tea come from?"},
+        {
+            "Report": {"title": "Tea", "content": "From the south, by chance.", "gaps": []},
+            "Plan": {
+                "tasks": [
+                    {"goal": "Where it grows.", "questions": ["Which hills?"], "needs_plan": False},
+                    {"goal": "Who found it.", "questions": ["Which legend?"], "needs_plan": False},
+                ]
+            },
+            "Part: Which hills?": {"summary": "Those of the south.", "facts": [], "open_points": []},
+            "Part: Which legend?": {"summary": "A leaf fell into water.", "facts": [], "open_points": []},
+        },
+        {"report": {"content": "From the south, by chance."}, "done": ["Where it grows.", "Who found it."]},
+        model_calls=4,
+    ),
+    Pattern(
+        "research_task",
+        {"goal": "Where tea grows.", "questions": ["Which hills?", "Which soil?"]},
+        {
+            "Your open points": {"summary": "Those of the south.", "facts": [], "open_points": []},
+            "Part: Which hills?": {"summary": "Some of them.", "facts": [], "open_points": ["Which of them?"]},
+            "Part: Which soil?": {"summary": "It likes acid soil.", "facts": [], "open_points": []},
+        },
+        {"answers": lambda answers: [one["findings"]["open_points"] for one in answers] == [[], []]},
+        model_calls=3,
+        # It is asked again after a minute.
+        cut_off=None,
+    ),
+    Pattern(
+        "scheduled_digest",
+        {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+        {"Digest": {"subject": "Tea is warm", "body": "One article was published."}},
+        {"outcome": "filed", "articles": 1, "digest": {"subject": "Tea is warm"}},
+        model_calls=1,
+        activities={"list_publications": 1, "file_digest": 1},
+        published={"tea.md": "# Tea"},
     ),
 ]

@@ -145,10 +145,11 @@ def host(only_host: SupervisedHost) -> Iterator[SupervisedHost]:
 def test_nothing_that_was_finished_is_done_again(
     pattern: Pattern, host: SupervisedHost, model: ChatCompletionsServer
 ) -> None:
-    runs, witness = PatternRuns(host.url), Witness(host, model)
-    runs.skip_without(pattern)
-    model.answer_by(lambda request: witness.note(request, pattern.answer(request)))
     outbox = host.database.with_name("outbox")
+    runs, witness = PatternRuns(host.url, outbox), Witness(host, model)
+    runs.skip_without(pattern)
+    runs.publish(pattern)
+    model.answer_by(lambda request: witness.note(request, pattern.answer(request)))
 
     written = len(files_below(outbox))
     check_completed(runs.finish(pattern, "undisturbed"), pattern.output)
