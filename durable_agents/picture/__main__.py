@@ -1,9 +1,10 @@
 """Draws orchestrations as Mermaid flowcharts, from their code.
 
     python -m durable_agents.picture orchestrations/topic_research.py     print the flowchart
-    python -m durable_agents.picture --write docs/patterns.md             draw those of a page afresh
+    python -m durable_agents.picture --write docs/patterns.md             take those of a page afresh
 
-In a page, a flowchart stands below the comment `<!-- picture: orchestrations/topic_research.py -->`.
+In a page, a flowchart stands below `<!-- picture: orchestrations/topic_research.py -->`, and ten lines of code below
+`<!-- code: orchestrations/topic_research.py from: findings = -->`.
 """
 
 import argparse
@@ -18,7 +19,7 @@ def main() -> int:
     """Draw what the command line says."""
     parser = argparse.ArgumentParser(prog="python -m durable_agents.picture", description=__doc__.partition("\n")[0])
     parser.add_argument("files", type=Path, nargs="*", help="orchestrations, or with --write the pages they stand in")
-    parser.add_argument("--write", action="store_true", help="draw the flowcharts of a page afresh")
+    parser.add_argument("--write", action="store_true", help="take the flowcharts and code of a page afresh")
     parser.add_argument("--app-root", type=Path, default=Path(), help="the folder of the app (%(default)s)")
     given = parser.parse_args()
     try:

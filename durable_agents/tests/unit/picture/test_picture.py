@@ -258,3 +258,12 @@ def test_a_page_is_drawn_afresh_and_keeps_what_is_gone(app: Path) -> None:
     once = redrawn(page, app)
     assert once == f"# A\n\n<!-- picture: story.py -->\n```mermaid\n{draw(app / 'story.py', app)}```\n\nText.\n\n{old}"
     assert redrawn(once.replace("sleep", "slept"), app) == once
+
+
+def test_code_of_a_page_is_taken_afresh(app: Path) -> None:
+    (app / "story.py").write_text("def story(context):\n    one = 1\n    if one:\n        two = 2\n\n\nthree = 3")
+    page = "<!-- code: story.py from: one = -->\n```python\nold\n```\n<!-- code: gone.py from: x -->\n"
+    new = page.replace("old", "one = 1\nif one:\n    two = 2")
+    assert redrawn(page, app) == redrawn(new, app) == new
+    with pytest.raises(DrawingError, match="has no line with 'four', from which"):
+        redrawn("<!-- code: story.py from: four -->\n", app)
