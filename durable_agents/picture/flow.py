@@ -5,16 +5,16 @@ the orchestration, a function of the same module that makes steps, is drawn wher
 """
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from durable_agents.picture.chart import WITHIN_GROUP, Chart, Ends
 from durable_agents.picture.names import Module, Scope
+from durable_agents.picture.parts import STEPS, branches_of, context_of, is_generator, makes_steps, pairs_of
+from durable_agents.picture.words import agreed, function_name, keyword_of, names_of, outcome_of, result_in_words, short
 
-_STEPS = {"ask", "call", "run", "wait_for", "approve", "sleep", "all", "first", "continue_as_new"}
 _LEAVES = (ast.Return, ast.Raise, ast.Break, ast.Continue)
-_LONGEST = 60
 
 
 class DrawingError(Exception):
@@ -31,7 +31,7 @@ def draw(file: Path, root: Path, name: str | None = None) -> str:
     """
     module, name = Module(file, root), name or file.stem
     function = module.functions.get(name)
-    if function is None or not _makes_steps(function, module):
+    if function is None or not makes_steps(function):
         raise DrawingError(f"{file} has no orchestration {name!r}: a function that makes steps of its context.")
     return _Drawing(name, module).of(function)
 
@@ -65,7 +65,7 @@ class _Drawing:
 
     def of(self, function: ast.FunctionDef) -> str:
         """Draw the orchestration, and return its text."""
-        frame = _Frame(Scope(self._module, _context_of(function)))
+        frame = _Frame(Scope(self._module, context_of(function)))
         if ends := self._block(function.body, self._start, frame):
             self._chart.add("end", "done", ends)
         return self._chart.as_mermaid()
@@ -112,7 +112,7 @@ class _Drawing:
         match node:
             case ast.Assign(targets=targets, value=value):
                 for target in targets:
-                    for name, part in _pairs(target, value):
+                    for name, part in pairs_of(target, value):
                         self._note_one(name, part, frame)
             case ast.AnnAssign(target=ast.Name() as target, value=ast.expr() as value):
                 frame.scope.bind(target, value)
@@ -128,7 +128,7 @@ class _Drawing:
                 frame.said[name] = text
             case ast.Name() | ast.Tuple(), _:
                 frame.scope.bind(target, value)
-                if isinstance(target, ast.Name) and (outcome := _outcome(value)):
+                if isinstance(target, ast.Name) and (outcome := outcome_of(value)):
                     frame.said[target.id] = outcome
 
     def _if(self, node: ast.If, ends: Ends, frame: _Frame) -> Ends:
@@ -137,23 +137,23 @@ class _Drawing:
             for statement in [*node.body, *node.orelse]:
                 self._note(statement, frame)
             return ends
-        ((choice, _),) = self._chart.add("choice", _short(node.test), ends)
+        ((choice, _),) = self._chart.add("choice", short(node.test), ends)
         before = dict(frame.said)
         then = self._block(node.body, [(choice, "yes")], frame)
         after_then, frame.said = frame.said if then else None, dict(before)
         other = self._block(node.orelse, [(choice, "no")], frame)
         if after_then is not None:
-            frame.said = _agreed(after_then, frame.said) if other else after_then
+            frame.said = agreed(after_then, frame.said) if other else after_then
         return then + other
 
     def _match(self, node: ast.Match, ends: Ends, frame: _Frame) -> Ends:
         ends = self._expression(node.subject, ends, frame)
         if not any(self._matters(case.body) for case in node.cases):
             return ends
-        ((choice, _),) = self._chart.add("choice", _short(node.subject), ends)
+        ((choice, _),) = self._chart.add("choice", short(node.subject), ends)
         after: Ends = []
         for case in node.cases:
-            after += self._block(case.body, [(choice, _short(case.pattern))], frame)
+            after += self._block(case.body, [(choice, short(case.pattern))], frame)
         return after
 
     def _loop(self, node: ast.For | ast.While, ends: Ends, frame: _Frame) -> Ends:
@@ -167,15 +167,15 @@ class _Drawing:
                     self._note(statement, frame)
             return ends
         if isinstance(node, ast.For):
-            text, into, out = f"for {_short(node.target)} in {_short(node.iter)}", "next", "over"
+            text, into, out = f"for {short(node.target)} in {short(node.iter)}", "next", "over"
         else:
-            text, into, out = _short(node.test), "yes", "no"
+            text, into, out = short(node.test), "yes", "no"
         is_endless = isinstance(first, ast.Constant) and bool(first.value) and isinstance(node, ast.While)
         ((head, _),) = self._chart.add("join", " ", ends) if is_endless else self._chart.add("choice", text, ends)
         breaks, continues = frame.begin_loop()
         before = dict(frame.said)
         again = self._block(node.body, [(head, "" if is_endless else into)], frame)
-        frame.said = _agreed(before, frame.said) if again or continues or breaks else before
+        frame.said = agreed(before, frame.said) if again or continues or breaks else before
         self._chart.lead_back(again + continues, head)
         frame.loops.pop()
         over = [] if is_endless else self._block(node.orelse, [(head, out)], frame)
@@ -187,7 +187,7 @@ class _Drawing:
         failing = frame.attempts.pop()
         ends = self._block(node.orelse, ends, frame)
         for handler in node.handlers if failing else []:
-            what = "on any error" if handler.type is None else f"on {_short(handler.type)}"
+            what = "on any error" if handler.type is None else f"on {short(handler.type)}"
             was, frame.in_handler = frame.in_handler, True
             ends = ends + self._block(handler.body, [(start, what) for start, _ in failing], frame)
             frame.in_handler = was
@@ -195,7 +195,7 @@ class _Drawing:
 
     def _return(self, value: ast.expr | None, ends: Ends, frame: _Frame) -> None:
         if frame.returns is None or (frame.is_branch and frame.in_handler):
-            self._chart.add("end", _result(value, frame), ends)
+            self._chart.add("end", result_in_words(value, frame.said), ends)
         else:
             frame.returns.extend(ends)
 
@@ -204,7 +204,7 @@ class _Drawing:
             frame.attempts[-1].extend(ends)
             return
         error = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
-        self._chart.add("end", "fails" + (f": {_short(error)}" if error is not None else ""), ends)
+        self._chart.add("end", "fails" + (f": {short(error)}" if error is not None else ""), ends)
 
     def _expression(self, node: ast.AST | None, ends: Ends, frame: _Frame) -> Ends:
         """Draw the steps that an expression, or a simple statement, waits for, in their order."""
@@ -213,7 +213,7 @@ class _Drawing:
                 return ends
             case ast.IfExp() if self._waits(node.body) or self._waits(node.orelse):
                 ends = self._expression(node.test, ends, frame)
-                ((choice, _),) = self._chart.add("choice", _short(node.test), ends)
+                ((choice, _),) = self._chart.add("choice", short(node.test), ends)
                 then = self._expression(node.body, [(choice, "yes")], frame)
                 return then + self._expression(node.orelse, [(choice, "no")], frame)
             case ast.YieldFrom(value=value):
@@ -227,7 +227,7 @@ class _Drawing:
         value, scope = scope.resolved(value)
         match value:
             case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=kind)) if (
-                name == scope.context and kind in _STEPS
+                name == scope.context and kind in STEPS
             ):
                 ends = self._of_context(kind, value, scope, ends, frame)
             case ast.Call(func=ast.Name(id=name)) if self._is_part(name) and name not in self._active:
@@ -235,11 +235,11 @@ class _Drawing:
             case ast.Call(func=ast.Name(id=name)):
                 ends = self._chart.add("child", name, ends)
             case ast.IfExp():
-                ((choice, _),) = self._chart.add("choice", _short(value.test), ends)
+                ((choice, _),) = self._chart.add("choice", short(value.test), ends)
                 then = self._step(value.body, scope, [(choice, "yes")], frame)
                 return then + self._step(value.orelse, scope, [(choice, "no")], frame)
             case _:
-                ends = self._chart.add("wait", _short(value), ends)
+                ends = self._chart.add("wait", short(value), ends)
         if frame.attempts:
             frame.attempts[-1].extend(ends)
         return ends
@@ -248,20 +248,20 @@ class _Drawing:
         first = call.args[0] if call.args else ast.Constant("")
         match kind:
             case "ask":
-                model = call.args[2] if len(call.args) > 2 else _keyword(call, "answer_model")
-                form = f": {_short(model)}" if model is not None else ""
-                return self._chart.add("agent", f"ask {_names(scope.texts(first), first)}{form}", ends)
+                model = call.args[2] if len(call.args) > 2 else keyword_of(call, "answer_model")
+                form = f": {short(model)}" if model is not None else ""
+                return self._chart.add("agent", f"ask {names_of(scope.texts(first), first)}{form}", ends)
             case "call":
-                return self._chart.add("activity", f"call {_function(first, scope)}", ends)
+                return self._chart.add("activity", f"call {function_name(first, scope)}", ends)
             case "run":
-                return self._chart.add("child", f"run {_function(first, scope)}", ends)
+                return self._chart.add("child", f"run {function_name(first, scope)}", ends)
             case "wait_for":
-                text = _names([], first)
+                text = names_of([], first)
                 return self._chart.add("wait", f"wait for {text}", ends)
             case "sleep":
-                return self._chart.add("wait", f"sleep {_short(first)}", ends)
+                return self._chart.add("wait", f"sleep {short(first)}", ends)
             case "approve":
-                return self._chart.add("wait", f"approve {_short(first)}", ends)
+                return self._chart.add("wait", f"approve {short(first)}", ends)
             case "continue_as_new":
                 self._chart.lead_back(self._chart.add("child", "begin anew", ends), self._start[0][0])
                 return []
@@ -270,9 +270,9 @@ class _Drawing:
     def _together(self, kind: str, call: ast.Call, steps: ast.expr, scope: Scope, ends: Ends, frame: _Frame) -> Ends:
         """Draw steps that run side by side as a group."""
         title = "the first of" if kind == "first" else "at the same time"
-        if (width := _keyword(call, "width")) is not None:
-            title += f", {_short(width)} at most"
-        branches = list(_branches(steps, scope))
+        if (width := keyword_of(call, "width")) is not None:
+            title += f", {short(width)} at most"
+        branches = list(branches_of(steps, scope))
         each = list(dict.fromkeys(loop for _, _, loop in branches if loop))
         group = self._chart.open(", ".join([title, *each]), ends)
         for step, inner, _ in branches:
@@ -285,7 +285,7 @@ class _Drawing:
     def _part(self, name: str, call: ast.Call, scope: Scope, ends: Ends, frame: _Frame) -> Ends:
         """Draw a function of the module where it is used."""
         function = self._module.functions[name]
-        inner = Scope(self._module, _context_of(function))
+        inner = Scope(self._module, context_of(function))
         for parameter, argument in zip(function.args.args, call.args, strict=False):
             inner.bound[parameter.arg] = (argument, scope)
         for keyword in call.keywords:
@@ -295,7 +295,7 @@ class _Drawing:
         returns: Ends = []
         part = _Frame(inner, returns, frame.is_branch, attempts=[[]] if frame.attempts else [])
         self._active.append(name)
-        if _is_generator(function):
+        if is_generator(function):
             returns += self._block(function.body, ends, part)
         else:
             returns += self._made(function.body, ends, part)
@@ -310,7 +310,7 @@ class _Drawing:
         for node in body:
             match node:
                 case ast.If() if self._matters(node.body) or self._matters(node.orelse):
-                    ((choice, _),) = self._chart.add("choice", _short(node.test), ends)
+                    ((choice, _),) = self._chart.add("choice", short(node.test), ends)
                     after += self._made(node.body, [(choice, "yes")], frame)
                     ends = [(choice, "no")]
                     if node.orelse:
@@ -324,7 +324,7 @@ class _Drawing:
 
     def _is_part(self, name: str) -> bool:
         function = self._module.functions.get(name)
-        return function is not None and _makes_steps(function, self._module)
+        return function is not None and makes_steps(function)
 
     def _waits(self, node: ast.AST) -> bool:
         return any(isinstance(inner, ast.YieldFrom) for inner in ast.walk(node))
@@ -333,103 +333,3 @@ class _Drawing:
         """Say whether statements do something that is drawn."""
         inner = [one for statement in body for one in ast.walk(statement)]
         return any(isinstance(one, (ast.YieldFrom, *leaves)) for one in inner)
-
-
-def _branches(steps: ast.expr, scope: Scope) -> Iterator[tuple[ast.expr, Scope, str]]:
-    """Yield the steps that are given together, and for which each of them is made."""
-    steps, scope = scope.resolved(steps)
-    match steps:
-        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
-            for item in items:
-                if isinstance(item, ast.Starred):
-                    yield from _branches(item.value, scope)
-                else:
-                    yield item, scope, ""
-        case ast.ListComp(elt=item, generators=loops) | ast.GeneratorExp(elt=item, generators=loops):
-            inner = Scope(scope.module, scope.context, dict(scope.bound))
-            for loop in loops:
-                inner.bind(loop.target, loop.iter, scope)
-            yield item, inner, "for each " + ", ".join(f"{_short(one.target)} in {_short(one.iter)}" for one in loops)
-        case ast.BinOp(left=left, right=right):
-            yield from _branches(left, scope)
-            yield from _branches(right, scope)
-        case _:
-            yield steps, scope, ""
-
-
-def _makes_steps(function: ast.FunctionDef, module: Module) -> bool:
-    context = _context_of(function)
-    for node in ast.walk(function):
-        match node:
-            case ast.Attribute(value=ast.Name(id=name), attr=kind) if name == context and kind in _STEPS:
-                return True
-            case ast.YieldFrom():
-                return True
-    return False
-
-
-def _is_generator(function: ast.FunctionDef) -> bool:
-    return any(isinstance(node, ast.YieldFrom | ast.Yield) for node in ast.walk(function))
-
-
-def _context_of(function: ast.FunctionDef) -> str:
-    """Return the name of the parameter that is the context."""
-    parameters = function.args.args
-    annotated = [one.arg for one in parameters if one.annotation and "Context" in ast.unparse(one.annotation)]
-    return [*annotated, *(one.arg for one in parameters), ""][0]
-
-
-def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[ast.expr, ast.expr]]:
-    match target, value:
-        case ast.Tuple(elts=targets), ast.Tuple(elts=values) if len(targets) == len(values):
-            yield from zip(targets, values, strict=True)
-        case _:
-            yield target, value
-
-
-def _keyword(call: ast.Call, name: str) -> ast.expr | None:
-    return next((keyword.value for keyword in call.keywords if keyword.arg == name), None)
-
-
-def _names(texts: list[str], value: ast.expr) -> str:
-    if isinstance(value, ast.Constant):
-        return str(value.value)
-    return " or ".join(texts) if texts else _short(value)
-
-
-def _function(value: ast.expr, scope: Scope) -> str:
-    match value:
-        case ast.Constant(value=str(text)):
-            return text
-        case ast.Name(id=name):
-            return scope.module.imports.get(name, ("", name))[1]
-        case ast.Attribute(attr=name):
-            return name
-    return _short(value)
-
-
-def _result(value: ast.expr | None, frame: _Frame) -> str:
-    """Return in words what is returned: the outcome, where one is told."""
-    match value:
-        case ast.Name(id=name) if name in frame.said:
-            return frame.said[name]
-        case ast.Call(func=function):
-            return _outcome(value) or _short(function)
-    return "done"
-
-
-def _outcome(value: ast.expr) -> str:
-    """Return the outcome that a result is made with."""
-    told = _keyword(value, "outcome") if isinstance(value, ast.Call) else None
-    return str(told.value) if isinstance(told, ast.Constant) else ""
-
-
-def _agreed(one: dict[str, str], other: dict[str, str]) -> dict[str, str]:
-    return {name: said for name, said in one.items() if other.get(name) == said}
-
-
-def _short(node: ast.AST) -> str:
-    text = ast.unparse(node.value if isinstance(node, ast.NamedExpr) else node)
-    if isinstance(node, ast.Tuple):
-        text = text.strip("()")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
