@@ -30,11 +30,12 @@ class Module:
 
     def imported(self, name: str) -> "Module | None":
         """Return the module of the app that a name of an import is, or is from."""
-        origin, inner = self.imports.get(name, ("", ""))
-        for dotted in (f"{origin}.{inner}", origin):
-            file = self._root.joinpath(*dotted.split(".")).with_suffix(".py")
-            if origin and file.is_file():
-                return Module(file, self._root)
+        if name in self.imports:
+            origin, inner = self.imports[name]
+            for parts in ([*origin.split("."), inner], origin.split(".")):
+                file = self._root.joinpath(*parts).with_suffix(".py")
+                if file.is_file():
+                    return Module(file, self._root)
         return None
 
 

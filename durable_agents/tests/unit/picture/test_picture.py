@@ -21,10 +21,12 @@ from agents.staff import JUDGE
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
-    (tmp_path / "agents").mkdir()
-    (tmp_path / "agents" / "staff.py").write_text(AGENTS)
-    return tmp_path
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of an app, as it is named by whoever stands in it."""
+    monkeypatch.chdir(tmp_path)
+    Path("agents").mkdir()
+    Path("agents", "staff.py").write_text(AGENTS)
+    return Path()
 
 
 def drawn(app: Path, body: str, parts: str = "") -> Flowchart:
@@ -227,6 +229,21 @@ def test_parts_are_drawn_where_they_are_used(app: Path) -> None:
         "run pages -> done",
         "call send_mail -> done",
     ]
+
+
+def test_an_agent_that_is_only_known_at_run_time_is_named_as_in_the_code(app: Path) -> None:
+    chart = drawn(
+        app,
+        """
+        found = yield from context.ask(staff.CRITIC, "Go.")
+        agent = found.agent if found.is_sure else staff.NAME
+        for name in [agent, request.other]:
+            yield from context.ask(name, "Go.")
+        yield from context.ask(request.other, "Go.")
+        """,
+    )
+    asked = [text for text, shape in chart.shapes.items() if shape == "agent"]
+    assert asked == ["ask Critic", "ask Writer", "ask request.other"]
 
 
 def test_it_is_the_same_each_time_whatever_stands_in_it(app: Path) -> None:
