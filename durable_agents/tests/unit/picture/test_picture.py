@@ -13,11 +13,8 @@ AGENTS = """
 NAME = "Writer"
 CRITIC, JUDGE = "Critic", "Judge"
 """
-HEAD = """
-from activities.send import send_mail as mail
-from agents import staff
-from agents.staff import JUDGE
-"""
+IMPORTS = ["activities.send import send_mail as mail", "agents import staff", "agents.staff import JUDGE"]
+HEAD = "".join(f"from {name}\n" for name in IMPORTS)
 
 
 @pytest.fixture
