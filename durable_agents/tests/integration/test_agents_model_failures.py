@@ -12,7 +12,7 @@ import pytest
 from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
 from devhost.testing.ports import free_port
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.wire.faults import Body, BrokenStream, EndedStream, MalformedJson, Slow, StalledStream
 
 RUN = "/api/agents/Writer/run"

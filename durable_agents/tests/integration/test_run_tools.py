@@ -10,7 +10,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, ChatRequest, Step, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, ChatRequest, Step, ToolCall
 from durable_agents.tests.wire.faults import Silence
 
 MOST_REQUESTS = 20

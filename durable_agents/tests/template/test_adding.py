@@ -15,8 +15,10 @@ import pytest
 
 from durable_agents.tests.template.scratch_project import ROOT, ScratchProject
 
-PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 TEMPLATE = "durable_agents/tests/template"
+# These take long, and each looks at one sample only.
+ASIDE = [f"--ignore={TEMPLATE}/test_patterns_crash.py"]
+PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *ASIDE)
 NOT_THESE = f"--ignore={TEMPLATE}/test_adding.py"
 # It takes long and looks at one activity, which is deleted in none of these tests.
 WITHOUT_MAIL = "--ignore=tests/activities/test_send_email_properties.py"

@@ -762,6 +762,7 @@ def test_what_the_app_has_not_registered_is_named_and_how_to_register_it() -> No
         yield
 
     def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        # deterministic: the start of the app would say it first
         yield from (context.call(weigh, request) if request.number else context.run(parcel, request))
 
     def first_turn(number: int) -> Replay:
