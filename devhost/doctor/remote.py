@@ -126,7 +126,7 @@ def host_state(app: RunningApp) -> Iterator[Finding]:
         what = (
             f"the Functions host {told.get('version')} runs, with the extension bundle {bundle.get('version', 'none')}"
         )
-        yield note("host-state", what, f"{app.url}/admin/host/status", "Nothing.")
+        yield note("host-state", what, f"{app.url}/admin/host/status", "Nothing: that is what should run.")
 
 
 def zero_functions(app: RunningApp) -> Iterator[Finding]:

@@ -128,7 +128,10 @@ def _event(run: OpenRun, event: str, now: datetime) -> Finding:
     what = f"{_shown(run)} waits since {_time(run.since)} for {named}"
     address = f"/runtime/webhooks/durabletask/instances/{run.instance_id}/raiseEvent/{event or '<event>'}"
     fix = f"Send it: POST {address}, or decide by the app's own route; names are told apart by their spelling."
-    build = warning if now - run.since > _LONG else note
+    if not event and run.custom_status is None:
+        fix += " python3 dev.py start fails a run at once that calls what is not there, and names it."
+    # A run that says what it waits for is as it should be, for a day.
+    build = note if event and now - run.since <= _LONG else warning
     return build("waits-for-event", what, f"the run {run.instance_id}", fix)
 
 
@@ -145,7 +148,10 @@ def _event_of(run: OpenRun) -> str | None:
 
 def _told(run: OpenRun) -> str:
     if run.custom_status is None:
-        return ", and its custom status does not say for which"
+        return (
+            ", and its custom status does not say for which. With func start and on Azure, a run that has called an "
+            "activity, agent or child that the app does not have looks the same: nothing of it is in the history"
+        )
     text = " ".join(run.custom_status.split())
     return f"; its custom status says {text[:120]}"
 

@@ -61,7 +61,8 @@ def test_an_event_that_nobody_sends() -> None:
     found = only(runs.waits_for_an_event([named], NOW))
     assert found.level is Level.NOTE and "the external event 'Go'" in found.what and "raiseEvent/Go" in found.fix
     assert only(runs.waits_for_an_event([named], NOW + 30 * HOUR)).level is Level.WARNING
-    assert "does not say for which" in only(runs.waits_for_an_event([run()], NOW)).what
+    unnamed = only(runs.waits_for_an_event([run()], NOW))
+    assert unnamed.level is Level.WARNING and "does not say for which" in unnamed.what and "dev.py start" in unnamed.fix
     assert 'says "the packer"' in only(runs.waits_for_an_event([run("Running", '"the packer"')], NOW)).what
 
 
