@@ -56,7 +56,7 @@ def app_not_looked_at(place: Place) -> Iterator[Finding]:
 def failed_import(place: Place) -> Iterator[Finding]:
     """What the import raises leaves a host with no function at all."""
     failure = place.report.failure
-    if failure is None:
+    if failure is None or any(syntax_errors(place)):
         return
     missing = _MISSING_MODULE.search(failure)
     if missing and (place.app_root / missing[1].partition(".")[0]).exists():

@@ -72,6 +72,8 @@ def main(arguments: list[str], venv: Path) -> int:
         app_root, Path(parsed.db or app_root / ".devhost" / "state.db").resolve(), _venv(app_root, venv), os.environ
     )
     found = examine(place)
+    if parsed.db and not place.hub.is_file():
+        found.append(fault("hub-other", "there is no task hub in this file", str(place.hub), "Name another with --db."))
     if parsed.url:
         found += _asked(place, parsed.url)
     print(as_json(found) if parsed.json else as_text(found))

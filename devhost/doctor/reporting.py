@@ -59,8 +59,10 @@ def _failure(ex: AppLoadError, app_root: Path) -> dict[str, Any]:
 
 
 def _is_of_the_app(file: str, app_root: Path) -> bool:
+    """Say whether a file is the app's own: not of `.venv`, nor of a library beside it, which has a pyproject.toml."""
     path = Path(file)
-    return path.is_relative_to(app_root) and not path.relative_to(app_root).parts[0].startswith(".")
+    top = path.relative_to(app_root).parts[0] if path.is_relative_to(app_root) else "."
+    return not top.startswith(".") and not (app_root / top / "pyproject.toml").is_file()
 
 
 def _shown(file: str, line: int | None, app_root: Path) -> str:

@@ -12,13 +12,14 @@ from devhost.doctor.finding import Finding, fault, note, warning
 from devhost.doctor.place import Place, section
 
 _FILE = "local.settings.json"
+_PARAMETERS = "infra/main.parameters.json"
 # What the host, the worker and Azure's libraries read; the app's own are found in its code.
 _OF_THE_HOST = re.compile(
     r"AzureWebJobs\w+|AzureFunctions\w+|FUNCTIONS_\w+|WEBSITES?_\w+|APPLICATIONINSIGHTS_\w+|APPINSIGHTS_\w+|PYTHON\w+"
     r"|OTEL_\w+|AZURE_(?:CLIENT|TENANT|AUTHORITY|USERNAME|FUNCTIONS)_?\w*|languageWorkers\w+|(?:HTTPS?|NO)_PROXY|PATH|TZ"
 )
 _COMMON = ("FUNCTIONS_WORKER_RUNTIME", "AzureWebJobsStorage", "PYTHON_THREADPOOL_THREAD_COUNT")
-_SETTING = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
+_SETTING = re.compile(r"[A-Z][A-Z0-9_]{3,}")
 _PLACEHOLDER = re.compile(r"\s*<[^<>]+>\s*")
 _DURABLE = "DURABLE_TASK_SCHEDULER_CONNECTION_STRING"
 
@@ -81,12 +82,28 @@ def unread_settings(place: Place) -> Iterator[Finding]:
     told = "\n".join([*place.sources(), json.dumps(dict(place.host_json))])
     known = set(re.findall(r"\w+", told))
     by_case = {name.casefold(): name for name in (*filter(_SETTING.fullmatch, known), *_COMMON)}
-    for name in place.values:
+    for name, where in _told_here_and_on_azure(place).items():
         if name in known or (_OF_THE_HOST.fullmatch(name) and not _nearly(name)):
             continue
         near = difflib.get_close_matches(name.casefold(), by_case, n=1, cutoff=0.8)
-        fix = f"Did you mean {by_case[near[0]]}?" if near else "Remove it, or see docs for the name that it has now."
-        yield warning("unread-setting", f"nothing reads the setting {name}", place.shown_settings, fix)
+        fix = (
+            f"Did you mean {by_case[near[0]]}?"
+            if near
+            else "Remove it, or look in the settings page for the name that it has now."
+        )
+        yield warning("unread-setting", f"nothing reads the setting {name}", where, fix)
+
+
+def _told_here_and_on_azure(place: Place) -> dict[str, str]:
+    """Return the names of settings, with the file: the local one, and that of the parameters of a deployment."""
+    path = place.app_root / _PARAMETERS
+    try:
+        parameters = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
+    except ValueError:
+        parameters = {}
+    extra = parameters.get("parameters", {}).get("extraSettings", {}).get("value", {})
+    deployed = dict.fromkeys(extra, f"{_PARAMETERS} (Azure)") if isinstance(extra, dict) else {}
+    return deployed | dict.fromkeys(place.values, place.shown_settings)
 
 
 def _nearly(name: str) -> bool:

@@ -26,6 +26,7 @@ def test_a_module_that_does_not_parse_is_told_with_its_line_and_without_an_envir
         "agents/writer.py": "\nx = (\n",
     }
     assert make(tmp_path, code.syntax_errors, files).where == "agents/writer.py:2"
+    assert [*code.failed_import(place_of(tmp_path / "app"))] == [], "it is told once"
 
 
 def test_a_folder_that_is_imported_and_not_deployed(tmp_path: Path) -> None:
@@ -66,10 +67,20 @@ def test_without_an_environment_it_says_that_the_app_was_not_looked_at(tmp_path:
             "settings.py:2",
             "Put this line right",
         ),
+        (
+            {
+                "function_app.py": "\nimport library\nlibrary.read()\n",
+                "library/__init__.py": "def read(): raise KeyError('NAME')\n",
+                "library/pyproject.toml": "",
+            },
+            "KeyError: 'NAME'",
+            "function_app.py:3",
+            "setting",
+        ),
         ({"function_app.py": "import os\nos._exit(3)\n"}, "ends the process with status 3", "function_app.py", "line"),
         ({"function_app.py": "print('no app')\n"}, "", "function_app.py", ""),
     ],
-    ids=["package", "module", "setting", "exit", "no app"],
+    ids=["package", "module", "setting", "in a library", "exit", "no app"],
 )
 def test_what_the_import_raises_is_told_with_its_line(
     tmp_path: Path, files: dict[str, str], what: str, where: str, fix: str

@@ -57,6 +57,11 @@ def test_warnings_alone_are_status_0(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "fault" not in printed and "warning" in printed.splitlines()[-1]
 
 
+def test_a_hub_that_was_named_and_is_not_there(well: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--app-root", str(well), "--db", str(well / "none.db")], Path("/nowhere")) == 1
+    assert "FAULT hub-other: there is no task hub" in capsys.readouterr().out
+
+
 def test_a_fault_is_status_1_and_comes_first(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = write_app(tmp_path, {"requirements.txt": "azure-functions==0.1\n", "function_app.py": "raise ValueError\n"})
     assert main(["--app-root", str(app)], Path("/nowhere")) == 1

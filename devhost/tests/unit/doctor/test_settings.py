@@ -64,6 +64,12 @@ def test_a_name_that_nothing_reads(tmp_path: Path, name: str, fix: str) -> None:
     assert one.level is Level.WARNING and name in one.what and fix in one.fix
 
 
+def test_a_setting_of_the_deployment_that_nothing_reads(tmp_path: Path) -> None:
+    extra = {"parameters": {"extraSettings": {"value": {"REVIEWER": "ada", "SMTP_URL": "smtp://x:587"}}}}
+    one = make(tmp_path, settings.unread_settings, READS | {"infra/main.parameters.json": json.dumps(extra)})
+    assert "REVIEWER" in one.what and "REVIEWERS?" in one.fix and one.where == "infra/main.parameters.json (Azure)"
+
+
 def test_names_of_the_host_and_of_the_app_are_read(tmp_path: Path) -> None:
     names = (
         "REVIEWERS",
