@@ -38,7 +38,8 @@ def ignored_imports(place: Place) -> Iterator[Finding]:
     file = place.app_root / ".funcignore"
     if not file.is_file():
         return
-    ignored = {line.strip().strip("/"): number for number, line in enumerate(_lines(file.read_text("utf-8")), 1)}
+    lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    ignored = {line.strip().strip("/"): number for number, line in enumerate(lines, 1)}
     tops = {path.relative_to(place.app_root).parts[0] for path in place.imported}
     for name in sorted((tops | {"host.json", "requirements.txt"}) & ignored.keys()):
         what = f"the app needs {name}, and .funcignore keeps it from being deployed: on Azure there are 0 functions"
@@ -105,7 +106,3 @@ def another_environment(place: Place) -> Iterator[Finding]:
     if active and os.path.realpath(active) != os.path.realpath(place.venv):
         what = f"another environment is active ({active}): func start takes its packages, not those of {place.venv}"
         yield warning("active-environment", what, "VIRTUAL_ENV (func start)", "Activate .venv before func start.")
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines()

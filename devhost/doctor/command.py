@@ -9,7 +9,7 @@ from pathlib import Path
 
 from devhost.app_settings import SettingsError, load_host_settings
 from devhost.doctor import code, connections, host_json, hub, packages, remote, settings
-from devhost.doctor.finding import Finding, Level, as_json, as_text, fault
+from devhost.doctor.finding import Finding, Level, as_json, as_text, fault, warning
 from devhost.doctor.place import Place
 
 Check = Callable[[Place], Iterator[Finding]]
@@ -61,7 +61,14 @@ CHECKS: tuple[Check, ...] = (
 
 def examine(place: Place) -> list[Finding]:
     """Return what all checks find; each looks by itself, so that what one cannot read keeps none of the others."""
-    return [finding for check in CHECKS for finding in check(place)]
+    found: list[Finding] = []
+    for check in CHECKS:
+        try:
+            found += check(place)
+        except OSError as ex:
+            fix = "Make it readable for this user; then ask the doctor again."
+            found.append(warning("unreadable", f"it cannot be read: {ex.strerror}", str(ex.filename), fix))
+    return list(dict.fromkeys(found))
 
 
 def main(arguments: list[str], venv: Path) -> int:

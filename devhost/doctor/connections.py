@@ -32,8 +32,12 @@ class _Scheduler:
     parts: dict[str, str]
 
     @property
+    def address(self) -> tuple[str, int] | None:
+        return _address(self.parts.get("endpoint", ""))
+
+    @property
     def host(self) -> str:
-        return urlsplit(self.parts.get("endpoint", "")).hostname or ""
+        return self.address[0] if self.address else ""
 
     @property
     def where(self) -> str:
@@ -52,7 +56,7 @@ def malformed_scheduler(place: Place) -> Iterator[Finding]:
         yield fault(
             "scheduler", f"{found.setting} has no {' and no '.join(missing)}", found.where, f"Its form: {example}"
         )
-    elif urlsplit(endpoint).scheme not in ("http", "https") or not found.host:
+    elif not found.host:
         yield fault("scheduler", f"its Endpoint {endpoint!r} is no http(s) URL", found.where, f"Its form: {example}")
     elif authentication.casefold() not in {one.casefold() for one in _AUTHENTICATIONS}:
         what = f"its Authentication {authentication!r} is unknown; there is {', '.join(_AUTHENTICATIONS)}"
@@ -88,11 +92,10 @@ def another_hub(place: Place) -> Iterator[Finding]:
 def unreachable_scheduler(place: Place) -> Iterator[Finding]:
     """Nobody who listens at the address: runs stay Pending."""
     found = _scheduler(place)
-    if found is None or not found.host or place.has_example_only:
+    if found is None or found.address is None or place.has_example_only:
         return
-    endpoint = urlsplit(found.parts["endpoint"])
-    if reason := _unreachable(found.host, endpoint.port or (443 if endpoint.scheme == "https" else 80)):
-        what = f"the Durable Task Scheduler does not answer at {endpoint.netloc}: {reason}. Runs stay Pending"
+    if reason := _unreachable(*found.address):
+        what = f"the Durable Task Scheduler does not answer at {found.parts['endpoint']}: {reason}. Runs stay Pending"
         yield warning("scheduler-unreachable", what, found.where, _NO_SCHEDULER)
 
 
@@ -141,10 +144,22 @@ def _azurite(text: str) -> dict[str, tuple[str, int]]:
         return {service: ("127.0.0.1", port) for service, port in _AZURITE.items()}
     found = {}
     for service in _AZURITE:
-        url = urlsplit(parts.get(f"{service}endpoint", ""))
-        if url.hostname in _LOCAL and url.port:
-            found[service] = (url.hostname, url.port)
+        address = _address(parts.get(f"{service}endpoint", ""))
+        if address is not None and address[0] in _LOCAL:
+            found[service] = address
     return found
+
+
+def _address(url: str) -> tuple[str, int] | None:
+    """Return host and port of an http(s) URL, or None."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None
+    return (
+        None if not parts.hostname or port is None or parts.scheme not in ("http", "https") else (parts.hostname, port)
+    )
 
 
 def _unreachable(host: str, port: int) -> str | None:

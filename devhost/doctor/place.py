@@ -89,7 +89,7 @@ class Place:
         """Yield the texts of the app's modules, without its tests."""
         for path in sorted(self.app_root.rglob("*.py")):
             parts = path.relative_to(self.app_root).parts
-            if not any(part.startswith(".") or part in _NOT_CODE for part in parts):
+            if path.is_file() and not any(part.startswith(".") or part in _NOT_CODE for part in parts):
                 yield path.read_text(encoding="utf-8", errors="replace")
 
     def shown(self, path: Path) -> str:

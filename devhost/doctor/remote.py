@@ -55,8 +55,12 @@ class RunningApp:
         Raises:
             AddressError: It is no base URL, has a key in it, or would have the key sent in the clear.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            is_address = False
+        if not is_address:
             raise AddressError(f"{url!r} is no address: it has to be like http://localhost:7071")
         if parts.query or parts.fragment or parts.username:
             raise AddressError(f"the address has more than a host: keys belong into the variable {KEY}")
@@ -107,6 +111,9 @@ def diagnose(app: RunningApp) -> Iterator[Finding]:
     except OSError as ex:
         fix = "Start the app, or give the address that its start has printed. On Azure: is the app stopped?"
         yield fault("unreachable", f"nobody answers: {ex}", app.url, fix)
+    except (LookupError, TypeError, ValueError, AttributeError) as ex:
+        what = f"what answers is no Functions host: its answers have another form ({type(ex).__name__}: {ex})"
+        yield fault("unreachable", what, app.url, "Give the address that the start of the app has printed.")
 
 
 def host_state(app: RunningApp) -> Iterator[Finding]:

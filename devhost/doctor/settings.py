@@ -101,8 +101,9 @@ def _told_here_and_on_azure(place: Place) -> dict[str, str]:
         parameters = json.loads(path.read_text(encoding="utf-8-sig")) if path.is_file() else {}
     except ValueError:
         parameters = {}
-    extra = parameters.get("parameters", {}).get("extraSettings", {}).get("value", {})
-    deployed = dict.fromkeys(extra, f"{_PARAMETERS} (Azure)") if isinstance(extra, dict) else {}
+    for name in ("parameters", "extraSettings", "value"):
+        parameters = section(parameters, name) if isinstance(parameters, dict) else {}
+    deployed = dict.fromkeys(parameters, f"{_PARAMETERS} (Azure)")
     return deployed | dict.fromkeys(place.values, place.shown_settings)
 
 

@@ -233,12 +233,25 @@ def test_a_run_that_waits_for_what_a_functions_host_does_not_have() -> None:
     assert one.check == "not-registered" and "activity 'gone'" in one.what
 
 
+@pytest.mark.parametrize("body", [[1], [{}], {"state": 1}, "x", None])
+def test_another_server_at_the_address(body: Any) -> None:
+    with functions_host({"/": (200, body)}, []) as url:
+        assert any(one.level is not Level.NOTE for one in remote.diagnose(RunningApp(url, "", "api"))) or body == "x"
+
+
 def test_a_key_goes_nowhere_else() -> None:
     seen: list[tuple[str, str]] = []
     with functions_host({"/": (200, {})}, seen) as other, functions_host({"/": (302, f"{other}/x")}, []) as url:
         assert RunningApp(url, "the-key", "api").get("/admin/host/status").status == 302
     assert seen == []
-    for url in ("http://agents.example.com", "https://agents.example.com?code=k", "ftp://x", "agents.example.com"):
+    for url in (
+        "http://agents.example.com",
+        "https://agents.example.com?code=k",
+        "ftp://x",
+        "agents.example.com",
+        "http://[x",
+        "http://a:99999",
+    ):
         with pytest.raises(AddressError):
             RunningApp(url, "the-key", "api")
     RunningApp("https://agents.example.com", "the-key", "api")

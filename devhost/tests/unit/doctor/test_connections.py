@@ -26,6 +26,8 @@ def listener() -> Iterator[int]:
         ("http://localhost:8080", "has no Endpoint and no Authentication"),
         ("Endpoint=http://localhost:8080", "has no Authentication"),
         ("Endpoint=localhost:8080;Authentication=None", "is no http(s) URL"),
+        ("Endpoint=http://[::1;Authentication=None", "is no http(s) URL"),
+        ("Endpoint=http://localhost:99999;Authentication=None", "is no http(s) URL"),
         ("Endpoint=http://localhost:8080;Authentication=Managed", "'Managed' is unknown"),
     ],
 )
