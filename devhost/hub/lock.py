@@ -71,6 +71,8 @@ class HubLock:
 def holder(hub: Path) -> str | None:
     """Return the id of the process that has a task hub open, or None. The lock is taken for the moment of looking.
 
+    Not for a process that has the hub open itself: on POSIX, closing the file here would give its lock back.
+
     Raises:
         OSError: The lock file cannot be opened.
     """
