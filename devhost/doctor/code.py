@@ -100,6 +100,12 @@ def refused_functions(place: Place) -> Iterator[Finding]:
         )
 
 
+def hidden_functions(place: Place) -> Iterator[Finding]:
+    """The Functions host tries routes in the order of the functions' names, whichever fits better."""
+    for name, how in place.report.hidden:
+        yield warning("hidden", f"the function {name!r} {how}", f"the function {name}", "Give it a route of its own.")
+
+
 def another_environment(place: Place) -> Iterator[Finding]:
     """`func start` takes the interpreter of the environment that is active."""
     active = place.environ.get("VIRTUAL_ENV")

@@ -23,6 +23,7 @@ CHECKS: tuple[Check, ...] = (
     code.no_functions,
     code.unindexed_functions,
     code.refused_functions,
+    code.hidden_functions,
     code.another_environment,
     packages.broken_interpreter,
     packages.wrong_interpreter,

@@ -20,6 +20,8 @@ SECONDS = 60
 class Report:
     """The app's functions by trigger, what is not served and why, and where open runs would leave their histories.
 
+    `hidden` are functions that another one's route keeps some requests from, with how.
+
     `unknown` says why none of that is known. `failure` is what the import raised, and `line` where.
     """
 
@@ -29,6 +31,7 @@ class Report:
     functions: dict[str, list[str]] | None = None
     unindexed: list[tuple[str, str]] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    hidden: list[tuple[str, str]] = field(default_factory=list)
     departures: list[str] = field(default_factory=list)
 
 
@@ -59,6 +62,6 @@ def report_of(app_root: Path, hub: Path, venv: Path) -> Report:
 
 
 def _read(told: dict[str, Any]) -> Report:
-    for name in ("unindexed", "refused"):
+    for name in ("unindexed", "refused", "hidden"):
         told[name] = [(one, reason) for one, reason in told.get(name, ())]
     return Report(**told)

@@ -15,6 +15,7 @@ from devhost.check import departures
 from devhost.functions import TriggerType
 from devhost.hub.file import HubFileError, HubVersionError, NotATaskHubError
 from devhost.hub.snapshot import OF_DAMAGE, HubSnapshot
+from devhost.routing.overlaps import HiddenRoute, hidden_routes
 from devhost.worker import AppLoadError, Worker
 
 _PORT = 7071
@@ -37,6 +38,7 @@ def report(app_root: Path, hub: Path) -> dict[str, Any]:
         "unindexed": [(one.name, one.reason) for one in app.unindexed],
         "refused": [(one.name, one.reason) for one in app.refused if not one.works_on_azure],
     }
+    told["hidden"] = [(one.hidden, _how(one)) for one in hidden_routes(app.routes)]
     if hub.is_file():
         try:
             with HubSnapshot(hub) as snapshot:
@@ -44,6 +46,11 @@ def report(app_root: Path, hub: Path) -> dict[str, Any]:
         except (HubFileError, HubVersionError, NotATaskHubError, *OF_DAMAGE):  # told by a check of its own
             pass
     return told
+
+
+def _how(one: HiddenRoute) -> str:
+    lost = "is never reached" if one.entirely else f"does not get requests such as {one.example}"
+    return f"{lost}: {one.by} comes first, in the order of the names, and answers them"
 
 
 def _failure(ex: AppLoadError, app_root: Path) -> dict[str, Any]:

@@ -106,6 +106,14 @@ def test_a_name_that_the_host_cannot_bind(tmp_path: Path) -> None:
     assert "'draft'" in one.what and "the_text" in one.what
 
 
+def test_a_function_whose_requests_another_one_takes(tmp_path: Path) -> None:
+    text = "import azure.functions as f\napp = f.FunctionApp()\n"
+    text += "@app.route(route='b/{x}')\ndef a_any(req: f.HttpRequest) -> str: return ''\n"
+    text += "@app.route(route='b/one')\ndef b_one(req: f.HttpRequest) -> str: return ''\n"
+    one = make(tmp_path, code.hidden_functions, {"function_app.py": text})
+    assert one.level is Level.WARNING and "'b_one' is never reached: a_any comes first" in one.what
+
+
 def test_another_environment_that_is_active(tmp_path: Path) -> None:
     app = write_app(tmp_path)
     assert only(code.another_environment(place_of(app, VIRTUAL_ENV="/opt/other"))).level is Level.WARNING
