@@ -56,6 +56,13 @@ def _inspect(root: Path, flags: list[str]) -> int:
     return become([ensure_venv(root, START), "-m", "devhost", "inspect", *flags])
 
 
+def _doctor(root: Path, flags: list[str]) -> int:
+    # Imported here: the other commands need nothing of devhost but this folder.
+    from devhost.doctor.command import main as examine
+
+    return examine(flags, root / ".venv")
+
+
 def _reset(root: Path, flags: list[str]) -> int:
     return become([ensure_venv(root, START), "-m", "devhost", "reset", *flags])
 
@@ -140,6 +147,7 @@ COMMANDS: dict[str, Command] = {
     "fix": _fix,
     "check": _check,
     "inspect": _inspect,
+    "doctor": _doctor,
     "reset": _reset,
     "new": new.command,
     "upgrade": upgrade.command,

@@ -35,7 +35,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
     """The project with one thing more of each kind."""
     project = ScratchProject(tmp_path_factory.mktemp("extended") / "project")
     readme, contributing = ((ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md"))
-    project.add_as_told(re.split(r"^## ", readme.partition("\n## Add an agent\n")[2], flags=re.MULTILINE)[0])
+    project.add_as_told(re.split(r"^##+ ", readme.partition("# Add an agent\n")[2], flags=re.MULTILINE)[0])
     for section in re.split(r"^##+ ", contributing, flags=re.MULTILINE):
         project.add_as_told(section)
     # As CONTRIBUTING says of imports and long lines.
