@@ -39,7 +39,7 @@ class ToolCall(BaseModel):
         if isinstance(result, StepTimeoutError):
             result = "Nothing has come of it in time."
         elif isinstance(result, Exception):
-            result = f"{self.name} has failed, in each of several attempts. Do not count on it."
+            result = f"{self.name} has failed, in all its attempts. Do not count on it."
         return Said(role="tool", text=result, call_id=self.call_id)
 
 

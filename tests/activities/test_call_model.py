@@ -89,7 +89,7 @@ async def test_it_works_with_the_offline_model() -> None:
     [
         ("7", "7"),
         (StepTimeoutError("late"), "Nothing has come of it in time."),
-        (ValueError("secret"), "calculate has failed, in each of several attempts. Do not count on it."),
+        (ValueError("secret"), "calculate has failed, in all its attempts. Do not count on it."),
     ],
 )
 def test_the_model_is_told_of_each_call(result: str | Exception, told: str) -> None:

@@ -85,7 +85,7 @@ def test_a_tool_is_tried_as_often_as_it_says_and_the_model_is_told_that_it_faile
         run.fail("use_tool", attempts=1)
         run.pass_time(timedelta(seconds=5))
     run.fail("use_tool", attempts=1)
-    told = f"{tool} has failed, in each of several attempts. Do not count on it."
+    told = f"{tool} has failed, in all its attempts. Do not count on it."
     assert said(run)[2:] == [("tool", told), ("tool", "1")]
 
 
