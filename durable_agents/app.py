@@ -8,7 +8,7 @@ import functools
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import azure.durable_functions as df
@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
-from durable_agents.binding import bind_activity, is_bindable, rename_parameter
+from durable_agents.binding import bind_activity, check_dependencies, in_own_thread, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.determinism.durable_calls import Registered
 from durable_agents.determinism.start_up import check_functions
@@ -233,7 +233,9 @@ class AgentFunctionApp(FrameworkApp):
         found = self.orchestrations.find(orchestration)
         return Budget() if found is None else found.budget
 
-    def add_activity(self, function: Callable[..., BaseModel], *, once: bool = False, **dependencies: Any) -> None:
+    def add_activity(
+        self, function: Callable[..., BaseModel | Awaitable[BaseModel]], *, once: bool = False, **dependencies: Any
+    ) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
         With `once`, its input is a `Keyed`, and it acts once for a key: executed again after it has finished, be it by
@@ -248,7 +250,10 @@ class AgentFunctionApp(FrameworkApp):
         activity = bind_activity(function, **dependencies)
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
         self._claims.add_reader("activity", activity.__name__)
-        self.activity_trigger(input_name=parameter)(carried(activity, self._claims, once=once))
+        activity = carried(activity, self._claims, once=once)
+        if inspect.iscoroutinefunction(function):
+            activity = in_own_thread(activity)
+        self.activity_trigger(input_name=parameter)(activity)
 
     def add_schedule(self, orchestration: Orchestration, hours: Iterable[int]) -> None:
         """Have a run of an orchestration start at these hours of each day, in UTC: one, however many hosts there are.
@@ -266,6 +271,18 @@ class AgentFunctionApp(FrameworkApp):
             )
         schedule = Schedule(orchestration, tuple(hours))
         self._add_timer(schedule.cron, schedule.timer_function())
+
+    def add_entity(self, function: Callable[..., None], **dependencies: Any) -> None:
+        """Register an entity under the name of its function, which takes a `DurableEntityContext`.
+
+        `dependencies` fill its keyword-only parameters. It runs in a thread of a pool of its own, where it may wait for
+        a model without holding up anything else.
+
+        Raises:
+            TypeError: A dependency is missing or unknown.
+        """
+        check_dependencies(function, dependencies)
+        register_entity(self, function.__name__, lambda context, hub: function(context, **dependencies), self._claims)
 
     def add_agent(
         self,

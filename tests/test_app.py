@@ -107,6 +107,18 @@ def test_an_article_is_revised_approved_and_published(api: Api, host: HostProces
     assert article.read_text(encoding="utf-8").startswith(f"# {output['draft']['title']}\n")
 
 
+@pytest.mark.sample
+def test_a_human_answers_in_the_middle_of_the_agent_loop(api: Api) -> None:
+    instance_id = api.start("agent_loop", {"task": 'Ask a human: "Which order is it?"'})
+    waits = api.wait(instance_id, lambda run: run["waiting_for"] is not None)["waiting_for"]
+    assert waits["question"] == "Which order is it?"
+    event = f"/api/runs/{instance_id}/events/{waits['event_name']}"
+    assert api.http.post(event, json={"answer": "Order 7."}).status_code == 202
+    output = api.finish(instance_id)
+    assert (output["outcome"], output["iterations"]) == ("answered", 2)
+    assert 'a tool answered: "Order 7."' in output["answer"]
+
+
 @pytest.mark.parametrize(("mail", "outcome"), [(HAM, "replied"), (SPAM, "quarantined")])
 def test_an_email_is_routed(api: Api, mail: dict[str, str], outcome: str) -> None:
     body = {name: mail[name] for name in ("sender", "subject", "body")}

@@ -6,7 +6,7 @@ no randomness, no environment, no I/O of its own.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
@@ -16,10 +16,11 @@ from agent_framework import AgentSession
 from pydantic import RootModel, TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
+from durable_agents.orchestration.approval_requests import cut
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
 from durable_agents.orchestration.attempts import DEFAULT_RETRY, Retry, attempt, pause
 from durable_agents.orchestration.deadline import Deadline
-from durable_agents.orchestration.events import Events, Mailbox
+from durable_agents.orchestration.events import KEPT_EVENTS, Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_payloads import RunPayloads
@@ -34,6 +35,8 @@ FirstT = TypeVar("FirstT")
 SecondT = TypeVar("SecondT")
 ThirdT = TypeVar("ThirdT")
 ParametersT = ParamSpec("ParametersT")
+
+_QUESTION_CHARACTERS = 2_000
 
 IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], bool]
 """Says whether the app has something of this kind and name."""
@@ -75,7 +78,7 @@ class OrchestrationContext:
         self._is_registered = is_registered
         self._payloads = payloads
         self._status = RunStatus(durable, self._spending)
-        self._events = Events(durable)
+        self._events = Events(durable, payloads.kept_events())
         self._unused = Unused()
         self.log = _RunLog(logger, durable)
         self._status.show_usage()
@@ -183,6 +186,17 @@ class OrchestrationContext:
 
         return self._step(f"ask({agent!r})", lambda: self._in_time(run(), timeout, f"Agent {agent!r} did not answer"))
 
+    @overload
+    def call(
+        self,
+        activity: Callable[Concatenate[InputT, ParametersT], Coroutine[Any, Any, OutputT]],
+        request: InputT,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        timeout: timedelta | None = None,
+    ) -> Step[OutputT]: ...
+
+    @overload
     def call(
         self,
         activity: Callable[Concatenate[InputT, ParametersT], OutputT],
@@ -190,7 +204,16 @@ class OrchestrationContext:
         *,
         retry: Retry | None = DEFAULT_RETRY,
         timeout: timedelta | None = None,
-    ) -> Step[OutputT]:
+    ) -> Step[OutputT]: ...
+
+    def call(
+        self,
+        activity: Callable[Concatenate[InputT, ParametersT], Any],
+        request: InputT,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        timeout: timedelta | None = None,
+    ) -> Step[Any]:
         """Have an activity done, and return what it returns. It runs at least once, so it acts once for its key.
 
         The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once. Without a `timeout` each
@@ -202,13 +225,13 @@ class OrchestrationContext:
         """
         name = activity.__name__
 
-        def run() -> Steps[OutputT]:
+        def run() -> Steps[Any]:
             if not self._is_registered("activity", name):
                 raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
             payload = self._payloads.send("activity", name, dump(self._with_key(request, name)))
             tries = attempt(self._durable, name, payload, retry)
             result = yield from self._in_time(tries, timeout, f"Activity {name!r} did not end")
-            return cast(OutputT, returned_by_activity(activity).validate_python(self._payloads.receive(result)))
+            return returned_by_activity(activity).validate_python(self._payloads.receive(result))
 
         return self._step(f"call({name})", run)
 
@@ -253,17 +276,29 @@ class OrchestrationContext:
         return self._step(f"run({name})", run)
 
     @overload
-    def wait_for(self, event: str, model: None = None, *, timeout: timedelta | None = None) -> Step[Any]: ...
+    def wait_for(
+        self, event: str, model: None = None, *, question: str | None = None, timeout: timedelta | None = None
+    ) -> Step[Any]: ...
 
     @overload
-    def wait_for(self, event: str, model: type[ModelT], *, timeout: timedelta | None = None) -> Step[ModelT]: ...
+    def wait_for(
+        self, event: str, model: type[ModelT], *, question: str | None = None, timeout: timedelta | None = None
+    ) -> Step[ModelT]: ...
 
-    def wait_for(self, event: str, model: type[Any] | None = None, *, timeout: timedelta | None = None) -> Step[Any]:
+    def wait_for(
+        self,
+        event: str,
+        model: type[Any] | None = None,
+        *,
+        question: str | None = None,
+        timeout: timedelta | None = None,
+    ) -> Step[Any]:
         """Wait for an event from outside (`POST /runs/{id}/events/{event}`), and return what it brings.
 
         Without a `timeout` it is waited for a week, with `FOREVER` without end; `waiting_for` shows until when.
-        What does not fit the model is ignored with a note in the run's `waiting_for`. An event that comes before
-        anybody waits for it is kept for the next step that does.
+        The run's `waiting_for` shows the `question`, of a long one the beginning. What does not fit the model is
+        ignored with a note there. An event that comes before anybody waits for it is kept for the next step that does,
+        also if the run begins anew meanwhile.
 
         Raises:
             StepTimeoutError: It did not come in time.
@@ -274,6 +309,8 @@ class OrchestrationContext:
             limit = DEFAULT_WAIT if timeout is None else timeout
             ends_at = None if limit == FOREVER else self.now + limit
             key, waiting = self.new_id(), EventWait(event_name=event, expires_at=ends_at)
+            if question is not None:
+                waiting.question = cut(question, _QUESTION_CHARACTERS)
             self._status.wait(key, waiting)
             try:
                 while True:
@@ -361,11 +398,16 @@ class OrchestrationContext:
         return self._step(f"first of {len(steps)}", lambda: run_first(steps, skip_failures, self._unused), steps)
 
     def continue_as_new(self, request: object) -> Step[Any]:
-        """Begin the run anew with this input and an empty history; nothing after this step is executed."""
+        """Begin the run anew with this input and an empty history; nothing after this step is executed.
+
+        Events that came and that nobody has taken are kept for the waits of the run that begins.
+        """
 
         def run() -> Steps[Any]:
             anew = self._allowance.model_copy(update={"used": self.usage})
-            changed = {} if anew == Allowance() else {ALLOWANCE_FIELD: anew.model_dump()}
+            changed: dict[str, Any] = {} if anew == Allowance() else {ALLOWANCE_FIELD: anew.model_dump()}
+            if left := self._events.left():
+                changed[KEPT_EVENTS] = left
             self._durable.continue_as_new(self._payloads.begin_anew(dump(request), changed))
             raise ContinuedAsNew
             yield  # a generator, as all steps are

@@ -7,6 +7,7 @@ from typing import Any
 
 import azure.durable_functions as df
 
+from durable_agents.orchestration.events import KEPT_EVENTS
 from durable_agents.storage.claim_check import ClaimCheck, Kind
 
 _READ_WITHOUT_PAYLOAD = ("decisions",)
@@ -56,13 +57,20 @@ class RunPayloads:
         with _ending_the_run():
             return self._claims.restore(self._run, value, keeps=True)
 
+    def kept_events(self) -> dict[str, list[Any]]:
+        """Return the events that nobody had taken when the run began anew, by name."""
+        stored: Any = self._durable.get_input()
+        is_kept = KEPT_EVENTS in self._internal_fields and isinstance(stored, dict)
+        return stored.get(KEPT_EVENTS, {}) if is_kept else {}
+
     def begin_anew(self, value: Any, changed: Mapping[str, Any]) -> Any:
         """Return what the run begins anew with in the place of the value: its internal fields are those of before, but
-        for those that are `changed`.
+        for those that are `changed`, and for events that are no longer kept.
         """
         stored = self._durable.get_input()
         if isinstance(stored, dict) and isinstance(value, dict):
-            value = {**value, **{name: one for name, one in stored.items() if name in self._internal_fields}, **changed}
+            own = {name: one for name, one in stored.items() if name in self._internal_fields and name != KEPT_EVENTS}
+            value = {**value, **own, **changed}
         with _ending_the_run():
             return self._claims.call(
                 self._run,

@@ -28,11 +28,13 @@ class EventWait(BaseModel):
     """What a run waits for that is no approval: an event of this name. `note` tells of one that was ignored.
 
     It is waited for until `expires_at`; null is for ever, as its author says.
+    `question` is what somebody is to answer with it, if the run says so.
     """
 
     kind: str = "event"
     event_name: str
     expires_at: datetime | None = None
+    question: str | None = None
     note: str | None = None
 
 

@@ -10,6 +10,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from durable_agents.http.problems import ProblemError
 from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD, first_line
+from durable_agents.orchestration.events import KEPT_EVENTS
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD, ChildEnd, read_usage
 from durable_agents.runs.run_models import RunState
@@ -21,7 +22,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD, ALLOWANCE_FIELD}
+INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD, ALLOWANCE_FIELD, KEPT_EVENTS}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 

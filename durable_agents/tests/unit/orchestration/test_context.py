@@ -365,7 +365,7 @@ def test_an_event_that_fits_no_model_is_ignored_with_a_note_and_the_wait_goes_on
 
     run = play(order)
     waits = {"kind": "event", "event_name": "Wish", "expires_at": "2026-01-01T10:00:00.001000Z"}
-    assert run.waiting_for == {**waits, "note": None}
+    assert run.waiting_for == {**waits, "question": None, "note": None}
     run.raise_event("Wish", {"color": "red"})
     assert run.waiting_for["expires_at"] == waits["expires_at"]
     assert run.waiting_for["note"] == "An event was ignored: it is no Wish. colour: Field required."
@@ -478,6 +478,44 @@ def test_a_run_begins_anew_and_does_nothing_after_it() -> None:
     (again,) = [leaf for leaf in run.state["actions"][0] if leaf["actionType"] == 4]
     assert again["input"] in ({"number": 2}, '{"number": 2}')
     assert run.state["actions"][0][-1] is again
+
+
+def test_what_belongs_to_the_run_and_not_to_its_input_stays_when_it_begins_anew() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        yield from context.continue_as_new(Order(number=request.number + 1))
+
+    own = {"request_fingerprint": "f" * 64, "started_by": "Editor/s", "completion_webhook": "https://example.com/done"}
+    run = replay(Orchestration(order), {"number": 1, **own})
+    (again,) = run.state["actions"][0]
+    stored = again["input"]
+    assert (json.loads(stored) if isinstance(stored, str) else stored) == {"number": 2, **own}
+    assert run.state.get("customStatus") is None
+
+
+def test_a_question_is_shown_with_the_wait_for_its_answer() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        return (yield from context.wait_for("Colour", str, question="Which colour? " + "x" * 9_000))
+
+    run = play(order)
+    assert run.waiting_for["question"].startswith("Which colour? xx")
+    assert len(run.waiting_for["question"]) == 2_000
+    run.raise_event("Colour", 7)
+    assert run.waiting_for["question"].startswith("Which colour?")
+    run.raise_event("Colour", "red")
+    assert run.output == "red"
+
+
+def test_an_async_activity_is_called_as_any_other() -> None:
+    async def paint(order: Order) -> Receipt:
+        raise NotImplementedError
+
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        receipt = yield from context.call(paint, request)
+        return receipt.place
+
+    run = play(order)
+    run.complete("paint", {"place": "here"})
+    assert run.output == "here"
 
 
 def test_a_child_is_run_by_its_name_with_its_types() -> None:
