@@ -80,6 +80,7 @@ from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.graph import graph_orchestration
+from durable_agents.workflows.request_policies import RequestPolicies, RequestPolicy
 from durable_agents.workflows.validation import agents_of, check_workflows, name_workflows
 from durable_agents.workflows.workflow_registry import WorkflowRegistry
 
@@ -110,6 +111,8 @@ class AgentFunctionApp(FrameworkApp):
         settings: What the deployment says; left out, what the environment says.
         orchestrations: What can be started under `/runs`: functions with an `OrchestrationContext`, or `Orchestration`
             for those with more to say.
+        request_policies: Who answers what workflows ask humans, and what happens when nobody does, by the class of what
+            is asked. What is not in it waits for anybody, for as long as it takes.
         mcp_tools: The names of the agents that are MCP tools although not all of them are.
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
@@ -119,7 +122,8 @@ class AgentFunctionApp(FrameworkApp):
 
     Raises:
         SettingsError: The settings are left out, and the environment lacks some.
-        ValueError: The workflows cannot be hosted, see `check_workflows`, or a name is impossible or taken.
+        ValueError: The workflows cannot be hosted, see `check_workflows`, a name is impossible or taken, or a policy is
+            for nothing that is asked.
     """
 
     def __init__(
@@ -137,6 +141,7 @@ class AgentFunctionApp(FrameworkApp):
         *,
         settings: HostingSettings | None = None,
         orchestrations: Iterable[Orchestration | Callable[..., Any]] = (),
+        request_policies: Mapping[type, RequestPolicy] | None = None,
         mcp_tools: Iterable[str] = (),
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
@@ -149,6 +154,8 @@ class AgentFunctionApp(FrameworkApp):
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
         name_workflows(graphs)
         check_workflows(graphs, [str(agent.name) for agent in agents])
+        self._policies = RequestPolicies(request_policies)
+        self._policies.check(graphs)
         for graph in graphs:
             use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
@@ -189,7 +196,8 @@ class AgentFunctionApp(FrameworkApp):
         for name in self._mcp_tools:
             self._hosted.find(name)
         given = (one if isinstance(one, Orchestration) else Orchestration(one) for one in orchestrations)
-        self.orchestrations = OrchestrationRegistry([*given, asking, *map(graph_orchestration, graphs)])
+        hosted = (graph_orchestration(graph, self._policies) for graph in graphs)
+        self.orchestrations = OrchestrationRegistry([*given, asking, *hosted])
         for orchestration in self.orchestrations:
             self._add_orchestration(orchestration)
         self.add_activity(
@@ -373,7 +381,8 @@ class AgentFunctionApp(FrameworkApp):
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
         ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
-        WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
+        workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
+        WorkflowRoutes(workflows, self.links, trusts_app_service=trusts).register(router)
         OpenApiRoute(router, self._reachable, self.links).register()
         self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)

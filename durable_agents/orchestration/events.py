@@ -28,10 +28,15 @@ class Mailbox:
 
     def take(self) -> tuple[Any] | None:
         """Return what the next event brings, or None when there is none. Of those who wait, who asks first has it."""
+        event = self.take_raw()
+        return None if event is None else (_read(event[0]),)
+
+    def take_raw(self) -> tuple[Any] | None:
+        """Return the same as it came: what a text that is also JSON stands for is for the caller to say."""
         if self._wait is None or not self._wait.is_completed:
             return None
         wait, self._wait = self._wait, None
-        return (_read(wait.result),)
+        return (wait.result,)
 
 
 class Events:

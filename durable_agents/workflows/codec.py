@@ -22,9 +22,12 @@ from agent_framework import (
     Executor,
     Message,
     Workflow,
+    WorkflowExecutor,
 )
 from agent_framework_durabletask._workflows import serialization
 from pydantic import Base64Bytes, BaseModel, TypeAdapter
+
+from durable_agents.workflows.nesting import with_inner
 
 _TYPE = "$type"
 _VALUE = "value"
@@ -48,7 +51,7 @@ def use_plain_json(workflow: Workflow) -> None:
 
     The engine has no public place for that. Checkpoints in files, which are not used here, stay as they are.
     """
-    for executor in workflow.executors.values():
+    for executor in (executor for graph in with_inner(workflow) for executor in graph.executors.values()):
         for kind in _classes_in(_signatures_of(executor)):
             _declared[_name(kind)] = kind
     _declared.update((_name(kind), kind) for kind in _MESSAGES)
@@ -159,8 +162,8 @@ def _name(kind: type[Any]) -> str:
 
 def _signatures_of(executor: Executor) -> Iterator[Any]:
     """Yield every annotation of the executor's handlers, those that answers of humans go to included."""
-    if isinstance(executor, AgentExecutor):
-        # It has no handler that runs here, and sends the framework's messages.
+    if isinstance(executor, AgentExecutor | WorkflowExecutor):
+        # It has no handler that runs here, and sends the framework's messages, or those of the graph inside.
         return
     yield from (*executor.input_types, *executor.output_types, *executor.workflow_output_types)
     for request_and_response in executor._response_handlers:
