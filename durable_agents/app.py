@@ -52,6 +52,8 @@ from durable_agents.routes.run_control_routes import RunControlRoutes
 from durable_agents.routes.run_routes import RunRoutes
 from durable_agents.routes.session_routes import SessionRoutes
 from durable_agents.routes.stream_routes import StreamRoutes
+from durable_agents.routes.workflow_graph_route import WorkflowGraphRoute
+from durable_agents.routes.workflow_paths_of_documents import WorkflowPathsOfDocuments
 from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.listing import PageTokens
 from durable_agents.runs.purge import RunPurge
@@ -383,6 +385,8 @@ class AgentFunctionApp(FrameworkApp):
         ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
         workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
         WorkflowRoutes(workflows, self.links, trusts_app_service=trusts).register(router)
+        WorkflowGraphRoute(workflows).register(router)
+        WorkflowPathsOfDocuments(workflows, self.links).register(router)
         OpenApiRoute(router, self._reachable, self.links).register()
         self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)
