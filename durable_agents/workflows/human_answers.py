@@ -65,6 +65,11 @@ class WorkflowRun:
         """What it waits with."""
         return [] if is_over(self.status) else read_human_requests(self.status.custom_status)
 
+    def response_type_of(self, request_id: str) -> str | None:
+        """Return what the request wants, as `module:class`, or None if the run has made no such request."""
+        asked = self.asked.get(_bare(request_id))
+        return None if asked is None else asked.response_type
+
     def has_asked(self, request_id: str) -> bool:
         """Say whether it has made this request; one inside it has the way to it that it shows or was answered by."""
         if _bare(request_id) not in self.asked:
@@ -142,7 +147,7 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: R
     place = f"Run {run.status.instance_id!r} of workflow {workflow.name!r}"
     has_asked = fits(QUALIFIED_REQUEST_ID, request_id) and run.has_asked(request_id)
     if has_asked:
-        model = workflow.responses[str(run.asked[_bare(request_id)].response_type)]
+        model = workflow.responses[str(run.response_type_of(request_id))]
         value = _read_body(reply.body, model)
         counted = run.answers.get(request_id)
         if counted is not None:

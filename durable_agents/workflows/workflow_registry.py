@@ -51,6 +51,11 @@ class WorkflowRegistry:
     def __iter__(self) -> Iterator[HostedWorkflow]:
         return iter(self._by_name.values())
 
+    def of_orchestration(self, name: str | None) -> HostedWorkflow | None:
+        """Return the workflow whose runs are of the orchestration of this name, or None."""
+        key = str(name).casefold()
+        return next((workflow for workflow in self if workflow.orchestration.name.casefold() == key), None)
+
     def find(self, name: str) -> HostedWorkflow:
         """Return the workflow of this name.
 

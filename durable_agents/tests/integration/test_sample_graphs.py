@@ -1,5 +1,6 @@
 """Graphs in the shapes of the framework's workflow samples run as they are; the last two wait for a human."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
 from durable_agents.testing import Api
 
@@ -46,11 +48,16 @@ class Graphs:
 
 
 @pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[Graphs]:
-    with new_host(tmp_path_factory.mktemp("graphs"), APP) as host:
-        with host.client() as http:
-            yield Graphs(http)
-        host.stop()
+def host(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Iterator[HostProcess]:
+    with new_host(tmp_path_factory.mktemp("graphs"), APP) as process:
+        yield process
+        process.stop()
+
+
+@pytest.fixture
+def graphs(host: HostProcess) -> Iterator[Graphs]:
+    with host.client() as http:
+        yield Graphs(http)
 
 
 @pytest.mark.parametrize("workflow", ["email_triage_shared_state", "email_triage"])
@@ -112,6 +119,42 @@ def test_a_human_in_a_workflow_inside_is_asked_and_answers_at_the_run(graphs: Gr
     assert ended["output"] == ["c-7 rejected: no"]
     assert graphs.http.post(request["respondUrl"], json={"approved": True}).status_code == 409
     assert [one["requestId"] for one in ended["answeredRequests"]] == [request["requestId"]]
+
+
+def link_of(host: HostProcess, instance_id: str) -> str:
+    """Return the token of the link that the reviewers of the run were sent."""
+    deadline = time.monotonic() + 20
+    while True:
+        files = (host.outbox / "reviews").glob("*.json")
+        messages = [json.loads(path.read_text(encoding="utf-8")) for path in files]
+        mine = [message for message in messages if message["instance_id"] == instance_id]
+        if mine:
+            break
+        assert time.monotonic() < deadline, messages
+        time.sleep(0.02)
+    (message,) = mine
+    ((_, token),) = [link["url"].split("#") for link in message["links"]]
+    return str(token)
+
+
+@pytest.mark.parametrize("workflow", ["content_moderation", "moderation_pipeline"])
+def test_whoever_is_asked_has_a_link_that_shows_and_answers(graphs: Graphs, host: HostProcess, workflow: str) -> None:
+    instance_id = graphs.run(workflow, SUBMISSION)["instanceId"]
+    token = link_of(host, instance_id)
+    shown = graphs.http.post("/api/review", json={"token": token}).json()
+    assert list((host.state / "drafts").glob(f"{instance_id}*"))
+    assert "Publish Tea?" in shown["draft"]["content"][0]
+    decision = {"token": token, "approved": True, "feedback": "well done"}
+    decided = graphs.http.post("/api/review/decision", json=decision)
+    assert (decided.status_code, decided.json()["status"]) == (200, "decided"), decided.text
+    ended = graphs.finish(workflow, instance_id)
+    assert ended["output"] == ["c-7 approved: well done"]
+    assert [one["channel"] for one in ended["answeredRequests"]] == ["link"]
+    assert graphs.http.post("/api/review", json={"token": token}).json()["decision"]["approved"] is True
+    assert graphs.http.post("/api/review/decision", json={**decision, "approved": False}).status_code == 410
+    assert graphs.http.delete(f"/api/runs/{instance_id}").status_code == 204
+    assert not list((host.state / "drafts").glob(f"{instance_id}*"))
+    assert graphs.http.post("/api/review", json={"token": token}).status_code == 410
 
 
 def test_the_workflow_inside_has_no_routes_and_cannot_be_started(graphs: Graphs) -> None:
