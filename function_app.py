@@ -85,7 +85,7 @@ app = AgentFunctionApp(
         create_expense_reimbursement(pay),
         create_claim_handling(chat, pay, send),
     ],
-    request_policies=expense_policies() | claim_policies(),
+    request_policies=[expense_policies(), claim_policies()],
     mcp_tools=["Writer", "SpamDetector", "Researcher"],
 )
 app.add_activity(handle_spam_email, outbox_dir=outbox)

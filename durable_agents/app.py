@@ -114,7 +114,7 @@ class AgentFunctionApp(FrameworkApp):
         orchestrations: What can be started under `/runs`: functions with an `OrchestrationContext`, or `Orchestration`
             for those with more to say.
         request_policies: Who answers what workflows ask humans, and what happens when nobody does, by the class of what
-            is asked. What is not in it waits for anybody, for as long as it takes.
+            is asked. What is in none of them waits for anybody, for as long as it takes.
         mcp_tools: The names of the agents that are MCP tools although not all of them are.
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
@@ -143,7 +143,7 @@ class AgentFunctionApp(FrameworkApp):
         *,
         settings: HostingSettings | None = None,
         orchestrations: Iterable[Orchestration | Callable[..., Any]] = (),
-        request_policies: Mapping[type, RequestPolicy] | None = None,
+        request_policies: Iterable[Mapping[type, RequestPolicy]] = (),
         mcp_tools: Iterable[str] = (),
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
@@ -156,7 +156,7 @@ class AgentFunctionApp(FrameworkApp):
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
         name_workflows(graphs)
         check_workflows(graphs, [str(agent.name) for agent in agents])
-        self._policies = RequestPolicies(request_policies)
+        self._policies = RequestPolicies(*request_policies)
         self._policies.check(graphs)
         for graph in graphs:
             use_plain_json(graph)

@@ -40,10 +40,18 @@ _ANY_REQUEST = RequestPolicy()
 
 
 class RequestPolicies:
-    """The policies of an app, by the class of what is asked; a class without one has that of all others."""
+    """The policies of an app, by the class of what is asked; a class without one has that of all others.
 
-    def __init__(self, policies: Mapping[type, RequestPolicy] | None = None) -> None:
-        self._by_class = dict(policies or {})
+    Raises:
+        ValueError: There are two for one class.
+    """
+
+    def __init__(self, *policies: Mapping[type, RequestPolicy]) -> None:
+        self._by_class: dict[type, RequestPolicy] = {}
+        for kind, policy in (pair for some in policies for pair in some.items()):
+            if kind in self._by_class:
+                raise ValueError(f"There are two policies for requests of class {kind.__name__}. Keep one.")
+            self._by_class[kind] = policy
         self._by_name = {f"{kind.__module__}:{kind.__name__}": policy for kind, policy in self._by_class.items()}
 
     def of(self, request_type: str | None) -> RequestPolicy:

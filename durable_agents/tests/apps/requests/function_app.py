@@ -62,9 +62,8 @@ def plans() -> Workflow:
 
 app = AgentFunctionApp(
     workflows=[plans()],
-    request_policies={
-        Budget: RequestPolicy(reviewers=["ada", "bob"]),
-        Law: RequestPolicy(expires_after=timedelta(seconds=1)),
-        Colour: RequestPolicy(expires_after=timedelta(seconds=1), otherwise="blue"),
-    },
+    request_policies=[
+        {Budget: RequestPolicy(reviewers=["ada", "bob"]), Law: RequestPolicy(expires_after=timedelta(seconds=1))},
+        {Colour: RequestPolicy(expires_after=timedelta(seconds=1), otherwise="blue")},
+    ],
 )

@@ -21,7 +21,7 @@ class GraphReplay:
     def __init__(
         self, workflow: Workflow, run_input: Any, policies: dict[type, RequestPolicy] | None = None, **options: Any
     ) -> None:
-        orchestration = graph_orchestration(workflow, RequestPolicies(policies))
+        orchestration = graph_orchestration(workflow, RequestPolicies(policies or {}))
         # The app has no policies: the orchestration that is played is this one.
         self.run: Replay = replay(orchestration, run_input, **options)
         self._executors = {

@@ -174,6 +174,11 @@ def test_a_policy_that_cannot_be_meant_stops_the_start(policies: dict[type, Requ
         RequestPolicies(policies).check([graph()])
 
 
+def test_two_policies_for_one_class_stop_the_start() -> None:
+    with pytest.raises(ValueError, match="two policies for requests of class Budget"):
+        RequestPolicies({Budget: RequestPolicy()}, {Budget: RequestPolicy()})
+
+
 @pytest.mark.parametrize(
     "fields",
     [
