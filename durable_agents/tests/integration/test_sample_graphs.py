@@ -1,8 +1,10 @@
 """Graphs in the shapes of the framework's workflow samples run as they are; the last two wait for a human."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,44 @@ def test_a_request_inside_outlives_the_host_before_and_after_its_answer(start_ho
     host.restart()
     with host.client() as http:
         assert Graphs(http).finish("moderation_pipeline", instance_id)["output"] == ["c-7 approved: None"]
+
+
+def answer_all(host: HostProcess, ids: list[str]) -> None:
+    """Answer what the runs ask, as far as the host lives."""
+    with suppress(httpx.TransportError), host.client() as http:
+        for instance_id in ids:
+            for request in Graphs(http).status("moderation_pipeline", instance_id).get("pendingHumanInputRequests", []):
+                http.post(request["respondUrl"], json={"approved": True})
+
+
+@pytest.mark.kills
+def test_kills_at_any_moment_lose_no_step_and_no_answer_of_a_graph_inside(start_host: Any) -> None:
+    host = start_host(APP)
+    body = {"document_id": "d-1", "content": "Tea"}
+    with host.client() as http:
+        ids = [
+            http.post("/api/workflow/moderation_pipeline/run", json=SUBMISSION).json()["instanceId"] for _ in range(8)
+        ]
+        others = [http.post("/api/workflow/parallel_review/run", json=body).json()["instanceId"] for _ in range(4)]
+    for seconds in (0.02, 0.1, 0.3, 0.05, 0.2):
+        answering = threading.Thread(target=answer_all, args=(host, ids))
+        answering.start()
+        time.sleep(seconds)
+        host.kill()
+        answering.join()
+        host.start()
+    with host.client() as http:
+        graphs = Graphs(http)
+        for instance_id in ids:
+            asked = graphs.wait("moderation_pipeline", instance_id, has_rested)
+            if asked["runtimeStatus"] == "Running":
+                answer_all(host, [instance_id])
+            assert graphs.finish("moderation_pipeline", instance_id)["output"] == ["c-7 approved: None"]
+        for instance_id in others:
+            assert graphs.finish("parallel_review", instance_id)["output"] == ["words 1, lines 1, Summary, statistics"]
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in (host.outbox / "reviews").glob("*.json")]
+    assert sorted(message["instance_id"] for message in told) == sorted(ids)
+
+
+def has_rested(status: dict[str, Any]) -> bool:
+    return status["runtimeStatus"] != "Running" or "pendingHumanInputRequests" in status
