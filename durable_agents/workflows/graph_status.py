@@ -1,12 +1,13 @@
 """What the run of a graph shows of itself in its custom status: how its executors are, and what it asks humans.
 
 The task hub takes 16 KB of UTF-16 for it. What has no room is left out: first what the largest requests are about, then
-how the executors are.
+how the executors are, then the newest requests, which are shown once others have been answered.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,8 @@ from pydantic import BaseModel
 from durable_agents.orchestration.human_requests import HumanRequest
 
 _CHARACTERS = 8_000
+# For the names of what is written.
+_MARGIN = 150
 
 
 class ExecutorState(BaseModel):
@@ -38,7 +41,9 @@ class GraphStatus:
         self._context = context
         self._executors: dict[str, ExecutorState] = {}
         self._at_work: dict[str, int] = {}
-        self._requests: dict[str, tuple[str, HumanRequest]] = {}
+        # The executor of each open request, and what is written of it, in the order in which they were made.
+        self._requests: dict[str, str] = {}
+        self._written: dict[str, _Written] = {}
         self._expired: list[str] = []
 
     @contextmanager
@@ -63,38 +68,58 @@ class GraphStatus:
 
     def ask(self, executor: str, request: HumanRequest) -> None:
         """Show a request of this executor, or what has become of one."""
-        self._requests[request.request_id] = (executor, request)
+        self._requests[request.request_id] = executor
+        self._written[request.request_id] = _Written.of(request)
         self.write()
 
     def stop_asking(self, request_id: str, *, has_expired: bool) -> None:
         """Show a request no more."""
         self._requests.pop(request_id, None)
+        self._written.pop(request_id, None)
         if has_expired:
             self._expired.append(request_id)
         self.write()
 
     def write(self) -> None:
         """Set the custom status."""
-        requests = [request for _, request in self._requests.values()]
-        status: dict[str, Any] = {"stage": "waiting_for_human_input" if requests else "running"}
-        if requests:
-            status["waiting_for"] = _human_input(requests)
+        status: dict[str, Any] = {"stage": "waiting_for_human_input" if self._requests else "running"}
         if self._expired:
             status["expired_requests"] = self._expired
+        room = _CHARACTERS - _MARGIN - len(json.dumps(status))
+        requests, room = self._fitting_requests(room)
+        if requests:
+            status["waiting_for"] = {"kind": "human_input", "requests": requests}
+        if hidden := len(self._requests) - len(requests):
+            status["requests_not_shown"] = hidden
         executors = {name: self._shown(name) for name in self._executors}
-        if executors:
+        if executors and len(json.dumps(executors)) <= room:
             status["executors"] = executors
-        while _is_too_long(status) and (shown := [one for one in requests if not one.data_omitted]):
-            largest = max(shown, key=lambda one: len(json.dumps(one.data)))
-            requests[requests.index(largest)] = largest.model_copy(update={"data": None, "data_omitted": True})
-            status["waiting_for"] = _human_input(requests)
-        if _is_too_long(status):
-            status.pop("executors", None)
         self._context.set_custom_status(status)
+
+    def _fitting_requests(self, room: int) -> tuple[list[dict[str, Any]], int]:
+        """Return what is shown of the requests, and how much room is left."""
+        sizes = {name: written.size for name, written in self._written.items()}
+        omitted: set[str] = set()
+        executors = len(json.dumps({name: self._shown(name) for name in self._executors}))
+        # The data of the largest goes first, and before the executors do.
+        for name in sorted(sizes, key=lambda name: self._written[name].saving, reverse=True):
+            if sum(sizes.values()) + executors <= room or not self._written[name].saving:
+                break
+            omitted.add(name)
+            sizes[name] -= self._written[name].saving
+        shown: list[dict[str, Any]] = []
+        for name, written in self._written.items():
+            if shown and sizes[name] > room:
+                break
+            room -= sizes[name]
+            shown.append(
+                {**written.content, "data": None, "data_omitted": True} if name in omitted else written.content
+            )
+        return shown, room
 
     def _shown(self, executor: str) -> dict[str, Any]:
         state = self._executors[executor]
-        asking = [place for place, _ in self._requests.values()]
+        asking = self._requests.values()
         waits = executor in asking or (
             state.state == "running" and any(place.startswith(f"{executor}~") for place in asking)
         )
@@ -122,10 +147,17 @@ def read_executors(custom_status: object, *, is_over: bool) -> dict[str, Executo
     return states
 
 
-def _human_input(requests: Sequence[HumanRequest]) -> dict[str, Any]:
-    asked = [request.model_dump(mode="json", exclude_defaults=True) for request in requests]
-    return {"kind": "human_input", "requests": asked}
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A request as it is written, how much room it takes, and how much less without its data."""
 
+    content: dict[str, Any]
+    size: int
+    saving: int
 
-def _is_too_long(status: dict[str, Any]) -> bool:
-    return len(json.dumps(status)) > _CHARACTERS
+    @classmethod
+    def of(cls, request: HumanRequest) -> "_Written":
+        content = request.model_dump(mode="json", exclude_defaults=True)
+        bare = {**content, "data": None, "data_omitted": True}
+        size = len(json.dumps(content)) + len(", ")
+        return cls(content, size, max(size - len(json.dumps(bare)) - len(", "), 0))

@@ -169,6 +169,8 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: R
     if has_asked:
         # Two answers before the run waits would be one too many: only the second would reach it.
         detail = f"{place} is still at work and does not wait for the answer yet. Send it again in a moment."
+        if hidden := (run.status.custom_status or {}).get("requests_not_shown"):
+            detail = f"{place} waits with {hidden} requests more than it has room to show. Answer those that it shows."
         raise ProblemError(409, "not-awaited-yet", detail, **members)
     detail = f"{place} has made no request {request_id!r}. It waits for: {', '.join(pending) or 'none'}."
     raise ProblemError(404, "unknown-request", detail, **members)

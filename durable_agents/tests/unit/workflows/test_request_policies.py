@@ -1,5 +1,6 @@
 """Who is asked, for how long, and what happens when nobody answers."""
 
+import json
 from datetime import timedelta
 from typing import Any, Never
 
@@ -192,6 +193,31 @@ def test_two_policies_for_one_class_stop_the_start() -> None:
 def test_what_is_no_policy_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
         RequestPolicy(**fields)
+
+
+class AskMany(Executor):
+    @handler
+    async def ask(self, order: Order, ctx: WorkflowContext[Never, str]) -> None:
+        for number in range(30):
+            await ctx.request_info(Budget(text=order.article), Vote, request_id=f"budget-{number}")
+
+    @response_handler
+    async def note(self, question: Budget, vote: Vote, ctx: WorkflowContext[Never, str]) -> None:
+        await ctx.yield_output(str(vote.approved))
+
+
+def test_more_requests_than_there_is_room_for_are_shown_as_others_are_answered() -> None:
+    run = GraphReplay(WorkflowBuilder(name="many", start_executor=AskMany("ask")).build(), {"article": "tea"})
+    run.work()
+    assert len(run.told) == 30
+    answered: set[str] = set()
+    while run.requests:
+        assert len(json.dumps(run.status)) <= 8_000
+        assert len(run.requests) + run.status.get("requests_not_shown", 0) == 30 - len(answered)
+        answered.add(names(run)[0])
+        run.run.raise_event(names(run)[0], {"approved": True})
+    run.work()
+    assert len(answered) == len(run.run.output) == 30
 
 
 def test_a_long_request_is_shown_without_what_it_is_about_and_told_whole() -> None:
