@@ -3,10 +3,11 @@
 
     python3 dev.py start [FLAGS]      serve the app at http://localhost:7071/api (start --help lists the flags)
     python3 dev.py test [FLAGS]       run all tests that are there; flags go to pytest. test tests: those of your app
-    python3 dev.py lint               check format, style and types
+    python3 dev.py lint               check format, style, types, and that orchestrations are deterministic
     python3 dev.py fix                put format and style right
     python3 dev.py check [FLAGS]      lint, then test
     python3 dev.py inspect [FLAGS]    show runs and entities, also while the app is served (inspect --help)
+    python3 dev.py doctor [FLAGS]     say why there are 0 functions, or why a run does not go on (doctor --help)
     python3 dev.py reset [--yes]      delete all runs
     python3 dev.py new FOLDER         make a project of your own; --bare: without the samples
     python3 dev.py upgrade FROM       replace durable_agents/ and devhost/ by those of a newer folder or archive

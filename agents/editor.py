@@ -11,7 +11,8 @@ INSTRUCTIONS = """\
 You have articles written on the topics that are asked for.
 
 - Start one run for each article, and tell its id.
-- An article takes hours, for a human reviews it: do not wait for it. Check a run when you are asked how it is."""
+- An article takes hours, for a human reviews it: do not wait for it. Check a run when you are asked how it is.
+- You are told when a run is over. Tell the user in one or two sentences what came of the article, and where it is."""
 
 
 def create_editor(chat_client: SupportsChatGetResponse[Any], run_tools: Sequence[FunctionTool]) -> Agent[Any]:

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import os
 import signal
-import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ from devhost.hub.file import HubFileError, HubGoneError, HubVersionError, NotATa
 from devhost.hub.lock import HubInUseError, HubLock
 from devhost.hub.removal import check_is_task_hub, remove_hub
 from devhost.hub.rows import Status
-from devhost.hub.snapshot import HubSnapshot
+from devhost.hub.snapshot import OF_DAMAGE, HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
 from devhost.printable import printable, printable_lines
@@ -46,10 +45,6 @@ _REASONS = (
     UnknownAddressError,
     UnknownIdError,
 )
-
-
-# What reading rows may end in that no devhost wrote.
-_OF_DAMAGE = (sqlite3.DatabaseError, ValueError, LookupError, TypeError, OverflowError)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,7 +115,7 @@ def _open_runs(hub: Path) -> dict[str, int]:
     try:
         with HubSnapshot(hub) as snapshot:
             return snapshot.open_runs()
-    except _OF_DAMAGE as ex:
+    except OF_DAMAGE as ex:
         raise HubFileError(damaged(hub, ex)) from ex
 
 
@@ -137,7 +132,7 @@ def _inspect(parsed: argparse.Namespace) -> int:
     try:
         with HubSnapshot(path) as snapshot:
             text = _inspected(parsed, snapshot)
-    except _OF_DAMAGE as ex:
+    except OF_DAMAGE as ex:
         raise HubFileError(damaged(path, ex)) from ex
     try:
         print(text, flush=True)
@@ -161,6 +156,8 @@ def _inspected(parsed: argparse.Namespace, snapshot: HubSnapshot) -> str:
     instance = snapshot.instance(parsed.id)
     if instance is None:
         raise UnknownIdError(f"There is no instance {parsed.id!r}. `inspect` without an id lists them.")
+    if parsed.history:
+        return inspection_text.history(snapshot.history(instance.instance_id))
     return inspection_text.instance(inspect(snapshot, instance), as_json=parsed.json)
 
 
@@ -270,6 +267,9 @@ def _add_inspect(command: argparse.ArgumentParser) -> None:
     command.add_argument("--name", help="only instances of this orchestration")
     command.add_argument("--limit", type=int, default=_DEFAULT_LIMIT, help="rows at most, newest first (%(default)s)")
     command.add_argument("--json", action="store_true", help="print JSON")
+    command.add_argument(
+        "--history", action="store_true", help="print the events of one instance, as tests replay them"
+    )
     _add_hub(command)
 
 

@@ -85,9 +85,7 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
         SettingsError: host.json is missing or not JSON, or a value has the wrong type.
     """
     path = app_root / "host.json"
-    if not path.is_file():
-        raise SettingsError(f"There is no host.json in {app_root}: name the app's folder with --app-root.")
-    host = _with_overrides(_read(path), environ)
+    host = read_host_json(app_root, environ)
     extensions = _section(host, "extensions", path)
     durable, http, mcp = (_section(extensions, name, path, "extensions.") for name in ("durableTask", "http", "mcp"))
     default_concurrency = 10 * (os.cpu_count() or 1)
@@ -112,6 +110,18 @@ def load_host_settings(app_root: Path, environ: Mapping[str, str]) -> HostSettin
             instructions=str(mcp.get("instructions", "")),
         ),
     )
+
+
+def read_host_json(app_root: Path, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Return host.json with its overrides.
+
+    Raises:
+        SettingsError: It is missing, or not a JSON object.
+    """
+    path = app_root / "host.json"
+    if not path.is_file():
+        raise SettingsError(f"There is no host.json in {app_root}: name the app's folder with --app-root.")
+    return _with_overrides(_read(path), environ)
 
 
 def _time_limit(path: Path, value: object) -> timedelta | None:

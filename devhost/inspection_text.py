@@ -8,6 +8,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from devhost.hub.rows import HistoryRow
 from devhost.hub.snapshot import EntityRow
 from devhost.inspection import Inspection, Step, Wait
 from devhost.printable import printable, printable_lines
@@ -27,6 +28,11 @@ def instances(found: Sequence[Inspection], *, as_json: bool) -> str:
 def instance(one: Inspection, *, as_json: bool) -> str:
     """Return all about one instance: its state, what it waits for, and its timeline."""
     return _json(_details(one)) if as_json else "\n".join(_about(one))
+
+
+def history(rows: Sequence[HistoryRow]) -> str:
+    """Return the events of an instance as a JSON array."""
+    return json.dumps([json.loads(row.event) for row in rows], indent=1)
 
 
 def entities(found: Sequence[EntityRow], *, as_json: bool) -> str:

@@ -8,7 +8,7 @@ import functools
 import inspect
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import azure.durable_functions as df
@@ -26,17 +26,20 @@ from pydantic import BaseModel
 from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
-from durable_agents.binding import bind_activity, is_bindable, rename_parameter
+from durable_agents.binding import bind_activity, check_dependencies, in_own_thread, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
+from durable_agents.determinism.durable_calls import Registered
+from durable_agents.determinism.start_up import check_functions
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
-from durable_agents.indexing import give_way, is_decorated, orchestration_name, play_instead
+from durable_agents.indexing import durable_names, give_way, is_decorated, orchestration_name, play_instead
 from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
 from durable_agents.orchestration.run_payloads import ending_by_reference
+from durable_agents.orchestration.spending import Budget, counting_end
 from durable_agents.orchestration.story import is_story, play
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
@@ -162,6 +165,7 @@ class AgentFunctionApp(FrameworkApp):
             use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
         self._limits = limits or TurnLimits()
+        self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
@@ -234,7 +238,14 @@ class AgentFunctionApp(FrameworkApp):
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
         return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
 
-    def add_activity(self, function: Callable[..., BaseModel], *, once: bool = False, **dependencies: Any) -> None:
+    def _budget_of(self, orchestration: str) -> Budget:
+        """Return what a run of this orchestration may use."""
+        found = self.orchestrations.find(orchestration)
+        return Budget() if found is None else found.budget
+
+    def add_activity(
+        self, function: Callable[..., BaseModel | Awaitable[BaseModel]], *, once: bool = False, **dependencies: Any
+    ) -> None:
         """Register an activity under its own name; `dependencies` fill its keyword-only parameters.
 
         With `once`, its input is a `Keyed`, and it acts once for a key: executed again after it has finished, be it by
@@ -249,7 +260,10 @@ class AgentFunctionApp(FrameworkApp):
         activity = bind_activity(function, **dependencies)
         (parameter,) = (name for name in activity.__annotations__ if name != "return")
         self._claims.add_reader("activity", activity.__name__)
-        self.activity_trigger(input_name=parameter)(carried(activity, self._claims, once=once))
+        activity = carried(activity, self._claims, once=once)
+        if inspect.iscoroutinefunction(function):
+            activity = in_own_thread(activity)
+        self.activity_trigger(input_name=parameter)(activity)
 
     def add_schedule(self, orchestration: Orchestration, hours: Iterable[int]) -> None:
         """Have a run of an orchestration start at these hours of each day, in UTC: one, however many hosts there are.
@@ -267,6 +281,18 @@ class AgentFunctionApp(FrameworkApp):
             )
         schedule = Schedule(orchestration, tuple(hours))
         self._add_timer(schedule.cron, schedule.timer_function())
+
+    def add_entity(self, function: Callable[..., None], **dependencies: Any) -> None:
+        """Register an entity under the name of its function, which takes a `DurableEntityContext`.
+
+        `dependencies` fill its keyword-only parameters. It runs in a thread of a pool of its own, where it may wait for
+        a model without holding up anything else.
+
+        Raises:
+            TypeError: A dependency is missing or unknown.
+        """
+        check_dependencies(function, dependencies)
+        register_entity(self, function.__name__, lambda context, hub: function(context, **dependencies), self._claims)
 
     def add_agent(
         self,
@@ -288,7 +314,7 @@ class AgentFunctionApp(FrameworkApp):
             return
         name = str(agent.name)
         if agent.name and name not in self._hosted.names:
-            self._hosted.add(host_agent(name, agent))
+            self._hosted.add(host_agent(name, agent, self._turn_budget))
             if enable_mcp_tool_trigger is None and name in self._mcp_tools:
                 enable_mcp_tool_trigger = True
         super().add_agent(agent, callback, enable_http_endpoint, enable_mcp_tool_trigger)
@@ -321,7 +347,11 @@ class AgentFunctionApp(FrameworkApp):
         return decorate
 
     def get_functions(self) -> list[Any]:
-        """Return the functions of the app to the worker that asks for them, once, when it starts."""
+        """Return the functions of the app to the worker that asks for them, once, when it starts.
+
+        Raises:
+            DeterminismError: An orchestration may do something else when it is replayed.
+        """
         for builder in self._builders:
             # Those of a blueprint, and those that were given another name after their trigger.
             self._join(builder)
@@ -329,7 +359,15 @@ class AgentFunctionApp(FrameworkApp):
         functions: list[Any] = cast(Any, super()).get_functions()
         triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
         self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
+        self._check_orchestrations()
         return functions
+
+    def _check_orchestrations(self) -> None:
+        """Refuse to start with an orchestration that is not deterministic, or that calls what the app does not have."""
+        names = durable_names(self._builders)
+        agents = frozenset(name.casefold() for name in self._agent_metadata)
+        registered = Registered(names["activity"], agents, names["orchestration"], names["entity"])
+        check_functions([(one.function, one.fixed) for one in self.orchestrations], registered)
 
     @property
     def _builders(self) -> list[Any]:
@@ -363,13 +401,15 @@ class AgentFunctionApp(FrameworkApp):
         if orchestration.is_decorated:
             return watched(function)
         if is_story(function):
-            internal_fields = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
-            function = play(function, internal_fields, self._is_registered, self._claims)
+            unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
+            function = play(function, unread, self._is_registered, self._claims, orchestration.budget, self._budget_of)
             self._claims.add_reader("orchestration", orchestration.name)
         if not orchestration.stores_as_sent:
-            function = reporting_end(function)
+            function = reporting_end(function, self._limits.tool_result_bytes)
         if is_story(orchestration.function):
             function = ending_by_reference(function, self._claims)
+            if not orchestration.stores_as_sent:
+                function = counting_end(function)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
@@ -379,7 +419,7 @@ class AgentFunctionApp(FrameworkApp):
         tokens = PageTokens(Seal(lambda: self._signer.keys))
         purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
-        RunControlRoutes(orchestrations, view, purge).register(router)
+        RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
         workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
@@ -458,7 +498,7 @@ class AgentFunctionApp(FrameworkApp):
             name=agent_name,
             agent=cast(StreamingAgent, agent),
             limits=self._limits,
-            budget=RunBudget.of_agent(agent),
+            budget=RunBudget.of_agent(agent).tightened(self._turn_budget),
             mcp=McpTools.of_agent(agent),
             summarize=summarize_with(agent),
             callback=both(self._shown, callback),
@@ -467,7 +507,7 @@ class AgentFunctionApp(FrameworkApp):
         )
         allow_approvals(agent)
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
-        entity = create_agent_entity(turns, lifetime, self._approvers)
+        entity = create_agent_entity(turns, lifetime, self._approvers, self._run_ids)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity, self._claims)
 
 

@@ -9,23 +9,25 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, get_type_hints
 
+from agent_framework_durabletask import run_agent_coroutine
 from pydantic import BaseModel
+
+from durable_agents.threads import in_thread
 
 _BINDABLE = re.compile(r"[A-Za-z][A-Za-z0-9]{0,127}")
 
 
-def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Callable[..., Any]:
+def bind_activity(function: Callable[..., Any], **dependencies: Any) -> Callable[..., Any]:
     """Return an activity as the worker calls it: plain JSON in, plain JSON out.
 
     The activity itself takes one pydantic model and returns one. Fields its input model does not know are ignored, so
-    that it can run for a payload that another version of the app has stored.
+    that it can run for a payload that another version of the app has stored. An async one runs on the event loop of the
+    agents, so it may use what they use, such as a chat client; its thread waits for it.
 
     Raises:
         TypeError: A dependency is missing or unknown, or the activity is not of this form.
     """
-    parameters = inspect.signature(function).parameters
-    keywords = {name: parameter for name, parameter in parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    _check_dependencies(function, keywords, dependencies)
+    keywords = check_dependencies(function, dependencies)
     hints = {name: hint for name, hint in get_type_hints(function).items() if name not in keywords}
     result = hints.pop("return", None)
     models = [hint for hint in [*hints.values(), result] if isinstance(hint, type) and issubclass(hint, BaseModel)]
@@ -36,10 +38,22 @@ def bind_activity(function: Callable[..., BaseModel], **dependencies: Any) -> Ca
         )
     name, model = next(iter(hints)), models[0]
 
+    is_async = inspect.iscoroutinefunction(function)
+
     def run(**arguments: Any) -> Any:
-        return function(model.model_validate(arguments[name]), **dependencies).model_dump(mode="json")
+        answer = function(model.model_validate(arguments[name]), **dependencies)
+        return (run_agent_coroutine(answer) if is_async else answer).model_dump(mode="json")
 
     return in_the_place_of(function, run, {name: dict, "return": dict})
+
+
+def in_own_thread(activity: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a bound activity that waits in a thread of the library's, and not in one of the few of the worker."""
+
+    async def run(**arguments: Any) -> Any:
+        return await in_thread(activity, **arguments)
+
+    return in_the_place_of(activity, run, activity.__annotations__)
 
 
 def is_bindable(parameter: str) -> bool:
@@ -77,9 +91,14 @@ def in_the_place_of(
     return run
 
 
-def _check_dependencies(
-    function: Callable[..., Any], keywords: Mapping[str, inspect.Parameter], dependencies: Mapping[str, Any]
-) -> None:
+def check_dependencies(function: Callable[..., Any], dependencies: Mapping[str, Any]) -> set[str]:
+    """Return the names of the keyword-only parameters, which are the dependencies of a function.
+
+    Raises:
+        TypeError: One that has no default is missing, or one is unknown.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    keywords = {parameter.name: parameter for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
     required = {name for name, parameter in keywords.items() if parameter.default is parameter.empty}
     missing, unknown = sorted(required - dependencies.keys()), sorted(dependencies.keys() - keywords.keys())
     if missing or unknown:
@@ -87,3 +106,4 @@ def _check_dependencies(
             f"{function.__name__}() cannot be registered: missing dependencies {missing}, unknown dependencies "
             f"{unknown}. Its keyword-only parameters are its dependencies; give them where it is registered."
         )
+    return set(keywords)

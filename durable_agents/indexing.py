@@ -16,6 +16,22 @@ def orchestration_name(builder: Any) -> str | None:
     return str(trigger.orchestration or builder._function.get_function_name())
 
 
+def durable_names(builders: Iterable[Any]) -> dict[str, frozenset[str]]:
+    """Return the names of these activities, orchestrations and entities in small letters, by kind.
+
+    One may have two: that of its function, and that by which the task hub knows it.
+    """
+    found: dict[str, set[str]] = {"activity": set(), "orchestration": set(), "entity": set()}
+    for builder in builders:
+        trigger = builder._function.get_trigger()
+        kind = "" if trigger is None else str(trigger.type).removesuffix("Trigger")
+        if kind in found:
+            told = trigger.get_dict_repr()
+            names = [_name_of(builder), *(told.get(key) for key in ("activity", "orchestration", "entityName"))]
+            found[kind].update(str(name).casefold() for name in names if name)
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
 def is_decorated(builder: Any) -> bool:
     """Return whether the SDK's decorators made the function: it is not a binding written by hand."""
     return hasattr(builder._function._func, "_df_input_type")

@@ -11,6 +11,8 @@ class TurnLimits:
     """What one turn of an agent may do, and how much of a session is kept.
 
     Attributes:
+        turn_seconds: How long a turn may take in all, without the time in which it waits for a human. It ends in any
+            case before the host would end the function, with every other turn of the worker.
         retry_attempts: How often a model call is tried in all when the provider fails for a passing reason.
         retry_seconds: The time after which no further attempt begins.
         stall_seconds: How long the model may be silent before the attempt counts as timed out.
@@ -18,8 +20,11 @@ class TurnLimits:
         keep_turns: How many recent turns stay as they are when that happens.
         tool_result_bytes: What one tool result may have; the rest is left out with a note.
         approval_hours: How long a turn waits for a human who has to approve a tool call.
+        chained_runs: How many runs may follow one another, each started in the turn that is told the result of the one
+            before; then a person has to speak.
     """
 
+    turn_seconds: float = 1_500.0
     retry_attempts: int = 3
     retry_seconds: float = 30.0
     stall_seconds: float = 120.0
@@ -27,6 +32,7 @@ class TurnLimits:
     keep_turns: int = 6
     tool_result_bytes: int = 16_384
     approval_hours: float = 24.0
+    chained_runs: int = 3
 
 
 @dataclass(frozen=True, slots=True)

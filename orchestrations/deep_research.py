@@ -2,7 +2,7 @@
 
 Use it when nobody knows beforehand what has to be looked for, and a task is large enough to be a run of its own. Not
 when the caller knows the parts (`subtopic_research`), nor where the number of model calls must be known beforehand: it
-is bounded by `max_tasks` and `max_depth`, and the planner decides how much of that is used.
+is bounded by `max_tasks`, `max_depth` and its budget, and the planner decides how much of that is used.
 """
 
 from datetime import timedelta
@@ -10,7 +10,7 @@ from datetime import timedelta
 from pydantic import BaseModel, Field
 
 from agents.investigators import PLANNER, SYNTHESIZER, Plan, PlannedTask, Report, ResearchTask
-from durable_agents import OrchestrationContext, Step, Steps
+from durable_agents import BudgetError, OrchestrationContext, Step, Steps
 from orchestrations.research_task import ResearchTaskOutput, research_task
 
 _ANSWER_TIME = timedelta(minutes=5)
@@ -25,10 +25,7 @@ class DeepResearchInput(BaseModel):
 
 
 class DeepResearchOutput(BaseModel):
-    """The report, the tasks it was made from, why others failed, and those that the plan had too many.
-
-    A task that failed is a run as well: its own history has the whole story.
-    """
+    """The report, the tasks it was made from, why others failed, and those that the plan had too many."""
 
     report: Report
     done: list[str]
@@ -41,7 +38,8 @@ class DeepResearchOutput(BaseModel):
 
 
 def deep_research(context: OrchestrationContext, request: DeepResearchInput) -> Steps[DeepResearchOutput]:
-    """Plan, have the tasks done, three at a time, and write the report; a task that fails is named in it.
+    """Plan, have the tasks done, three at a time, and write the report; a task that fails is named in it. When the
+    budget is used up before, the report is what was found.
 
     Raises:
         RuntimeError: All tasks failed; the message has the reason of each.
@@ -59,14 +57,16 @@ def deep_research(context: OrchestrationContext, request: DeepResearchInput) -> 
     failed = {goal: str(one).partition("\n")[0].strip() for goal, one in ended if isinstance(one, Exception)}
     done = [(goal, one.as_text()) for goal, one in ended if not isinstance(one, Exception)]
     if not done:
-        raise RuntimeError(
-            "No task could be done. " + "; ".join(f"{goal!r}: {reason}" for goal, reason in failed.items())
-        )
+        reasons = "; ".join(f"{goal!r}: {reason}" for goal, reason in failed.items())
+        raise RuntimeError(f"No task could be done. {reasons}")
     context.status("writing", done=len(done), failed=len(failed))
     found = [f"Part: {goal}\n{text}" for goal, text in done]
     missing = [f"Missing: {goal}" for goal in [*failed, *left_out]]
     message = "\n\n".join([f"Question: {request.question}", *found, *missing])
-    report = yield from context.ask(SYNTHESIZER, message, Report, timeout=_ANSWER_TIME)
+    try:
+        report = yield from context.ask(SYNTHESIZER, message, Report, timeout=_ANSWER_TIME)
+    except BudgetError as error:
+        report = Report(title=request.question, content="\n\n".join(found), gaps=[*missing, str(error)])
     return DeepResearchOutput(report=report, done=[goal for goal, _ in done], failed=failed, left_out=left_out)
 
 

@@ -74,6 +74,21 @@ def test_an_encoded_subject_starts_no_header(api: Api) -> None:
 
 
 @pytest.mark.sample
+def test_the_editor_is_told_when_its_article_is_published(api: Api) -> None:
+    run = "/api/agents/Editor/run"
+    api.http.post(run, json={"message": "Start an article about white tea", "session_id": "desk"})
+    started = api.http.get("/api/agents/Editor/sessions/desk").json()["turns"][0]["tool_calls"][0]["result"]
+    instance_id = json.loads(started)["run_id"]
+    draft = api.draft(instance_id)
+    assert api.decide(instance_id, draft["request_id"], approved=True).status_code == 200
+    api.finish(instance_id)
+    stream = api.http.get(f"{api.run(instance_id)['links']['answer']}/stream")
+    assert "published" in stream.text
+    turn = api.http.get("/api/agents/Editor/sessions/desk").json()["turns"][1]
+    assert (turn["run_id"], turn["status"], turn["tool_calls"]) == (instance_id, "success", [])
+
+
+@pytest.mark.sample
 def test_an_article_is_revised_approved_and_published(api: Api, host: HostProcess) -> None:
     instance_id = api.start("content_approval", {"topic": "green tea"})
     first = api.draft(instance_id)
@@ -90,6 +105,18 @@ def test_an_article_is_revised_approved_and_published(api: Api, host: HostProces
     article = Path(output["publication"]["location"])
     assert list(host.published.glob(f"{instance_id}-*")) == [article]
     assert article.read_text(encoding="utf-8").startswith(f"# {output['draft']['title']}\n")
+
+
+@pytest.mark.sample
+def test_a_human_answers_in_the_middle_of_the_agent_loop(api: Api) -> None:
+    instance_id = api.start("agent_loop", {"task": 'Ask a human: "Which order is it?"'})
+    waits = api.wait(instance_id, lambda run: run["waiting_for"] is not None)["waiting_for"]
+    assert waits["question"] == "Which order is it?"
+    event = f"/api/runs/{instance_id}/events/{waits['event_name']}"
+    assert api.http.post(event, json={"answer": "Order 7."}).status_code == 202
+    output = api.finish(instance_id)
+    assert (output["outcome"], output["iterations"]) == ("answered", 2)
+    assert 'a tool answered: "Order 7."' in output["answer"]
 
 
 @pytest.mark.parametrize(("mail", "outcome"), [(HAM, "replied"), (SPAM, "quarantined")])

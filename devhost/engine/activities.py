@@ -49,6 +49,7 @@ class Activities:
             if error is not None:
                 raise FunctionFailedError(f"devhost could not run it ({type(error).__name__}: {error})", "") from error
             async with self._running:
+                logger.debug("%s: activity '%s' begins, task %d.", item.instance_id, item.name, item.task_id)
                 result = await self._result(item)
         except (FunctionFailedError, HttpActivityError) as ex:
             return None if self._stopping.is_set() else self._failed(item, ex)

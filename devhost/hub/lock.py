@@ -68,6 +68,24 @@ class HubLock:
             self._file = None
 
 
+def holder(hub: Path) -> str | None:
+    """Return the id of the process that has a task hub open, or None. The lock is taken for the moment of looking.
+
+    Not for a process that has the hub open itself: on POSIX, closing the file here would give its lock back.
+
+    Raises:
+        OSError: The lock file cannot be opened.
+    """
+    if not lock_path(hub).exists():
+        return None
+    with open(lock_path(hub), "r+", encoding="ascii", errors="replace") as file:
+        try:
+            _lock(file)
+        except OSError:
+            return file.read().strip() or "unknown"
+    return None
+
+
 if sys.platform == "win32":
     import msvcrt
 

@@ -15,7 +15,13 @@ Command = Callable[[Path, list[str]], int]
 
 _WELCOME = "welcome.txt"
 _FORMAT = ("ruff", "format", ".")
-_LINT_STEPS = (("ruff", "format", "--check", "."), ("ruff", "check", "."), ("mypy",))
+_DETERMINISM = "durable_agents/determinism"
+_LINT_STEPS = (
+    ("ruff", "format", "--check", "."),
+    ("ruff", "check", "."),
+    (_DETERMINISM.replace("/", "."), "."),
+    ("mypy",),
+)
 _FIX_STEPS = (("ruff", "check", "--fix", "."), _FORMAT)
 
 
@@ -50,6 +56,13 @@ def _inspect(root: Path, flags: list[str]) -> int:
     return become([ensure_venv(root, START), "-m", "devhost", "inspect", *flags])
 
 
+def _doctor(root: Path, flags: list[str]) -> int:
+    # Imported here: the other commands need nothing of devhost but this folder.
+    from devhost.doctor.command import main as examine
+
+    return examine(flags, root / ".venv")
+
+
 def _reset(root: Path, flags: list[str]) -> int:
     return become([ensure_venv(root, START), "-m", "devhost", "reset", *flags])
 
@@ -62,7 +75,9 @@ def _test(root: Path, flags: list[str]) -> int:
 def _lint(root: Path, flags: list[str]) -> int:
     no_flags(flags)
     python = ensure_venv(root, EVERYTHING)
-    for step in _LINT_STEPS:
+    # A library of another version may be without.
+    steps = [step for step in _LINT_STEPS if "." not in step[0] or (root / _DETERMINISM).is_dir()]
+    for step in steps:
         status = _step(python, step)
         if status:
             if step[0] == "ruff" and status == 1:
@@ -132,6 +147,7 @@ COMMANDS: dict[str, Command] = {
     "fix": _fix,
     "check": _check,
     "inspect": _inspect,
+    "doctor": _doctor,
     "reset": _reset,
     "new": new.command,
     "upgrade": upgrade.command,

@@ -20,6 +20,7 @@ _FILES = (
     "azure.yaml",
     "constraints.txt",
     "dev.py",
+    "docker-compose.yml",
     "welcome.txt",
     "host.json",
     "local.settings.json.example",
@@ -27,10 +28,15 @@ _FILES = (
     "requests.http",
     "requirements-dev.txt",
     "requirements.txt",
+    ".devcontainer/devcontainer.json",
     ".funcignore",
     ".gitattributes",
     ".github/workflows/azure-dev.yml",
     ".gitignore",
+    ".vscode/extensions.json",
+    ".vscode/launch.json",
+    ".vscode/settings.json",
+    ".vscode/tasks.json",
     "LICENSE",
 )
 _SAMPLES = frozenset({"welcome.txt", "requests.http"})

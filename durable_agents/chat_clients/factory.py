@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from agent_framework import ChatMiddleware, SupportsChatGetResponse
+from agent_framework import ChatMiddleware, FunctionInvocationLayer, SupportsChatGetResponse
 
 from durable_agents.chat_clients.temperature import DefaultTemperature
 from durable_agents.chat_clients.whole_answer import WholeAnswers
@@ -26,12 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 def create_chat_client(
-    settings: ModelSettings, *, model: str | None = None, temperature: float | None = None
+    settings: ModelSettings, *, model: str | None = None, temperature: float | None = None, calls_tools: bool = True
 ) -> SupportsChatGetResponse[Any]:
     """Return a chat client for the provider of these settings; agents may share it.
 
     An agent that needs another `model` (on Azure the name of a deployment) or `temperature` gets a client of its own. A
-    run that states its temperature has that one. The offline model is always the same.
+    run that states its temperature has that one. The offline model is always the same. One that is not to call tools
+    answers with the calls that the model asks for: for a loop of the app's own, which no agent may share.
 
     Nothing is sent and no token is fetched here, so a wrong key, endpoint or model shows at the first run of an agent.
     The log says which provider and model it is.
@@ -46,6 +47,16 @@ def create_chat_client(
     middleware: list[ChatMiddleware] = [WholeAnswers()]
     if temperature is not None:
         middleware.append(DefaultTemperature(temperature))
+    client = _create(settings, model, middleware)
+    if not calls_tools:
+        assert isinstance(client, FunctionInvocationLayer)
+        client.function_invocation_configuration["enabled"] = False
+    return client
+
+
+def _create(
+    settings: ModelSettings, model: str | None, middleware: Sequence[ChatMiddleware]
+) -> SupportsChatGetResponse[Any]:
     match settings:
         case AzureOpenAISettings():
             return _create_azure_openai(settings, model or settings.deployment_name, middleware)

@@ -1,7 +1,8 @@
-"""Tell a webhook when a run has ended, if its start has named one.
+"""Tell when a run has ended: a webhook, if its start has named one, and the conversation in which it was started.
 
 The report is the last thing the run does, so it is as durable as the run: a crash at any moment repeats it or nothing.
-Until it is delivered or given up the run is Running. What the run ends with is never changed by it.
+Until a webhook is told or given up the run is Running; word to a conversation is sent with the end itself, or not at
+all. What the run ends with is never changed by either.
 """
 
 import functools
@@ -14,6 +15,9 @@ from typing import Any
 import azure.durable_functions as df
 
 from durable_agents.activities.deliver_webhook import WebhookDelivery, deliver_webhook
+from durable_agents.orchestration.spending import read_usage
+from durable_agents.sessions.run_results import RESULT_FIELD, End, ResultAddress, RunResult
+from durable_agents.sessions.tool_results import trim_text
 
 logger = logging.getLogger(__name__)
 
@@ -26,20 +30,27 @@ DELIVERY_PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 6
 _MOST_OUTPUT_BYTES = 65_536
 
 
-def reporting_end(orchestration: Callable[..., Any]) -> Callable[..., Any]:
+def reporting_end(orchestration: Callable[..., Any], result_bytes: int) -> Callable[..., Any]:
     """Return the orchestration with a report at its end, whether it returns or raises.
 
-    Without a webhook in its input, a run has the history it would have had.
+    A conversation is told `result_bytes` of the output. Without a webhook or a conversation in its input, a run has the
+    history it would have had. One that begins anew has not ended.
     """
+
+    name = orchestration.__name__
 
     @functools.wraps(orchestration)
     def run(context: df.DurableOrchestrationContext, **dependencies: Any) -> Generator[Any, Any, Any]:
         try:
             output = yield from orchestration(context, **dependencies)
         except Exception as error:
-            yield from _report(context, orchestration.__name__, "Failed", error=first_line(error))
+            reason = first_line(error)
+            yield from _report(context, name, "Failed", error=reason)
+            _bring_back(context, name, "Failed", str(reason), result_bytes)
             raise
-        yield from _report(context, orchestration.__name__, "Completed", output=output)
+        if not context.will_continue_as_new:
+            yield from _report(context, name, "Completed", output=output)
+            _bring_back(context, name, "Completed", json.dumps(output), result_bytes)
         return output
 
     return run
@@ -63,7 +74,9 @@ def _report(
     url = run_input.get(WEBHOOK_FIELD) if isinstance(run_input, dict) else None
     if url is None or context.will_continue_as_new:
         return
-    context.set_custom_status({"stage": "reporting_end"})
+    usage = read_usage(context.custom_status)
+    shown = {} if usage is None else {"usage": usage.model_dump()}
+    context.set_custom_status({"stage": "reporting_end", **shown})
     is_large = len(json.dumps(output)) > _MOST_OUTPUT_BYTES
     delivery = WebhookDelivery(
         url=url,
@@ -86,6 +99,19 @@ def _report(
                 _log_given_up(context, failure)
                 return
         yield context.create_timer(context.current_utc_datetime + pause)
+
+
+def _bring_back(context: df.DurableOrchestrationContext, name: str, status: End, text: str, most_bytes: int) -> None:
+    """Tell the conversation in which the run was started what came of it, if it is to be told."""
+    run_input = context.get_input()
+    address = run_input.get(RESULT_FIELD) if isinstance(run_input, dict) else None
+    if address is None:
+        return
+    to = ResultAddress.model_validate(address)
+    result = RunResult(
+        run_id=context.instance_id, orchestration=name, status=status, text=trim_text(text, most_bytes), to=to
+    )
+    context.signal_entity(to.entity, "result", result.model_dump(mode="json"))
 
 
 def _log_given_up(context: df.DurableOrchestrationContext, failure: Exception) -> None:

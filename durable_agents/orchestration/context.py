@@ -6,24 +6,26 @@ no randomness, no environment, no I/O of its own.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Concatenate, Literal, ParamSpec, TypeAlias, TypeVar, cast, overload
 
 import azure.durable_functions as df
 from agent_framework import AgentSession
-from pydantic import TypeAdapter, ValidationError
+from pydantic import RootModel, TypeAdapter, ValidationError
 
 from durable_agents.activities.keyed import Keyed
+from durable_agents.orchestration.approval_requests import cut
 from durable_agents.orchestration.ask import AgentError, GetAgent, raise_why, read_answer, read_text
 from durable_agents.orchestration.attempts import DEFAULT_RETRY, Retry, attempt, pause
 from durable_agents.orchestration.deadline import Deadline
-from durable_agents.orchestration.events import Events, Mailbox
+from durable_agents.orchestration.events import KEPT_EVENTS, Events, Mailbox
 from durable_agents.orchestration.payload_types import dump, returned_by, returned_by_activity
 from durable_agents.orchestration.review import Review, ReviewPolicy, review
 from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import EventWait, RunStatus
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Spending, Usage
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
 
 InputT = TypeVar("InputT")
@@ -34,8 +36,17 @@ SecondT = TypeVar("SecondT")
 ThirdT = TypeVar("ThirdT")
 ParametersT = ParamSpec("ParametersT")
 
+_QUESTION_CHARACTERS = 2_000
+
 IsRegistered: TypeAlias = Callable[[Literal["activity", "orchestration"], str], bool]
 """Says whether the app has something of this kind and name."""
+
+
+FOREVER = timedelta.max
+"""The time-out of a wait that may last as long as the run."""
+
+DEFAULT_WAIT = timedelta(days=7)
+"""How long a run waits for an event where it does not say: the one step that nothing else bounds."""
 
 
 class StepTimeoutError(TimeoutError):
@@ -56,15 +67,21 @@ class OrchestrationContext:
         is_registered: IsRegistered,
         payloads: RunPayloads,
         logger: logging.Logger,
+        allowance: Allowance,
+        budget_of: Callable[[str], Budget],
     ) -> None:
         self._durable = durable
+        self._allowance = allowance
+        self._budget_of = budget_of
+        self._spending = Spending(allowance)
         self._get_agent = get_agent
         self._is_registered = is_registered
         self._payloads = payloads
-        self._status = RunStatus(durable)
-        self._events = Events(durable)
+        self._status = RunStatus(durable, self._spending)
+        self._events = Events(durable, payloads.kept_events())
         self._unused = Unused()
         self.log = _RunLog(logger, durable)
+        self._status.show_usage()
 
     @property
     def instance_id(self) -> str:
@@ -76,6 +93,11 @@ class OrchestrationContext:
         """The time, in UTC: that of the event the orchestration goes on with, the same in every replay."""
         time: datetime = self._durable.current_utc_datetime
         return time
+
+    @property
+    def usage(self) -> Usage:
+        """What the run has used up to now, with its children; `GET /runs/{id}` shows it."""
+        return self._spending.used()
 
     def new_id(self) -> str:
         """Return a UUID: the same in every replay, another at each call."""
@@ -126,22 +148,29 @@ class OrchestrationContext:
         """Have an agent answer: with an instance of `answer_model`, or with text.
 
         Without a `session` it answers in a new one, and remembers nothing of other steps. A `retry` asks again where
-        the failure may pass; the session's own retries of the model call come before.
+        the failure may pass; the session's own retries of the model call come before. Without a `timeout` a turn has
+        the time that `TurnLimits` gives it, and fails then.
 
         Raises:
             AgentError: The agent could not answer; the run fails, unless it handles this.
+            BudgetError: The budget of the run is used up, and nobody was asked.
             AnswerError: It answered, but not in the form it was asked for.
             StepTimeoutError: It did not answer in time. It goes on, and nobody reads its answer.
         """
 
         def once() -> Steps[Any]:
+            self._spending.check()
             durable_agent = self._get_agent(self._durable, agent)
             options = None if answer_model is None else {"response_format": answer_model}
             task = durable_agent.run(message, session=session, options=options)
+            (entity_call,) = task.children
+            self._spending.watch(entity_call)
             try:
                 yield task
             except (TypeError, ValueError):
+                self._status.show_usage()
                 raise_why(agent, task, answer_model or str)
+            self._status.show_usage()
             return read_text(agent, task) if answer_model is None else read_answer(agent, task, answer_model)
 
         def run() -> Steps[Any]:
@@ -157,6 +186,17 @@ class OrchestrationContext:
 
         return self._step(f"ask({agent!r})", lambda: self._in_time(run(), timeout, f"Agent {agent!r} did not answer"))
 
+    @overload
+    def call(
+        self,
+        activity: Callable[Concatenate[InputT, ParametersT], Coroutine[Any, Any, OutputT]],
+        request: InputT,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        timeout: timedelta | None = None,
+    ) -> Step[OutputT]: ...
+
+    @overload
     def call(
         self,
         activity: Callable[Concatenate[InputT, ParametersT], OutputT],
@@ -164,10 +204,20 @@ class OrchestrationContext:
         *,
         retry: Retry | None = DEFAULT_RETRY,
         timeout: timedelta | None = None,
-    ) -> Step[OutputT]:
+    ) -> Step[OutputT]: ...
+
+    def call(
+        self,
+        activity: Callable[Concatenate[InputT, ParametersT], Any],
+        request: InputT,
+        *,
+        retry: Retry | None = DEFAULT_RETRY,
+        timeout: timedelta | None = None,
+    ) -> Step[Any]:
         """Have an activity done, and return what it returns. It runs at least once, so it acts once for its key.
 
-        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once.
+        The key of a `Keyed` input is filled in. It is tried as `retry` says, None for once. Without a `timeout` each
+        attempt has the time that the host gives a function, and fails then.
 
         Raises:
             Exception: It failed in all attempts; the SDK has no class of its own for that.
@@ -175,13 +225,13 @@ class OrchestrationContext:
         """
         name = activity.__name__
 
-        def run() -> Steps[OutputT]:
+        def run() -> Steps[Any]:
             if not self._is_registered("activity", name):
                 raise LookupError(f"The app has no activity {name!r}. Register it: app.add_activity({name}).")
             payload = self._payloads.send("activity", name, dump(self._with_key(request, name)))
             tries = attempt(self._durable, name, payload, retry)
             result = yield from self._in_time(tries, timeout, f"Activity {name!r} did not end")
-            return cast(OutputT, returned_by_activity(activity).validate_python(self._payloads.receive(result)))
+            return returned_by_activity(activity).validate_python(self._payloads.receive(result))
 
         return self._step(f"call({name})", run)
 
@@ -195,6 +245,8 @@ class OrchestrationContext:
     ) -> Step[OutputT]:
         """Run another orchestration as a child, and return what it returns.
 
+        What it uses counts as used by this run, and it may use what this run has left.
+
         Raises:
             Exception: It failed; the SDK has no class of its own for that.
             StepTimeoutError: It did not end in time. It goes on, and this run is not over before it.
@@ -207,10 +259,16 @@ class OrchestrationContext:
                     f"The app has no orchestration {name!r}. List it: orchestrations=[Orchestration({name})]."
                 )
 
-            payload = self._payloads.send("orchestration", name, dump(request))
+            payload = self._payloads.send("orchestration", name, self._for_child(name, request))
 
             def child() -> Steps[Any]:
-                return (yield self._durable.call_sub_orchestrator(name, payload, instance_id))
+                task: Any = self._durable.call_sub_orchestrator(name, payload, instance_id)
+                self._spending.watch(task)
+                yield AnyOf((task,))
+                self._status.show_usage()
+                if task.state.name == "FAILED":
+                    raise task.result
+                return ChildEnd.read(task.result).child_output
 
             result = yield from self._in_time(child(), timeout, f"Orchestration {name!r} did not end")
             return cast(OutputT, returned_by(orchestration).validate_python(self._payloads.receive(result)))
@@ -218,16 +276,29 @@ class OrchestrationContext:
         return self._step(f"run({name})", run)
 
     @overload
-    def wait_for(self, event: str, model: None = None, *, timeout: timedelta | None = None) -> Step[Any]: ...
+    def wait_for(
+        self, event: str, model: None = None, *, question: str | None = None, timeout: timedelta | None = None
+    ) -> Step[Any]: ...
 
     @overload
-    def wait_for(self, event: str, model: type[ModelT], *, timeout: timedelta | None = None) -> Step[ModelT]: ...
+    def wait_for(
+        self, event: str, model: type[ModelT], *, question: str | None = None, timeout: timedelta | None = None
+    ) -> Step[ModelT]: ...
 
-    def wait_for(self, event: str, model: type[Any] | None = None, *, timeout: timedelta | None = None) -> Step[Any]:
+    def wait_for(
+        self,
+        event: str,
+        model: type[Any] | None = None,
+        *,
+        question: str | None = None,
+        timeout: timedelta | None = None,
+    ) -> Step[Any]:
         """Wait for an event from outside (`POST /runs/{id}/events/{event}`), and return what it brings.
 
-        What does not fit the model is ignored with a note in the run's `waiting_for`. An event that comes before
-        anybody waits for it is kept for the next step that does.
+        Without a `timeout` it is waited for a week, with `FOREVER` without end; `waiting_for` shows until when.
+        The run's `waiting_for` shows the `question`, of a long one the beginning. What does not fit the model is
+        ignored with a note there. An event that comes before anybody waits for it is kept for the next step that does,
+        also if the run begins anew meanwhile.
 
         Raises:
             StepTimeoutError: It did not come in time.
@@ -235,12 +306,15 @@ class OrchestrationContext:
         adapter, mailbox = TypeAdapter[Any](model or Any), self._events.of(event)
 
         def run() -> Steps[Any]:
-            key, waiting = self.new_id(), EventWait(event_name=event)
-            ends_at = None if timeout is None else self.now + timeout
+            limit = DEFAULT_WAIT if timeout is None else timeout
+            ends_at = None if limit == FOREVER else self.now + limit
+            key, waiting = self.new_id(), EventWait(event_name=event, expires_at=ends_at)
+            if question is not None:
+                waiting.question = cut(question, _QUESTION_CHARACTERS)
             self._status.wait(key, waiting)
             try:
                 while True:
-                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", timeout)
+                    payload = yield from self._next_event(mailbox, ends_at, f"Event {event!r}", limit)
                     try:
                         return adapter.validate_python(payload)
                     except ValidationError as error:
@@ -324,14 +398,33 @@ class OrchestrationContext:
         return self._step(f"first of {len(steps)}", lambda: run_first(steps, skip_failures, self._unused), steps)
 
     def continue_as_new(self, request: object) -> Step[Any]:
-        """Begin the run anew with this input and an empty history; nothing after this step is executed."""
+        """Begin the run anew with this input and an empty history; nothing after this step is executed.
+
+        Events that came and that nobody has taken are kept for the waits of the run that begins.
+        """
 
         def run() -> Steps[Any]:
-            self._durable.continue_as_new(self._payloads.begin_anew(dump(request)))
+            anew = self._allowance.model_copy(update={"used": self.usage})
+            changed: dict[str, Any] = {} if anew == Allowance() else {ALLOWANCE_FIELD: anew.model_dump()}
+            if left := self._events.left():
+                changed[KEPT_EVENTS] = left
+            self._durable.continue_as_new(self._payloads.begin_anew(dump(request), changed))
             raise ContinuedAsNew
             yield  # a generator, as all steps are
 
         return self._step("continue_as_new", run)
+
+    def _for_child(self, name: str, request: object) -> Any:
+        """Return the input of a child: with what it may use, unless it gets its input exactly as it is."""
+        payload = dump(request)
+        if isinstance(payload, dict) and not isinstance(request, RootModel):
+            left = self._allowance.budget.left(self.usage).tightened(self._budget_of(name))
+            payload[ALLOWANCE_FIELD] = Allowance(budget=left, is_counted=True).model_dump()
+        return payload
+
+    def show_usage(self) -> None:
+        """Show all that is known of what the run has used."""
+        self._status.show_usage()
 
     def check(self) -> None:
         """Refuse to end a run that has forgotten a step, see `Unused.check`."""
@@ -340,9 +433,7 @@ class OrchestrationContext:
     def _step(self, name: str, run: Callable[[], Steps[Any]], parts: Sequence[Steps[Any]] = ()) -> Step[Any]:
         return Step(name, run, self._unused, parts)
 
-    def _next_event(
-        self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta | None
-    ) -> Steps[Any]:
+    def _next_event(self, mailbox: Mailbox, ends_at: datetime | None, what: str, timeout: timedelta) -> Steps[Any]:
         """Return what the next event brings. The timer is new each time, as the wait is, see `drive`."""
         with Deadline(self._durable, ends_at) as deadline:
             while (event := mailbox.take()) is None:

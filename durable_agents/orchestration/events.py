@@ -2,10 +2,14 @@
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import azure.durable_functions as df
+from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
+
+KEPT_EVENTS = "_kept_events"
+"""The field of a stored input with the events that nobody had taken when the run began anew."""
 
 
 class Mailbox:
@@ -15,10 +19,12 @@ class Mailbox:
     wait that is the youngest, whether anybody still reads it or not.
     """
 
-    def __init__(self, context: df.DurableOrchestrationContext, name: str) -> None:
+    def __init__(self, context: df.DurableOrchestrationContext, name: str, kept: list[Any]) -> None:
         self._context = context
         self._name = name
         self._wait: Any = None
+        self.kept = deque(kept)
+        self.taken = 0
 
     def task(self) -> Any:
         """Return the task that ends when there is an event to take."""
@@ -28,6 +34,8 @@ class Mailbox:
 
     def take(self) -> tuple[Any] | None:
         """Return what the next event brings, or None when there is none. Of those who wait, who asks first has it."""
+        if self.kept:
+            return (self.kept.popleft(),)
         event = self.take_raw()
         return None if event is None else (_read(event[0]),)
 
@@ -36,20 +44,40 @@ class Mailbox:
         if self._wait is None or not self._wait.is_completed:
             return None
         wait, self._wait = self._wait, None
+        self.taken += 1
         return (wait.result,)
+
+    def left(self, history: Iterable[Any]) -> list[Any]:
+        """Return what nobody has taken: what was kept, and what came for the wait that is open, also in this turn.
+
+        The SDK does not look at what stands in a turn after the event with which the run begins anew.
+        """
+        if self._wait is None or not self._wait._is_scheduled:
+            return list(self.kept)
+        is_raised = HistoryEventType.EVENT_RAISED
+        came = [event.Input for event in history if event.event_type == is_raised and event.Name == self._name]
+        return [*self.kept, *(_read(json.loads(text or "null")) for text in came[self.taken :][:1])]
 
 
 class Events:
-    """The mailboxes of a run."""
+    """The mailboxes of a run; `kept` are the events that it has not taken before it began anew, by name."""
 
-    def __init__(self, context: df.DurableOrchestrationContext) -> None:
+    def __init__(self, context: df.DurableOrchestrationContext, kept: Mapping[str, list[Any]]) -> None:
         self._context = context
-        self._mailboxes: dict[str, Mailbox] = {}
+        self._mailboxes = {name: Mailbox(context, name, events) for name, events in kept.items()}
         context.deferred_tasks = _Deferred()  # type: ignore[assignment]  # the SDK declares other values than it puts there
 
     def of(self, name: str) -> Mailbox:
         """Return the mailbox for the events of this name."""
-        return self._mailboxes.setdefault(name, Mailbox(self._context, name))
+        return self._mailboxes.setdefault(name, Mailbox(self._context, name, []))
+
+    def left(self) -> dict[str, list[Any]]:
+        """Return what the task hub has given to a wait of the SDK, and nobody has taken of it, by name.
+
+        The task hub itself keeps what no wait of the SDK was open for, for a run that begins anew.
+        """
+        left = {name: mailbox.left(self._context.histories) for name, mailbox in self._mailboxes.items()}
+        return {name: events for name, events in left.items() if events}
 
 
 class _Deferred(dict[Any, Callable[[], None]]):

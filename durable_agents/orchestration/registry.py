@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, RootModel
 
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget
 from durable_agents.orchestration.story import input_model_of, is_story
 
 
@@ -29,6 +30,8 @@ class Orchestration:
         is_internal: Whether only the app itself starts it. Its runs are runs like all others in everything else.
         is_decorated: Whether it is written with the SDK's context alone, and so gets events as the task hub has them.
         registered_name: The name under which it is registered, if that is not the one of the function.
+        budget: What a run of it may use, with its children, if it has an `OrchestrationContext`. It is put into the
+            input when a run starts; neither a caller nor a model can say otherwise.
     """
 
     function: Callable[..., Any]
@@ -39,10 +42,16 @@ class Orchestration:
     is_internal: bool = False
     is_decorated: bool = False
     registered_name: str | None = None
+    budget: Budget = field(default_factory=Budget)
 
     def __post_init__(self) -> None:
         if self.input_model is None:
             object.__setattr__(self, "input_model", input_model_of(self.function))
+        if self.budget != Budget() and (not is_story(self.function) or self.stores_as_sent):
+            raise ValueError(
+                f"Orchestration {self.name!r} cannot have a budget: its first parameter is no OrchestrationContext, or "
+                "its input is a root model, with no room for one."
+            )
 
     @classmethod
     def by_decorator(cls, function: Callable[..., Any], registered_name: str) -> "Orchestration":
@@ -60,6 +69,11 @@ class Orchestration:
     def name(self) -> str:
         """The name under which it is registered and stored in histories."""
         return self.registered_name or self.function.__name__
+
+    @property
+    def allowance(self) -> dict[str, Any]:
+        """What the input of a run has of its budget."""
+        return {} if self.budget == Budget() else {ALLOWANCE_FIELD: Allowance(budget=self.budget).model_dump()}
 
     @property
     def stores_as_sent(self) -> bool:

@@ -1,12 +1,13 @@
 """The payloads of one run, as its code sends and gets them: those that are too large travel by reference, unseen."""
 
 import functools
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import azure.durable_functions as df
 
+from durable_agents.orchestration.events import KEPT_EVENTS
 from durable_agents.storage.claim_check import ClaimCheck, Kind
 
 _READ_WITHOUT_PAYLOAD = ("decisions",)
@@ -47,19 +48,29 @@ class RunPayloads:
         """Return what is sent to an activity or a child in the place of the value."""
         if not self._claims.is_reader(kind, name):
             return value
+        beside = self._internal_fields if kind == "orchestration" else ()
         with _ending_the_run():
-            return self._claims.call(self._run, value, self._run, is_repeated=self._durable.is_replaying)
+            return self._claims.call(self._run, value, self._run, beside=beside, is_repeated=self._durable.is_replaying)
 
     def receive(self, value: Any) -> Any:
         """Return what came, from an activity, a child or who has started the run, as it was sent."""
         with _ending_the_run():
             return self._claims.restore(self._run, value, keeps=True)
 
-    def begin_anew(self, value: Any) -> Any:
-        """Return what the run begins anew with in the place of the value: its internal fields are those of before."""
+    def kept_events(self) -> dict[str, list[Any]]:
+        """Return the events that nobody had taken when the run began anew, by name."""
+        stored: Any = self._durable.get_input()
+        is_kept = KEPT_EVENTS in self._internal_fields and isinstance(stored, dict)
+        return stored.get(KEPT_EVENTS, {}) if is_kept else {}
+
+    def begin_anew(self, value: Any, changed: Mapping[str, Any]) -> Any:
+        """Return what the run begins anew with in the place of the value: its internal fields are those of before, but
+        for those that are `changed`, and for events that are no longer kept.
+        """
         stored = self._durable.get_input()
         if isinstance(stored, dict) and isinstance(value, dict):
-            value = {**value, **{name: one for name, one in stored.items() if name in self._internal_fields}}
+            own = {name: one for name, one in stored.items() if name in self._internal_fields and name != KEPT_EVENTS}
+            value = {**value, **own, **changed}
         with _ending_the_run():
             return self._claims.call(
                 self._run,

@@ -1,10 +1,11 @@
-"""What a run shows of itself in its custom status: where it is, what it waits for, what was decided.
+"""What a run shows of itself in its custom status: where it is, what it waits for and has used, what was decided.
 
 The task hub takes 16 KB of UTF-16 for it, which is two bytes for each character of the JSON text.
 """
 
 import json
 import logging
+from datetime import datetime
 from typing import Any
 
 import azure.durable_functions as df
@@ -16,6 +17,7 @@ from durable_agents.orchestration.approval_requests import (
     Decision,
     IgnoredDecisionError,
 )
+from durable_agents.orchestration.spending import Spending, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +25,16 @@ _CHARACTERS = 8_000
 
 
 class EventWait(BaseModel):
-    """What a run waits for that is no approval: an event of this name. `note` tells of one that was ignored."""
+    """What a run waits for that is no approval: an event of this name. `note` tells of one that was ignored.
+
+    It is waited for until `expires_at`; null is for ever, as its author says.
+    `question` is what somebody is to answer with it, if the run says so.
+    """
 
     kind: str = "event"
     event_name: str
+    expires_at: datetime | None = None
+    question: str | None = None
     note: str | None = None
 
 
@@ -36,8 +44,10 @@ class RunStatus:
     A late or repeated decision is held against the newest decisions in the status; the run's output has them all.
     """
 
-    def __init__(self, context: df.DurableOrchestrationContext) -> None:
+    def __init__(self, context: df.DurableOrchestrationContext, spending: Spending | None = None) -> None:
         self._context = context
+        self._spending = spending
+        self._shown_usage = Usage()
         self._stage: dict[str, Any] = {}
         self._waiting: dict[str, BaseModel] = {}
         self.decisions: list[AuditEntry] = []
@@ -55,6 +65,11 @@ class RunStatus:
     def stop_waiting(self, key: str) -> None:
         """Say that the run does not wait for this any more."""
         if self._waiting.pop(key, None) is not None:
+            self._write()
+
+    def show_usage(self) -> None:
+        """Say what the run has used, if it has used more than is shown."""
+        if self._spending is not None and self._spending.used() != self._shown_usage:
             self._write()
 
     def count(self, decision: Decision, request: ApprovalRequest) -> AuditEntry:
@@ -89,6 +104,9 @@ class RunStatus:
         waiting.sort(key=lambda one: one["kind"] != "approval")
         decisions = [record.model_dump(mode="json", exclude={"feedback"}) for record in self.decisions]
         status: dict[str, Any] = dict(self._stage)
+        self._shown_usage = Usage() if self._spending is None else self._spending.used()
+        if self._shown_usage != Usage():
+            status["usage"] = self._shown_usage.model_dump()
         if waiting:
             status |= {"stage": f"waiting_for_{waiting[0]['kind']}", "waiting_for": waiting[0]}
         if len(waiting) > 1:

@@ -12,6 +12,7 @@ from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.context import ContinuedAsNew, IsRegistered, OrchestrationContext
 from durable_agents.orchestration.payload_types import dump
 from durable_agents.orchestration.run_payloads import NoPayload, RunPayloads
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget
 from durable_agents.orchestration.steps import Step, drive
 from durable_agents.storage.claim_check import ClaimCheck
 
@@ -45,11 +46,17 @@ def input_model_of(function: Callable[..., Any]) -> type[BaseModel]:
 
 
 def play(
-    function: Callable[..., Any], internal_fields: set[str], is_registered: IsRegistered, claims: ClaimCheck
+    function: Callable[..., Any],
+    internal_fields: set[str],
+    is_registered: IsRegistered,
+    claims: ClaimCheck,
+    budget: Budget,
+    budget_of: Callable[[str], Budget],
 ) -> Played:
     """Return the orchestration in the form of the SDK: its input is read, its output dumped as plain JSON.
 
-    `internal_fields` of a stored input are no part of what it reads.
+    `internal_fields` of a stored input are no part of what it reads; the allowance among them says what it may use. The
+    `budget` holds for a run whose input has none of them, which was not started over the API.
 
     Raises:
         TypeError: It is no plain function.
@@ -62,19 +69,26 @@ def play(
     model, logger = input_model_of(function), logging.getLogger(function.__module__)
 
     def run(durable: df.DurableOrchestrationContext, *, get_agent: GetAgent) -> Generator[Any, Any, Any]:
+        stored: Any = durable.get_input()
+        unread = {name: stored[name] for name in internal_fields & stored.keys()} if isinstance(stored, dict) else {}
+        allowance = Allowance.model_validate(unread.get(ALLOWANCE_FIELD, {})) if unread else Allowance(budget=budget)
         payloads = RunPayloads(durable, claims, internal_fields)
-        context = OrchestrationContext(durable, get_agent, is_registered, payloads, logger)
+        context = OrchestrationContext(durable, get_agent, is_registered, payloads, logger, allowance, budget_of)
         try:
             output = function(context, model.model_validate(payloads.read_input()))
             if inspect.isgenerator(output) or isinstance(output, Step):
                 output = yield from drive(durable, output)
+            context.check()
         except ContinuedAsNew:
             return None
         except NoPayload as end:
             # In a replay the run fails as one that has changed its mind, and only the log says why.
             logger.error("%s: %s", durable.instance_id, end.error)
             raise end.error from None
-        context.check()
+        except Exception:
+            context.show_usage()
+            raise
+        context.show_usage()
         return dump(output)
 
     run.__name__, run.__qualname__ = function.__name__, function.__qualname__

@@ -20,6 +20,8 @@ from durable_agents.http.requests import (
 )
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD
+from durable_agents.runs.cancellations import tell_of_cancellation
 from durable_agents.runs.control import ask_for, wait_for_state
 from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_models import ChangeAccepted, Run, RunAccepted
@@ -31,8 +33,11 @@ from durable_agents.runs.status import (
     find_run,
     is_over,
     read_stored_input,
+    result_address,
     state_of,
 )
+from durable_agents.sessions.correlation import RunIds
+from durable_agents.sessions.run_results import RESULT_FIELD
 
 
 class ReasonBody(BaseModel):
@@ -68,10 +73,11 @@ _OVER = ("Completed", "Failed", "Terminated")
 class RunControlRoutes:
     """Changes what runs do."""
 
-    def __init__(self, orchestrations: OrchestrationRegistry, view: RunView, purge: RunPurge) -> None:
+    def __init__(self, orchestrations: OrchestrationRegistry, view: RunView, purge: RunPurge, run_ids: RunIds) -> None:
         self._orchestrations = orchestrations
         self._view = view
         self._purge = purge
+        self._run_ids = run_ids
         self._starts = RunStarts(view.claims)
 
     def register(self, router: Router) -> None:
@@ -112,7 +118,7 @@ class RunControlRoutes:
         """
         status = await self._find(req, client)
         if not can_be_rewound(status) and state_of(status) == "Failed":
-            detail = f"Run {status.instance_id!r} has told its webhook that it failed, so it cannot go on. Restart it."
+            detail = f"Run {status.instance_id!r} has told that it failed, so it cannot go on. Restart it."
             raise ProblemError(409, "not-possible-now", detail, runtime_status="Failed")
         return await self._change(_REWIND, req, client)
 
@@ -127,19 +133,22 @@ class RunControlRoutes:
         if orchestration is not None and orchestration.is_internal:
             detail = f"Only the app itself starts runs of {name}."
             raise ProblemError(409, "not-possible-now", detail, runtime_status=None)
-        # Who decides is what the deployment says now, not what it said then.
-        fixed = {} if orchestration is None else orchestration.fixed
+        # Who decides, and what it may use, is what the deployment says now, not what it said then.
+        fixed = {} if orchestration is None else {**orchestration.fixed, **orchestration.allowance}
         as_sent = orchestration is not None and orchestration.stores_as_sent
         stored_input = await self._view.restore(old_id, read_stored_input(status))
+        # No key of a start has a space, so restarts under a key are not mistaken for starts.
+        new_id = new_instance_id(name) if key is None else instance_id_for(name, f"restart {old_id} {key}")
         if not as_sent:
             sent = stored_input if isinstance(stored_input, dict) else {}
+            sent = {name: value for name, value in sent.items() if name != ALLOWANCE_FIELD}
             stored_input = {FINGERPRINT_FIELD: "", **sent, **fixed}
+        to_session = result_address(status)
+        if to_session is not None:
+            stored_input[RESULT_FIELD] = to_session.renewed(self._run_ids, new_id).model_dump()
         if key is None:
-            new_id = new_instance_id(name)
             await self._starts.start(client, name, new_id, stored_input)
         else:
-            # No key of a start has a space, so restarts under a key are not mistaken for starts.
-            new_id = instance_id_for(name, f"restart {old_id} {key}")
             await self._starts.start_once(client, name, new_id, stored_input, as_sent=as_sent)
         to = partial(self._view.links.to, req, "runs")
         links = {"self": to(new_id), "restarted_from": to(old_id)}
@@ -161,6 +170,7 @@ class RunControlRoutes:
         reason = read_model(read_json_object(req) if read_body(req) else {}, ReasonBody).reason
         before = await self._find(req, client)
         if state_of(before) in change.pointless_in:
+            await tell_of_cancellation(client, before)
             return json_response(await self._view.show(req, client, before))
         instance_id = str(before.instance_id)
         possible = state_of(before) in change.possible_in
@@ -172,6 +182,7 @@ class RunControlRoutes:
 
         after = await wait_for_state(client, self._orchestrations, instance_id, shows_effect)
         if after is not None:
+            await tell_of_cancellation(client, after)
             return json_response(await self._view.show(req, client, after))
         links = {"self": self._view.links.to(req, "runs", instance_id)}
         return accepted(ChangeAccepted(instance_id=instance_id, status="accepted", links=links), links["self"])

@@ -17,6 +17,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 
 from durable_agents.orchestration.ask import AgentError, raise_if_failed
 from durable_agents.orchestration.completion_reports import first_line
+from durable_agents.orchestration.spending import ChildEnd
 from durable_agents.orchestration.tasks import MOST_EARLY
 from durable_agents.runs.run_models import FailedStep, RunStep
 from durable_agents.runs.status import is_over
@@ -148,7 +149,9 @@ class _Timeline:
         else:
             step.attempts += 1
         has_failed = str(event["EventType"]).endswith("Failed")
-        step.status, step.ended_at, step.output = "failed" if has_failed else "completed", moment, event.get("Result")
+        result = event.get("Result")
+        output = ChildEnd.read(result).child_output if kind == "child" else result
+        step.status, step.ended_at, step.output = "failed" if has_failed else "completed", moment, output
         step.error = first_line(event.get("Reason")) if has_failed else None
         if has_failed:
             self._failed.append(step)

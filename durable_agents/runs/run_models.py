@@ -10,6 +10,7 @@ from pydantic import BaseModel, RootModel, SkipValidation, create_model
 from durable_agents.orchestration.approval_requests import ApprovalRequest
 from durable_agents.orchestration.human_requests import HumanInput
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.orchestration.spending import Usage
 
 
 class ChangeAccepted(BaseModel):
@@ -67,8 +68,13 @@ class RunPage(BaseModel):
 
 
 class RunState(RunHead):
-    """How a run is, with what it was started with and, once it is completed, what came out of it."""
+    """How a run is, with what it was started with and, once it is completed, what came out of it.
 
+    `usage` is what it has used up to now, with its children; null while that is nothing, and for a run that does not
+    count it: of a workflow, or of an orchestration with the context of the SDK.
+    """
+
+    usage: SkipValidation[Usage | None]
     input: Any
     output: Any
 

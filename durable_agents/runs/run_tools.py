@@ -21,8 +21,13 @@ from durable_agents.runs.status import STARTED_BY_FIELD, describe_run, read_inpu
 from durable_agents.sessions.entity import DURABLE_CLIENT, SESSION
 from durable_agents.sessions.entity_function import HubClient
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
+from durable_agents.sessions.run_results import CHAIN, RESULT_FIELD, RESULTS, ResultDesk
 
 _SHOWN = {"instance_id", "runtime_status", "stage", "waiting_for", "output", "error"}
+_CHAIN_ENDS = (
+    "Nothing was started: {} runs have followed one another, each started on the result of the one before, and no more "
+    "may. Tell the user, who can ask for another one."
+)
 _RUN_ID = {
     "type": "object",
     "properties": {"run_id": {"type": "string", "description": "The run_id that the start returned"}},
@@ -30,12 +35,18 @@ _RUN_ID = {
 }
 
 
-def create_run_tools(orchestration: Orchestration, fields: Sequence[str]) -> list[FunctionTool]:
+def create_run_tools(
+    orchestration: Orchestration, fields: Sequence[str], *, brings_result: bool = True
+) -> list[FunctionTool]:
     """Return `start_<name>`, which takes these fields of the orchestration's input and no others, and `check_<name>`.
 
     A model does what a text it has read tells it, so it is given only what any caller may decide. Both answer with
     JSON. Input that does not fit is told to the model as the result of the call. They work only in a session of the
     app, where a tool is given a durable client.
+
+    When a run is over, its result is told to the agent in a turn of its own, once, unless `brings_result` is false; a
+    conversation that was cleared or has ended since, or is an orchestration's, is told nothing. Such a turn may start
+    another run, and so on, as often as `TurnLimits.chained_runs` says.
     """
     starts = RunStarts()
     schema = _schema(orchestration, fields)
@@ -47,9 +58,16 @@ def create_run_tools(orchestration: Orchestration, fields: Sequence[str]) -> lis
             return json.dumps({"error": problem.detail})
         stored_input[STARTED_BY_FIELD] = context.metadata[SESSION]
         run_id = instance_id_for(orchestration.name, context.metadata[IDEMPOTENCY_KEY])
+        desk: ResultDesk | None = context.metadata[RESULTS] if brings_result else None
+        if desk is not None:
+            chain: int = context.metadata[CHAIN]
+            if chain >= desk.most:
+                return json.dumps({"error": _CHAIN_ENDS.format(chain)})
+            stored_input[RESULT_FIELD] = desk.address_for(run_id, chain).model_dump()
         hub: HubClient = context.metadata[DURABLE_CLIENT]
         await hub.call(lambda client: starts.start_once(client, orchestration.name, run_id, stored_input))
-        return json.dumps({"run_id": run_id, "status": "started"})
+        note = {} if desk is None else {"note": "You are told the result in this conversation when the run is over."}
+        return json.dumps({"run_id": run_id, "status": "started", **note})
 
     async def check(run_id: str, context: FunctionInvocationContext) -> str:
         hub: HubClient = context.metadata[DURABLE_CLIENT]

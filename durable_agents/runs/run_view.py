@@ -14,7 +14,7 @@ from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
 from durable_agents.runs.history import find_failed_step, read_steps
 from durable_agents.runs.run_models import FailedStep, Run, RunSummary
-from durable_agents.runs.status import can_be_rewound, describe_run, is_over, state_of, waiting_for
+from durable_agents.runs.status import can_be_rewound, describe_run, is_over, result_address, state_of, waiting_for
 from durable_agents.storage.claim_check import ClaimCheck, PayloadError
 
 
@@ -70,6 +70,10 @@ class RunView:
         run_id = str(status.instance_id)
         location = self.links.to(req, "runs", run_id)
         links = {"self": location, "history": f"{location}/history"}
+        to = result_address(status)
+        if to is not None:
+            session = ("agents", to.agent, "sessions", to.session_id)
+            links["answer"] = self.links.to(req, *session, "responses", to.correlation_id)
         if is_over(status):
             links |= {"restart": f"{location}/restart", "delete": location}
             return links | ({"rewind": f"{location}/rewind"} if can_be_rewound(status) else {})

@@ -54,7 +54,7 @@ def stored_input_for(orchestration: Orchestration, body: Any, webhook: str | Non
     if fixed:
         raise invalid_fields([{"field": name, "message": "is set by the deployment; leave it out"} for name in fixed])
     run_input = read_model(body, orchestration.input_model, {**orchestration.defaults, **orchestration.fixed})
-    added = {FINGERPRINT_FIELD: fingerprint(run_input, set(body), webhook)}
+    added = {FINGERPRINT_FIELD: fingerprint(run_input, set(body), webhook), **orchestration.allowance}
     if webhook is not None:
         added[WEBHOOK_FIELD] = webhook
     return {**run_input.model_dump(mode="json"), **added}

@@ -10,8 +10,11 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from durable_agents.http.problems import ProblemError
 from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD, first_line
+from durable_agents.orchestration.events import KEPT_EVENTS
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD, ChildEnd, read_usage
 from durable_agents.runs.run_models import RunState
+from durable_agents.sessions.run_results import RESULT_FIELD, ResultAddress
 
 FINGERPRINT_FIELD = "request_fingerprint"
 """The field of a stored input that names the request body it came from; no orchestration reads it."""
@@ -19,7 +22,7 @@ FINGERPRINT_FIELD = "request_fingerprint"
 STARTED_BY_FIELD = "started_by"
 """The field of a stored input that names the agent session a run was started from, if any."""
 
-INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD}
+INTERNAL_FIELDS = {FINGERPRINT_FIELD, STARTED_BY_FIELD, WEBHOOK_FIELD, RESULT_FIELD, ALLOWANCE_FIELD, KEPT_EVENTS}
 _States = df.OrchestrationRuntimeStatus
 _OVER = {_States.Completed, _States.Failed, _States.Terminated, _States.Canceled}
 
@@ -58,11 +61,18 @@ def is_over(status: DurableOrchestrationStatus) -> bool:
 def can_be_rewound(status: DurableOrchestrationStatus) -> bool:
     """Say whether the run may try again what failed.
 
-    With a webhook it may not: the report of its failure is in its history, where the failure is to be taken out.
+    One that has told its failure may not: that is in its history, where the failure is to be taken out.
     """
     stored = read_input(status)
-    has_webhook = _has_been_added_to(stored) and WEBHOOK_FIELD in stored
-    return status.runtime_status is _States.Failed and not has_webhook
+    has_told = _has_been_added_to(stored) and not stored.keys().isdisjoint({WEBHOOK_FIELD, RESULT_FIELD})
+    return status.runtime_status is _States.Failed and not has_told
+
+
+def result_address(status: DurableOrchestrationStatus) -> ResultAddress | None:
+    """Return the session that is told the result of the run, or None if none is."""
+    stored = read_input(status)
+    address = stored.get(RESULT_FIELD) if _has_been_added_to(stored) else None
+    return None if address is None else ResultAddress.model_validate(address)
 
 
 def state_of(status: DurableOrchestrationStatus) -> str | None:
@@ -121,8 +131,9 @@ def describe_run(status: DurableOrchestrationStatus) -> RunState:
         waiting_for=waiting_for(status) or None,
         requests=open_waits(status),
         input=_sent_input(status),
-        output=status.output if is_completed else None,
+        output=_output(status) if is_completed else None,
         error=first_line(status.output) if is_over(status) and not is_completed else None,
+        usage=read_usage(status.custom_status),
         created_at=status.created_time,
         last_updated_at=status.last_updated_time,
     )
@@ -136,8 +147,17 @@ def _sent_input(status: DurableOrchestrationStatus) -> Any:
     return stored
 
 
+def _output(status: DurableOrchestrationStatus) -> Any:
+    """Return what the orchestration has returned: a child that is counted completes with more."""
+    return ChildEnd.read(status.output).child_output if ALLOWANCE_FIELD in read_input(status) else status.output
+
+
 def _has_been_added_to(stored: dict[str, Any]) -> bool:
-    """Say whether a stored input has a fingerprint, empty in one that was restarted: others are as they were sent."""
+    """Say whether a stored input has an allowance or a fingerprint, empty in one that was restarted: others are as they
+    were sent.
+    """
+    if ALLOWANCE_FIELD in stored:
+        return True
     return re.fullmatch("([0-9a-f]{64})?", str(stored.get(FINGERPRINT_FIELD, "none"))) is not None
 
 

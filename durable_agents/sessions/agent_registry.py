@@ -101,8 +101,8 @@ class AgentRegistry:
         return found
 
 
-def host_agent(name: str, agent: SupportsAgentRun) -> HostedAgent:
-    """Return what callers may know of an agent that is registered under this name.
+def host_agent(name: str, agent: SupportsAgentRun, every: RunBudget | None = None) -> HostedAgent:
+    """Return what callers may know of an agent that is registered under this name; `every` is the budget of all.
 
     Raises:
         ValueError: The name is not possible as a function name.
@@ -124,7 +124,7 @@ def host_agent(name: str, agent: SupportsAgentRun) -> HostedAgent:
             for name, model in by_name.items()
         ],
         # Every limit is shown, set or not.
-        budget=RunBudget(**dict(RunBudget.of_agent(agent))),
+        budget=RunBudget(**dict(RunBudget.of_agent(agent).tightened(every or RunBudget()))),
         links={},
     )
     return HostedAgent(name, summary, by_name, default_name)

@@ -20,7 +20,13 @@ from agent_framework_durabletask import (
 )
 
 from durable_agents.chat_clients.whole_answer import check_whole
-from durable_agents.sessions.conversation import SUMMARY_AUTHOR, record_compaction, replayable_messages, stored_bytes
+from durable_agents.sessions.conversation import (
+    MODEL_CALLS,
+    SUMMARY_AUTHOR,
+    record_compaction,
+    replayable_messages,
+    stored_bytes,
+)
 from durable_agents.sessions.tool_results import trim_text
 
 logger = logging.getLogger(__name__)
@@ -35,7 +41,7 @@ _SUMMARY_BYTES = 4_000
 
 
 class Summarize(Protocol):
-    """Shortens the record of a conversation; returns the summary and the tokens it has cost."""
+    """Shortens the record of a conversation; returns the summary and what it has cost."""
 
     async def __call__(self, record: str) -> tuple[str, Mapping[str, Any]]: ...
 
@@ -53,7 +59,7 @@ def summarize_with(agent: SupportsAgentRun) -> Summarize | None:
         messages = [Message("system", [SUMMARY_INSTRUCTIONS]), Message("user", [record])]
         response = await client.get_response(messages, stream=True).get_final_response()
         check_whole(response)
-        return response.text.strip(), response.usage_details or {}
+        return response.text.strip(), {**(response.usage_details or {}), MODEL_CALLS: 1}
 
     return summarize
 

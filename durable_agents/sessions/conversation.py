@@ -20,11 +20,15 @@ from agent_framework_durabletask import (
     RunRequest,
 )
 
+from durable_agents.ids import CORRELATION_ID
 from durable_agents.sessions.correlation import run_key
 from durable_agents.sessions.failures import Failure
 
 SUMMARY_AUTHOR = "conversation_summary"
 """The author of the message that stands for the turns a summary has replaced."""
+
+MODEL_CALLS = "model_call_count"
+"""The name in a usage of how often the model was called, failed calls included."""
 
 _COMPACTION = "compaction"
 _REMEMBERED_RUNS = 200
@@ -64,13 +68,27 @@ def is_failed(entry: DurableAgentStateEntry) -> bool:
 
 
 def replayable_messages(entries: Iterable[DurableAgentStateEntry]) -> list[Message]:
-    """Return the messages of all turns that succeeded, as the model gets them; its private reasoning is left out."""
+    """Return the messages of all turns that succeeded, as the model gets them; its private reasoning is left out.
+
+    Of a failed turn that was told the result of a run, the message stays: nobody says it again.
+    """
     entries = list(entries)
     failed = {entry.correlation_id for entry in entries if is_failed(entry)}
-    messages = [m.to_chat_message() for e in entries if e.correlation_id not in failed for m in e.messages]
+    kept = [entry for entry in entries if entry.correlation_id not in failed or told_run(entry) is not None]
+    messages = [message.to_chat_message() for entry in kept for message in entry.messages]
     for message in messages:
         message.contents = [content for content in message.contents if content.type not in _REASONING]
     return [message for message in messages if message.contents]
+
+
+def told_run(entry: DurableAgentStateEntry | RunRequest) -> str | None:
+    """Return the run whose result a message is, or None if somebody else speaks.
+
+    What an orchestration asks has an id of the framework's.
+    """
+    if not isinstance(entry, DurableAgentStateRequest | RunRequest):
+        return None
+    return entry.orchestration_id if CORRELATION_ID.fullmatch(entry.correlation_id or "") else None
 
 
 def find_response(state: DurableAgentState, correlation_id: str) -> DurableAgentStateResponse | None:

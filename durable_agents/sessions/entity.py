@@ -1,7 +1,8 @@
 """The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
 
 It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
-that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide`, `give_up` and `continue` are added.
+that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide`, `give_up`, `result` and `continue`
+are added.
 """
 
 import asyncio
@@ -21,11 +22,30 @@ from agent_framework_durabletask import (
 
 from durable_agents.ids import check_run_id
 from durable_agents.sessions.budget import RunBudget
-from durable_agents.sessions.conversation import read_times
+from durable_agents.sessions.conversation import read_times, told_run
+from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.entity_function import EntityOperation, HubClient
-from durable_agents.sessions.forgotten import Forgotten, Why, forget_runs, keep_forgotten, remembered_until, runs_of
+from durable_agents.sessions.forgotten import (
+    Forgotten,
+    Why,
+    forget_late,
+    forget_runs,
+    keep_forgotten,
+    remembered_until,
+    runs_of,
+)
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
 from durable_agents.sessions.pending import decide, give_up, read_pending
+from durable_agents.sessions.run_results import (
+    RESULTS,
+    ResultDesk,
+    RunResult,
+    begin_conversation,
+    conversation_of,
+    has_results,
+    keep_result,
+    take_result,
+)
 from durable_agents.sessions.segment import check_named_model
 from durable_agents.sessions.tool_requests import DecisionMessage, ToolDecision, ToolRequest, UndecidedMessage
 from durable_agents.sessions.turn import Turns
@@ -56,40 +76,41 @@ class Approvers(Protocol):
         """Have nobody decide on this request any more."""
 
 
-def create_agent_entity(turns: Turns, lifetime: SessionLifetime, approvals: Approvers | None = None) -> EntityOperation:
+def create_agent_entity(
+    turns: Turns, lifetime: SessionLifetime, approvals: Approvers | None = None, run_ids: RunIds | None = None
+) -> EntityOperation:
     """Return the entity function: `run` (or `run_agent`) with a run request, `reset`, `delete`, `expire`.
 
     When a turn waits for humans, the entity sends itself `ask`, so that the wait is stored before anybody is asked.
     `decide` records the decision on a tool call, and `give_up` that nobody made one in time. Once all of a turn are in,
-    the entity sends itself `continue`, so that a decision is stored and visible before the turn goes on. `delete` may
-    name a run, with which the session is to go if nobody else has spoken in it. `expire` ends the session if its time
-    is over.
+    the entity sends itself `continue`, so that a decision is stored and visible before the turn goes on. `result` keeps
+    what came of a run that the agent has started, and `continue` is also the turn in which the agent is told it, as
+    soon as no other waits. `delete` may name a run, with which the session is to go if nobody else has spoken in it.
+    `expire` ends the session if its time is over.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
     `{"error": ..., "status": "error"}` and leaves the session as it is.
     """
 
     def agent_session(context: df.DurableEntityContext, hub: HubClient) -> None:
-        session = _Session(context, turns, lifetime, hub, approvals)
-        match context.operation_name:
-            case "run" | "run_agent":
-                session.run()
-            case "ask":
-                session.ask()
-            case "decide":
-                session.decide()
-            case "give_up":
-                session.give_up()
-            case "continue":
-                session.resume()
-            case "reset":
-                session.clear()
-            case "delete":
-                session.delete()
-            case "expire":
-                session.expire()
-            case operation:
-                session.refuse(f"Unknown operation: {operation}")
+        session = _Session(context, turns, lifetime, hub, approvals, run_ids)
+        operations = {
+            "run": session.run,
+            "run_agent": session.run,
+            "ask": session.ask,
+            "decide": session.decide,
+            "give_up": session.give_up,
+            "result": session.keep_result,
+            "continue": session.resume,
+            "reset": session.clear,
+            "delete": session.delete,
+            "expire": session.expire,
+        }
+        operation = operations.get(str(context.operation_name))
+        if operation is None:
+            session.refuse(f"Unknown operation: {context.operation_name}")
+        else:
+            operation()
 
     return agent_session
 
@@ -104,12 +125,14 @@ class _Session(AgentEntityStateProviderMixin):
         lifetime: SessionLifetime,
         hub: HubClient,
         approvals: Approvers | None,
+        run_ids: RunIds | None,
     ) -> None:
         self._context = context
         self._turns = turns
         self._lifetime = lifetime
         self._hub = hub
         self._approvals = approvals
+        self._run_ids = run_ids
 
     def run(self) -> None:
         try:
@@ -126,17 +149,21 @@ class _Session(AgentEntityStateProviderMixin):
         if self._lifetime.is_over(self.state, now):
             self._forget("expired")
         entry = self._lifetime.renew(self.state, self.session_id, now)
+        begin_conversation(self.state, request.correlation_id)
+        # What an orchestration has started is awaited by it, or by nobody.
+        is_awaited = request.orchestration_id is None or told_run(request) is not None
+        provided = self._provided if is_awaited else {**self._provided, RESULTS: None}
 
         async def take() -> AgentResponse:
             # Side by side with the model, but before the state is stored.
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._lifetime.enter(entry))
-                turn = tasks.create_task(self._turns.run(self.state, self.session_id, request, budget, self._provided))
+                turn = tasks.create_task(self._turns.run(self.state, self.session_id, request, budget, provided))
             return turn.result()
 
         response = run_agent_coroutine(take())
         self._store_waiting()
-        self.persist_state()
+        self._store()
         self._context.set_result(response.to_dict())
 
     def ask(self) -> None:
@@ -167,15 +194,37 @@ class _Session(AgentEntityStateProviderMixin):
             return
         if read_pending(self.state) is not None:
             give_up(self.state, message.request_id)
-            self.persist_state()
+            self._store()
+
+    def keep_result(self) -> None:
+        """Keep what came of a run until it is its turn; a conversation that has not started the run is not told."""
+        try:
+            result = RunResult.model_validate(self._context.get_input())
+        except (TypeError, ValueError):
+            self.refuse("The message is not the result of a run.", exc_info=True)
+            return
+        now, run = datetime.now(UTC), result.run_id
+        if conversation_of(self.state) != result.to.conversation:
+            logger.info("Session %s: the result of run %s is for an earlier conversation", self.session_id, run)
+            is_changed = forget_late(self.state, result.to.correlation_id, now)
+        else:
+            is_changed = not self._lifetime.is_over(self.state, now) and keep_result(self.state, result)
+        if is_changed:
+            self._store()
 
     def resume(self) -> None:
+        """Go on with the turn that waits, or else with the result that has waited longest."""
         response = run_agent_coroutine(self._turns.resume(self.state, self.session_id, self._provided))
+        if response is None and read_pending(self.state) is None and (result := take_result(self.state)) is not None:
+            turn = self._turns.run(
+                self.state, self.session_id, result.request, provided=self._provided, chain=result.to.chain
+            )
+            response = run_agent_coroutine(turn)
         # Without a turn to go on with, nothing is stored: a session that was deleted in between must not come back.
         if response is not None:
             self._renew()
             self._store_waiting()
-            self.persist_state()
+            self._store()
 
     def clear(self) -> None:
         self._forget("reset")
@@ -225,7 +274,11 @@ class _Session(AgentEntityStateProviderMixin):
 
     @property
     def _provided(self) -> dict[str, Any]:
-        return {DURABLE_CLIENT: self._hub, SESSION: f"{self._turns.name}/{self.session_id}"}
+        name, conversation, ids = self._turns.name, conversation_of(self.state), self._run_ids
+        desk = None
+        if conversation is not None and ids is not None:
+            desk = ResultDesk(name, self.session_id, conversation, ids, self._turns.limits.chained_runs)
+        return {DURABLE_CLIENT: self._hub, SESSION: f"{name}/{self.session_id}", RESULTS: desk}
 
     def _forget(self, why: Why) -> Forgotten:
         """Remove all turns, and return what is remembered of them."""
@@ -254,6 +307,14 @@ class _Session(AgentEntityStateProviderMixin):
     def _renew(self) -> None:
         entry = self._lifetime.renew(self.state, self.session_id, datetime.now(UTC))
         run_agent_coroutine(self._lifetime.enter(entry))
+
+    def _store(self) -> None:
+        """Store the session; if a result waits and no turn before it, go on with that."""
+        pending = read_pending(self.state)
+        is_free = pending is None or pending.is_decided or pending.is_expired(datetime.now(UTC))
+        if is_free and has_results(self.state):
+            self._send_myself("continue")
+        self.persist_state()
 
     def _store_waiting(self) -> None:
         """Let a session live at least as long as its turn waits for a human."""

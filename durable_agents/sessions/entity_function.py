@@ -5,9 +5,7 @@ loop. `HubClient` brings each call to where it belongs.
 """
 
 import asyncio
-import contextvars
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 import azure.durable_functions as df
@@ -15,12 +13,9 @@ import azure.functions as func
 from agent_framework_azurefunctions import AgentFunctionApp
 
 from durable_agents.storage.claim_check import ClaimCheck
+from durable_agents.threads import in_thread
 
 ResultT = TypeVar("ResultT")
-
-_MOST_THREADS = 32
-# An entity holds its thread for as long as a model answers. In the worker's own pool that would hold up orchestrations.
-_threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="entity")
 
 
 class HubClient:
@@ -48,11 +43,9 @@ def register_entity(app: AgentFunctionApp, name: str, operation: EntityOperation
     """Register `operation` as the entity function of this name; it runs in a thread, once for each message."""
 
     async def run_entity(context: func.EntityContext, client: str) -> str:
-        loop = asyncio.get_running_loop()
-        hub = HubClient(df.DurableOrchestrationClient(client), loop, claims)
-        run = df.Entity.create(lambda entity: operation(entity, hub))
-        # The context variables hold what ties log lines to the invocation.
-        return await loop.run_in_executor(_threads, contextvars.copy_context().run, run, context)
+        hub = HubClient(df.DurableOrchestrationClient(client), asyncio.get_running_loop(), claims)
+        run: Callable[[Any], str] = df.Entity.create(lambda entity: operation(entity, hub))
+        return await in_thread(run, context)
 
     run_entity.__name__ = name
     # AgentFunctionApp declares only a part of what it inherits.

@@ -14,6 +14,7 @@ from durable_agents.sessions.conversation import extension_data
 from durable_agents.sessions.correlation import LONGEST_RUN, issued_seconds, run_key
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.pending import read_pending
+from durable_agents.sessions.run_results import waiting_runs
 
 Why = Literal["reset", "deleted", "expired"]
 
@@ -26,10 +27,24 @@ _PARTICIPLES = {"reset": "cleared", "deleted": "deleted", "expired": "ended afte
 
 
 def runs_of(state: DurableAgentState) -> list[str]:
-    """Return the correlation ids of all runs that the session holds, the one that waits included."""
+    """Return the correlation ids of all runs that the session holds, those that wait included."""
     pending = read_pending(state)
-    ids = [entry.correlation_id or "" for entry in state.data.conversation_history]
+    ids = [entry.correlation_id or "" for entry in state.data.conversation_history] + waiting_runs(state)
     return list(dict.fromkeys(ids if pending is None else [*ids, pending.correlation_id]))
+
+
+def forget_late(state: DurableAgentState, correlation_id: str, now: datetime) -> bool:
+    """Remember that a run has come too late for its conversation, like those that were in it.
+
+    False says that nothing was written: the session has nothing, and must not come to be by this.
+    """
+    forgotten = _read(state.data.extension_data)
+    if not state.data.extension_data or not CORRELATION_ID.fullmatch(correlation_id):
+        return False
+    why = next((entry["why"] for entry in reversed(forgotten.values())), "reset")
+    entry = {"why": why, "issued": min(issued_seconds(correlation_id), int(now.timestamp()))}
+    keep_forgotten(state, {**forgotten, run_key(correlation_id): entry})
+    return True
 
 
 def forget_runs(state: DurableAgentState, why: Why, now: datetime) -> Forgotten:

@@ -22,7 +22,7 @@ from agent_framework import (
 
 from durable_agents.chat_clients.whole_answer import check_whole
 from durable_agents.sessions.budget import RunBudget, Spent
-from durable_agents.sessions.conversation import add_usage
+from durable_agents.sessions.conversation import MODEL_CALLS, add_usage
 from durable_agents.sessions.failure_log import log_tool_failure
 from durable_agents.sessions.failures import Failure, TurnFailedError
 from durable_agents.sessions.tool_results import trim_result
@@ -75,6 +75,15 @@ class TurnMeter:
         """The tokens read and written so far, as the provider has reported them."""
         usage = self.usage
         return usage.get("total_token_count") or usage.get("input_token_count", 0) + usage.get("output_token_count", 0)
+
+    def begin_model_call(self) -> None:
+        """Count a call of the model.
+
+        Raises:
+            TurnFailedError: The turn has used more tokens than it may.
+        """
+        self.check_tokens()
+        self.usage = add_usage([self.usage, {MODEL_CALLS: 1}])
 
     def record(self, response: ChatResponse[Any]) -> None:
         """Count what one model call has used."""
@@ -142,7 +151,7 @@ class TurnMeter:
 
 
 class ModelCallMeter(ChatMiddleware):
-    """Counts the tokens of each model call, and makes none once the budget is used up.
+    """Counts the model calls and the tokens of each, and makes none once the budget is used up.
 
     An answer that is not whole is paid for, and refused before a tool is called for it.
     """
@@ -151,7 +160,7 @@ class ModelCallMeter(ChatMiddleware):
         self._meter = meter
 
     async def process(self, context: ChatContext, call_next: Callable[[], Awaitable[None]]) -> None:
-        self._meter.check_tokens()
+        self._meter.begin_model_call()
         context.stream_result_transforms.append(self._record)
         await call_next()
 

@@ -23,7 +23,7 @@ from agent_framework_durabletask import DurableAgentState, RunRequest
 from pydantic import BaseModel
 
 from durable_agents.sessions.budget import RunBudget, Spent
-from durable_agents.sessions.conversation import extension_data
+from durable_agents.sessions.conversation import extension_data, told_run
 from durable_agents.sessions.failures import Failure, TurnFailedError
 from durable_agents.sessions.segment import Segment
 from durable_agents.sessions.tool_requests import ToolDecision, ToolRequest, record_requests
@@ -64,6 +64,7 @@ class PendingTurn(BaseModel):
     spent: Spent
     expires_at: datetime
     is_given_up: bool = False
+    chain: int = 0
 
     @property
     def requests(self) -> list[ToolRequest]:
@@ -135,7 +136,8 @@ def park(
             or the turn has waited too often.
     """
     calls = find_waiting_calls(response)
-    if segment.request.orchestration_id is not None or any(call.hosted for call in calls):
+    is_asked_by_a_run = segment.request.orchestration_id is not None and told_run(segment.request) is None
+    if is_asked_by_a_run or any(call.hosted for call in calls):
         message = "The agent wants to call a tool that a human has to approve first, which is not possible here."
         raise TurnFailedError(Failure("approval_required", message))
     if segment.number >= MOST_PARTS:
@@ -155,6 +157,7 @@ def park(
         ],
         spent=spent,
         expires_at=expires_at,
+        chain=segment.chain,
     )
 
 
@@ -219,6 +222,7 @@ def next_segment(pending: PendingTurn, provided: Mapping[str, Any]) -> Segment:
         approved=[_approval(call) for call in pending.calls if _is_approved(call)],
         spent=pending.spent,
         provided=provided,
+        chain=pending.chain,
     )
 
 

@@ -40,6 +40,7 @@ class Segment:
         approved: The approvals of calls that are to be made now.
         spent: What the parts before have used.
         provided: What tools find in the `metadata` of their context.
+        chain: How many runs have followed one another up to the result that this turn is told, if it is told one.
     """
 
     request: RunRequest
@@ -49,6 +50,7 @@ class Segment:
     approved: Sequence[Content] = ()
     spent: Spent = field(default_factory=Spent)
     provided: Mapping[str, Any] = field(default_factory=dict)
+    chain: int = 0
 
     @property
     def key(self) -> str:

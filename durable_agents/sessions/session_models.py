@@ -34,9 +34,13 @@ class ToolCall(BaseModel):
 
 
 class Turn(BaseModel):
-    """One message to the agent and its response, if that is there yet."""
+    """One message to the agent and its response, if that is there yet.
+
+    `run_id` is the run whose result the message is; null if it is a caller's, or an orchestration's.
+    """
 
     correlation_id: str | None
+    run_id: str | None
     message: str
     started_at: Moment | None
     ended_at: Moment | None

@@ -21,6 +21,7 @@ from durable_agents.sessions.conversation import (
     is_summary,
     load_state,
     session_usage,
+    told_run,
 )
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.lifetime import read_lifetime
@@ -74,6 +75,7 @@ def _view_turn(entries: list[DurableAgentStateEntry]) -> Turn:
     responses = [entry for entry in entries if isinstance(entry, DurableAgentStateResponse)]
     turn = Turn(
         correlation_id=entries[0].correlation_id,
+        run_id=next(filter(None, map(told_run, requests)), None),
         message="\n".join(message.text for entry in requests for message in entry.messages),
         started_at=next((entry.created_at for entry in requests), None),
         ended_at=next((entry.created_at for entry in responses), None),
@@ -92,6 +94,7 @@ def _view_pending(pending: PendingTurn) -> Turn:
     request = RunRequest.from_dict(pending.request)
     return Turn(
         correlation_id=pending.correlation_id,
+        run_id=told_run(request),
         message=request.message,
         started_at=request.created_at,
         ended_at=None,

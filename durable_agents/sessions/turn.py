@@ -49,6 +49,7 @@ from durable_agents.sessions.pending import (
     read_pending,
 )
 from durable_agents.sessions.room import add_failed_turn, check_room
+from durable_agents.sessions.run_results import CHAIN
 from durable_agents.sessions.segment import Segment
 from durable_agents.sessions.update_forwarder import UpdateForwarder
 
@@ -102,11 +103,13 @@ class Turns:
         request: RunRequest,
         budget: RunBudget | None = None,
         provided: Mapping[str, Any] | None = None,
+        chain: int = 0,
     ) -> AgentResponse:
         """Answer the message and add the turn to the session; a failed turn is added as such and does not raise.
 
         A run that the session already holds is not repeated: its response is returned. While an earlier turn waits for
-        a human, the message fails with `approval_pending`. Tools find what is `provided` in their context.
+        a human, the message fails with `approval_pending`. Tools find what is `provided` in their context, and the
+        `chain` of runs that has led to the message.
         """
         earlier = find_response(state, request.correlation_id)
         if earlier is not None:
@@ -117,7 +120,7 @@ class Turns:
             return pending.response
         if pending is not None:
             return await self._fail(state, session_id, request, APPROVAL_PENDING, {})
-        segment = Segment(request, budget or RunBudget(), provided=provided or {})
+        segment = Segment(request, budget or RunBudget(), provided=provided or {}, chain=chain)
         return await self._work(state, session_id, segment)
 
     async def resume(
@@ -235,7 +238,8 @@ class Turns:
         self, messages: list[Message], session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
     ) -> AgentResponse:
         key, limit = f"{self.name}/{session_id}/{segment.key}", self.limits.tool_result_bytes
-        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, segment.provided)]
+        provided = {**segment.provided, CHAIN: segment.chain}
+        middleware = [ModelCallMeter(meter), ToolCallMeter(meter, key, limit, provided)]
         mcp = self.mcp if segment.request.enable_tool_calls else McpTools()
         async with mcp.connect() as tools:
             options = segment.options | ({"tools": tools} if tools else {})

@@ -1,12 +1,19 @@
 """What the Functions host and Azure tell the app by themselves: nobody sets it."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
 _ROUTE_PREFIX = "azurefunctionsjobhost__extensions__http__routeprefix"
+_FUNCTION_TIMEOUT = "azurefunctionsjobhost__functiontimeout"
+_TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2}(?:\.\d+)?))?")
+# What the Flex Consumption and Premium plans have where host.json does not say.
+_DEFAULT_SECONDS = 1_800.0
+_ENDING_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +24,18 @@ class FunctionsHost:
         in_azure: Whether it runs in Azure.
         own_url: Where the host says it is reached.
         route_prefix: What the host puts before every route, without slashes.
+        function_seconds: How long a function may run before the host ends it and its worker, None for no limit.
     """
 
     in_azure: bool = False
     own_url: str = "http://localhost:7071"
     route_prefix: str = "api"
+    function_seconds: float | None = _DEFAULT_SECONDS
+
+    def turn_seconds(self, limit: float) -> float:
+        """Return how long a turn may take that is to take no longer than `limit`: its end needs some time too."""
+        seconds = self.function_seconds
+        return limit if seconds is None else min(limit, seconds - min(_ENDING_SECONDS, seconds / 10))
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Self:
@@ -32,21 +46,36 @@ class FunctionsHost:
         """
         in_azure = bool(environ.get("WEBSITE_INSTANCE_ID") or environ.get("WEBSITE_SITE_NAME"))
         name = environ.get("WEBSITE_HOSTNAME") or "localhost:7071"
-        return cls(in_azure, f"{'https' if in_azure else 'http'}://{name}", _read_route_prefix(environ))
+        file = Path(environ.get("AzureWebJobsScriptRoot") or ".") / "host.json"
+        try:
+            stated: Any = json.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
+            prefix, seconds = _route_prefix(stated, environ), _function_seconds(stated, environ)
+        except (ValueError, AttributeError) as error:
+            raise ValueError(f"{file} is not what the Functions host reads: {error}") from error
+        return cls(in_azure, f"{'https' if in_azure else 'http'}://{name}", prefix, seconds)
 
 
-def _read_route_prefix(environ: Mapping[str, str]) -> str:
-    # The host, too, lets this variable win over its file and does not look at its case.
-    overrides = [value for name, value in environ.items() if name.lower() == _ROUTE_PREFIX]
-    if overrides:
-        return overrides[0].strip("/ ")
-    file = Path(environ.get("AzureWebJobsScriptRoot") or ".") / "host.json"
-    if not file.is_file():
-        return "api"
-    try:
-        level: Any = json.loads(file.read_text(encoding="utf-8-sig"))
-        for name in ("extensions", "http"):
-            level = level.get(name, {})
-        return str(level.get("routePrefix", "api")).strip("/ ")
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{file} is not what the Functions host reads: {error}") from error
+def _route_prefix(stated: Any, environ: Mapping[str, str]) -> str:
+    in_file = stated.get("extensions", {}).get("http", {}).get("routePrefix", "api")
+    override = _override(environ, _ROUTE_PREFIX)
+    return str(in_file if override is None else override).strip("/ ")
+
+
+def _function_seconds(stated: Any, environ: Mapping[str, str]) -> float | None:
+    """Return the `functionTimeout` in seconds; the host writes it as [d.]hh:mm:ss, and -1 for no limit."""
+    override = _override(environ, _FUNCTION_TIMEOUT)
+    text = stated.get("functionTimeout") if override is None else override
+    if text is None:
+        return _DEFAULT_SECONDS
+    if str(text).strip() == "-1":
+        return None
+    found = _TIME_SPAN.fullmatch(str(text).strip())
+    if found is None:
+        raise ValueError(f"functionTimeout {text!r} is no time span such as '00:10:00'")
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds).total_seconds()
+
+
+def _override(environ: Mapping[str, str], name: str) -> str | None:
+    """Return the variable that the host, too, lets win over its file; it does not look at its case."""
+    return next((value for variable, value in environ.items() if variable.lower() == name), None)

@@ -1,7 +1,8 @@
 """What tests of an app need.
 
 `replay` plays an orchestration turn by turn, `replay_history` along a recorded history, `Api` asks the app on a host,
-`ScriptedChatClient` is a model that answers what the test says, `OfflineChatClient` one by rules.
+`ScriptedChatClient` is a model that answers what the test says, `OfflineChatClient` one by rules. In the module
+`chat_server` is a model provider for an app on a host.
 """
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient

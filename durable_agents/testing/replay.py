@@ -18,10 +18,12 @@ from pydantic import BaseModel
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.orchestration.spending import ALLOWANCE_FIELD
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import CALLER, REFERENCE
 
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
+ENDED = 1
 TIMER = 5
 EVENT = 6
 ENTITY_CALL = 7
@@ -54,17 +56,18 @@ class Replay:
     def start(self, run_input: dict[str, Any]) -> "Replay":
         """Run the first turn."""
         self._input = json.dumps(run_input)
-        self._turn({"EventType": 0, "Name": "orchestration", "Version": "", "Input": json.dumps(self._input)})
+        started = {"OrchestrationInstance": {"InstanceId": self.instance_id}, "Name": "orchestration", "Version": ""}
+        self._turn({"EventType": 0, **started, "Input": json.dumps(self._input)})
         return self
 
     def waits_for(self, name: str) -> dict[str, Any]:
         """Return the input of the open activity of this name."""
-        payload: dict[str, Any] = json.loads(self._find(name)[1]["input"])
+        payload: dict[str, Any] = _input_of(self._find(name)[1])
         return payload
 
     def inputs(self, name: str) -> list[Any]:
         """Return the inputs of all open activities of this name, in the order in which they began."""
-        return [json.loads(self.open[number]["input"]) for number in self._all(name)]
+        return [_input_of(self.open[number]) for number in self._all(name)]
 
     def action(self, name: str) -> dict[str, Any]:
         """Return the first open activity or child of this name, as the orchestration has asked for it."""
@@ -280,7 +283,7 @@ class Replay:
             number = self._take_id()
             self._ids.append(number)
             self.open[number] = action
-            scheduled: dict[str, Any] = {"EventType": 4}
+            scheduled: dict[str, Any] = {"EventType": 4, "Name": action.get("functionName")}
             if action["actionType"] == TIMER:
                 scheduled = {"EventType": 10, "FireAt": action["fireAt"]}
             elif action["actionType"] == ENTITY_CALL:
@@ -306,8 +309,9 @@ def replay(
 def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Play an orchestration along a history that a host has recorded, up to where that ends, and return its state.
 
-    `history` has the events as the extension sends them to the worker. What was too large for it is not in it, so
-    record one of a run with small payloads, or of an app with `largest_payload_bytes=None`.
+    `history` has the events as the extension sends them to the worker, and may have the end of the run as well, which
+    it does not send. What was too large for it is not in it, so record one of a run with small payloads, or of an app
+    with `largest_payload_bytes=None`.
 
     Raises:
         AssertionError: It does not do what it did then, or a payload is not in the history.
@@ -315,6 +319,7 @@ def replay_history(orchestration: Orchestration, history: Sequence[dict[str, Any
     assert not any(map(_refers, history)), (
         "The history refers to a payload that is kept beside it. Record a smaller one."
     )
+    history = [event for event in history if event["EventType"] != ENDED]
     started = next(event for event in history if event["EventType"] == 0)
     instance_id = started["OrchestrationInstance"]["InstanceId"]
     run = Replay(_handle_of(orchestration, ()), instance_id, history=[{**event, "IsPlayed": True} for event in history])
@@ -374,6 +379,9 @@ class _Rehearsal(AgentFunctionApp):
     def _is_registered(self, kind: str, name: str) -> bool:
         return True
 
+    def _check_orchestrations(self) -> None:
+        """Check nothing: the app that hosts them does."""
+
     def get_agent(self, context: Any, agent_name: str, workflow_name: str | None = None) -> DurableAIAgent[Any]:
         if workflow_name is None and agent_name not in super().agents:
             self.add_agent(Agent(OfflineChatClient(), name=agent_name))
@@ -382,6 +390,14 @@ class _Rehearsal(AgentFunctionApp):
 
 def _names_of(workflows: Sequence[Workflow]) -> set[str]:
     return {workflow_orchestrator_name(workflow.name) for workflow in workflows}
+
+
+def _input_of(action: dict[str, Any]) -> Any:
+    """Return the input of an activity or a child, without what the library has added to it."""
+    payload = json.loads(action["input"])
+    if isinstance(payload, dict):
+        payload.pop(ALLOWANCE_FIELD, None)
+    return payload
 
 
 def _time(text: str) -> datetime:

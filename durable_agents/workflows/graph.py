@@ -69,7 +69,7 @@ def _run(
     first_message = value_of(input_model_of(workflow).model_validate(strip_subworkflow_markers(context.get_input())))
     status = GraphStatus(context)
     models = response_models_of(workflow)
-    inquiries = Inquiries(context, workflow.name, models, policies, status, Events(context), set())
+    inquiries = Inquiries(context, workflow.name, models, policies, status, Events(context, {}), set())
     result = yield from _Graph(inquiries, get_agent, workflow, "").walk(first_message)
     return list(_to_plain_json(result))
 

@@ -31,6 +31,7 @@ class Contract:
         named = re.findall(r"/(agents|runs|workflow)/([\w-]+)", url)
         paths = [f"/{kind}/{name}" if kind == "runs" else f"/{kind}/{name}/run" for kind, name in named]
         paths += re.findall(r"\}(/(?:singleagent|multiagent|spamdetection|hitl)/run)", url)
+        paths += ["/chat/{session}"] if "/chat/" in url else []
         return [path for path in paths if path not in self._paths]
 
     def find(self, method: str, path: str) -> str:

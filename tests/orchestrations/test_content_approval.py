@@ -1,5 +1,3 @@
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,10 +5,9 @@ from pydantic import ValidationError
 
 from agents.writer import Draft
 from durable_agents import Orchestration
-from durable_agents.testing import replay, replay_history
+from durable_agents.testing import replay
 from orchestrations.content_approval import ContentApprovalInput, content_approval
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 APPROVAL = Orchestration(content_approval)
 INPUT = {"topic": "tea", "approval_timeout_hours": 24, "max_revisions": 1}
 FIRST = Draft(title="Tea", content="Tea is warm.")
@@ -151,9 +148,3 @@ def test_a_draft_nobody_decides_on_goes_to_the_second_reviewer_whose_decision_al
 def test_a_quorum_that_cannot_be_reached_is_refused(reviewers: list[str]) -> None:
     with pytest.raises(ValidationError, match="only 1 different reviewers are asked"):
         ContentApprovalInput.model_validate({**INPUT, "reviewers": reviewers, "required_approvals": 2})
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("content_approval_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    history = json.loads(path.read_text(encoding="utf-8"))
-    assert not replay_history(APPROVAL, history)["isDone"]

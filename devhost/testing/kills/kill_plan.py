@@ -48,6 +48,7 @@ class Point(StrEnum):
     # The other work items
     ACTIVITY_RESULT = "activity result"
     ENTITY_BATCH = "entity batch"
+    RESULT = "result of an activity or an entity"
     # User code
     IN_ACTIVITY = "in an activity, its effect"
     IN_ENTITY = "in an entity, its effect"

@@ -1,7 +1,7 @@
 """Serves an app in a child process that may be killed, and starts it again each time it was.
 
     python -m devhost.testing.kills.killed_host --db FILE --port N --app-root FOLDER [--unplanned] [--restless]
-        [--early-timers] [--mode MODE] [--import MODULE]
+        [--early-timers] [--mode MODE] [--import MODULE]...
 
 The parent imports everything, `--import` what only the app does, and forks the host, so that a new start takes a tenth
 of a second; the host's process id is in `host.pid` beside the task hub. While a file `hold` lies there no host is
@@ -68,7 +68,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--mode", type=Mode, default=Mode.LIVE)
     parser.add_argument("--app-root", type=Path, required=True)
-    parser.add_argument("--import", dest="module")
+    parser.add_argument("--import", dest="modules", action="append", default=[])
     for flag in ("--unplanned", "--restless", "--early-timers"):
         parser.add_argument(flag, action="store_true")
     arguments = parser.parse_args()
@@ -82,8 +82,8 @@ def main() -> int:
     )
     if arguments.restless:
         sys.setswitchinterval(1e-6)
-    if arguments.module:
-        importlib.import_module(arguments.module)
+    for module in arguments.modules:
+        importlib.import_module(module)
     hub = TaskHub if arguments.unplanned else KilledHub
     while True:
         while hold.exists():
@@ -101,6 +101,8 @@ def main() -> int:
 def _serve(options: Options, hub: type[TaskHub]) -> None:
     """Run the host in this process until it is killed, or nobody is there to do so."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(message)s")
+    # Which activities begin, so that a test sees what is repeated.
+    logging.getLogger("devhost.activities").setLevel(logging.DEBUG)
     try:
         event_loop.run(_run(options, hub))
     except BaseException:

@@ -48,6 +48,7 @@ class SupervisedHost:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self.database = folder / "state.db"
+        self._hold, self._held, self._running = (folder / name for name in ("hold", "held", "host.pid"))
         self.plan = KillPlan(folder / PLAN_FILE)
         self.url = f"http://127.0.0.1:{_free_port()}"
         self._log = folder / "host.log"
@@ -91,18 +92,37 @@ class SupervisedHost:
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:
         """Kill the host where it is, and start it again when the context ends."""
-        hold, held, running = (self.database.with_name(name) for name in ("hold", "held", "host.pid"))
-        held.unlink(missing_ok=True)
-        hold.touch()
-        while not held.exists():
-            if running.exists() and (process := running.read_text(encoding="ascii")):
+        self.stay_dead()
+        while not self.is_dead:
+            if process := self._process_id():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(int(process), signal.SIGKILL)
             time.sleep(0.001)
         try:
             yield
         finally:
-            hold.unlink()
+            self.go_on()
+
+    def stay_dead(self) -> None:
+        """Start no host again after the next kill, until `go_on` says so: a test can look at what it has left."""
+        self._held.unlink(missing_ok=True)
+        self._hold.touch()
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether a host was killed and waits for `go_on`."""
+        return self._held.exists()
+
+    def go_on(self) -> None:
+        """Start the next host, if the last one was killed, and others after later kills."""
+        before, was_dead = self._process_id(), self.is_dead
+        self._hold.unlink(missing_ok=True)
+        while was_dead and self._process_id() == before:
+            time.sleep(0.001)
+        self._held.unlink(missing_ok=True)
+
+    def _process_id(self) -> str:
+        return self._running.read_text(encoding="ascii") if self._running.exists() else ""
 
     def ask(self, method: str, path: str, body: Any = None) -> httpx.Response:
         """Send a request to the management API; while no host listens, try again.

@@ -41,9 +41,9 @@ def points_of(group: Iterable[Changes]) -> set[Point]:
 
 def _points_of_item(changes: Changes) -> set[Point]:
     if changes.finished_activity is not None:
-        return {Point.ACTIVITY_RESULT}
+        return {Point.ACTIVITY_RESULT, Point.RESULT}
     if changes.entity is not None:
-        return {Point.ENTITY_BATCH}
+        return {Point.ENTITY_BATCH, Point.RESULT}
     if changes.purged:
         return {Point.PURGE}
     if changes.consumed or (changes.history and not changes.forget_history):

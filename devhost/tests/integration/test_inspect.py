@@ -118,6 +118,13 @@ def test_table_stops_at_the_limit(inspect: Inspect) -> None:
     assert len(inspect("--limit", "2").splitlines()) == 3
 
 
+def test_history_has_the_events_as_they_are_stored(inspect: Inspect) -> None:
+    events = json.loads(inspect("listening", "--history"))
+    assert [event["EventType"] for event in events] == [12, 0, 13]
+    assert events[1]["Name"] == "wait_go"
+    assert json.loads(inspect("done", "--history"))[-2]["EventType"] == 1
+
+
 @pytest.mark.parametrize(
     ("instance_id", "waits"),
     [

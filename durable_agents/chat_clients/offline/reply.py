@@ -10,6 +10,7 @@ from agent_framework.exceptions import ChatClientInvalidRequestException
 from pydantic import BaseModel, ValidationError
 from pydantic.errors import PydanticUserError
 
+from durable_agents.chat_clients.from_the_app import FROM_THE_APP
 from durable_agents.chat_clients.offline.conversation import Conversation, content_text
 from durable_agents.chat_clients.offline.values import SchemaNotMetError, ValueFinder
 from durable_agents.chat_clients.offline.wording import ArgumentWording, Wording
@@ -50,7 +51,10 @@ def compose_reply(messages: Sequence[Message], options: Mapping[str, Any]) -> Re
 
 
 def _choose_tool(options: Mapping[str, Any], conversation: Conversation) -> FunctionTool | None:
-    """Return the tool whose words the last message mentions most, unless one was already called for it."""
+    """Return the tool whose words the last message mentions most, unless one was already called for it.
+
+    None is called for what the app tells: it names the tools' work, and asks for none.
+    """
     mode = validate_tool_mode(options.get("tool_choice")) or {"mode": "auto"}
     if mode["mode"] == "none" or conversation.tool_results:
         return None
@@ -59,7 +63,8 @@ def _choose_tool(options: Mapping[str, Any], conversation: Conversation) -> Func
     usable = [tool for tool in tools if (allowed is None or tool.name in allowed) and wanted in (None, tool.name)]
     best = max(usable, key=lambda tool: _fit(tool, conversation), default=None)
     if mode["mode"] != "required":
-        return best if best is not None and _fit(best, conversation) >= 2 else None
+        is_asked = not conversation.user_texts[-1].startswith(FROM_THE_APP)
+        return best if best is not None and is_asked and _fit(best, conversation) >= 2 else None
     if best is None:
         known = ", ".join(tool.name for tool in tools) or "none"
         raise ChatClientInvalidRequestException(f"The required tool {wanted!r} is not among the tools given: {known}.")

@@ -6,6 +6,7 @@ from typing import Any
 from durable_agents import PurgeSchedules, StreamLimits, TurnLimits
 
 _TURNS = {
+    "TURN_SECONDS": ("turn_seconds", float),
     "AGENT_RETRY_ATTEMPTS": ("retry_attempts", int),
     "AGENT_STALL_SECONDS": ("stall_seconds", float),
     "SESSION_COMPACTION_BYTES": ("compaction_bytes", int),

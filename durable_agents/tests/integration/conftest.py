@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from durable_agents.tests.wire.chat_completions_server import ChatCompletionsServer
+from durable_agents.testing.chat_server import ChatCompletionsServer
 
 
 @pytest.fixture

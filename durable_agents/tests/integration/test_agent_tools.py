@@ -11,7 +11,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult, TextContent
 
 from durable_agents.sessions.mcp_connection import connect_to_server
 from durable_agents.settings.groups import McpServerSettings
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure
 
 pytestmark = pytest.mark.devhost_only("the MCP extension is not in every extension bundle")
 

@@ -12,7 +12,7 @@ import pytest
 from devhost.testing.host_process import HostProcess
 from devhost.testing.plugin import NewHost
 from devhost.testing.ports import free_port
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.wire.faults import Body, BrokenStream, EndedStream, MalformedJson, Slow, StalledStream
 
 RUN = "/api/agents/Writer/run"
@@ -217,6 +217,18 @@ async def test_a_stalled_stream_is_a_failure_in_time(start: Any, model: ChatComp
     response = await start(AGENT_STALL_SECONDS="0.5", AGENT_RETRY_ATTEMPTS="1").run("Go.")
     assert (response.status_code, response.json()["error_code"]) == (502, "provider_timeout")
     assert "Once upon" not in response.text
+
+
+@pytest.mark.parametrize(
+    "limit", [{"TURN_SECONDS": "1"}, {"AzureFunctionsJobHost__functionTimeout": "00:00:02"}], ids=str
+)
+async def test_a_turn_ends_before_the_host_would_end_the_function(
+    limit: dict[str, str], start: Any, model: ChatCompletionsServer
+) -> None:
+    model.script(StalledStream("Once upon a"))
+    response = await start(**limit).run("Go.")
+    assert (response.status_code, response.json()["error_code"]) == (422, "budget_exceeded")
+    assert "max_seconds is 1" in response.json()["error"]
 
 
 async def test_a_broken_stream_is_tried_again_as_nobody_has_seen_it(start: Any, model: ChatCompletionsServer) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer
 from durable_agents.tests.wire.faults import Silence
 
 EMAIL = {"email": {"sender": "ada@example.com", "subject": "Order 7", "body": "Where is my order?"}}

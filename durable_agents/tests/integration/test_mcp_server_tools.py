@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from devhost.testing.host_process import HostProcess
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, ToolCall
 from durable_agents.tests.support.mcp_server_process import McpServerProcess
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, ToolCall
 
 RUN = "/api/agents/Librarian/run"
 READ = 'Read the document "returns.txt"'

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import BrowserContext, Page, ViewportSize, async_playwright
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = [

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, ChatRequest, Step, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, ChatRequest, Step, ToolCall
 from durable_agents.tests.wire.faults import Silence
 
 MOST_REQUESTS = 20
@@ -22,11 +22,15 @@ class Desk:
     def __init__(self, *editor: Step) -> None:
         self.editor = deque(editor)
         self.told: list[dict[str, Any]] = []
+        self.results: list[str] = []
 
     async def respond(self, http: web.Request, request: ChatRequest) -> web.StreamResponse:
         if "response_format" in request.body:
             return await Answer(json.dumps({"title": "Tea", "content": "A drink."})).respond(http, request)
         messages = request.body["messages"]
+        if messages[-1]["content"].startswith("[From the app"):
+            self.results.append(messages[-1]["content"])
+            return await Answer("It is over.").respond(http, request)
         if messages[-1]["role"] == "tool":
             self.told.append(json.loads(messages[-1]["content"]))
         return await self.editor.popleft().respond(http, request)
@@ -98,6 +102,8 @@ async def test_an_agent_starts_a_run_and_reports_its_progress(start: Any) -> Non
     desk.editor += [call("check", run_id=started["run_id"]), Answer("It is published.")]
     await room.say("And now?")
     assert (desk.told[-1]["runtime_status"], desk.told[-1]["output"]["outcome"]) == ("Completed", "published")
+    (result,) = desk.results
+    assert '"outcome": "published"' in result
     assert len(list(room.host.published.glob("*.md"))) == 1
 
 

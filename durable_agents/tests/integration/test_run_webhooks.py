@@ -132,3 +132,22 @@ def test_a_restarted_run_tells_its_webhook_again(start_host: Any) -> None:
         again = http.post(first["links"]["restart"]).json()["instance_id"]
         ended(http, again)
         assert [call.json["instance_id"] for call in receiver.calls] == [first["instance_id"], again]
+
+
+def test_a_run_that_begins_anew_keeps_its_webhook_and_its_key(start_host: Any) -> None:
+    with WebhookReceiver(204) as receiver, start_host(APP.with_name("steps"), **settings(receiver)).client() as http:
+        sent = {"params": {"webhook": f"{receiver.url}a"}, "headers": {"Idempotency-Key": "rounds"}}
+        instance_id = http.post("/api/runs/rounds", json={}, **sent).json()["instance_id"]
+        deadline = time.monotonic() + 20
+        for number in range(3):
+            while (run := http.get(f"/api/runs/{instance_id}").json())["input"]["number"] < number or not run[
+                "requests"
+            ]:
+                assert time.monotonic() < deadline, run
+                time.sleep(0.02)
+            again = http.post("/api/runs/rounds", json={}, **sent)
+            assert (again.status_code, again.json()["instance_id"]) == (202, instance_id)
+            assert receiver.calls == []
+            assert http.post(f"/api/runs/{instance_id}/events/Go", json={"text": "go"}).status_code == 202
+        assert ended(http, instance_id)["output"] == 3
+        assert [call.json["output"] for call in receiver.calls] == [3]

@@ -21,6 +21,7 @@ from durable_agents.testing import Api
 
 APP = Path(__file__).parents[1] / "apps" / "steps"
 GO = {"text": "go"}
+GIVEN_UP = {"kind": "event", "question": None, "note": None}
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,21 @@ def test_a_run_ends_as_it_should_and_is_over_at_once(tale: Tale, steps: Teller) 
     run_id, before = steps.start(tale), steps.keys()
     check(tale, steps.finish(run_id))
     assert steps.keys() - before <= Counter(tale.shipped)
+
+
+@pytest.mark.devhost_only("the Functions host asks for a key of its own there")
+def test_each_event_is_taken_once_also_when_its_wait_was_given_up_before_the_run_began_anew(steps: Teller) -> None:
+    with httpx.Client(base_url=steps.url) as http:
+        api = Api(http)
+        run_id = api.start("given_up", {})
+        api.wait(run_id, lambda run: run["waiting_for"] == {**GIVEN_UP, "event_name": "Anew"})
+        # No run is said to wait for these, so the route of the app would refuse them.
+        for number in (1, 2, 3):
+            raised = http.post(f"/runtime/webhooks/durabletask/instances/{run_id}/raiseEvent/Go", json=number)
+            assert raised.status_code == 202
+        assert http.post(f"/api/runs/{run_id}/events/Anew", json={}).status_code == 202
+        api.finish(run_id)
+        assert api.run(run_id)["output"] == [1, 2, 3]
 
 
 @pytest.mark.sample

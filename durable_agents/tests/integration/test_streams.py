@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from devhost.testing.host_process import HostProcess
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.support.redis_server import RedisServer
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.wire.faults import BrokenStream, Slow
 
 RUN = "/api/agents/Writer/run"

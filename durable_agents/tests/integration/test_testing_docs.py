@@ -28,3 +28,8 @@ def test_one_of_the_api(guide: ModuleType, api: Api) -> None:
 @pytest.mark.kills
 def test_one_with_a_host_of_its_own(guide: ModuleType, start_host: StartHost) -> None:
     guide.test_a_run_survives_a_kill(start_host)
+
+
+@pytest.mark.sample
+def test_one_with_a_model_over_the_wire(guide: ModuleType, start_host: StartHost) -> None:
+    guide.test_a_model_that_is_away_for_a_moment_is_asked_again(start_host)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, ToolCall
 from durable_agents.tests.wire.faults import Silence
 
 AGENT = "/api/agents/ShopAssistant"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from devhost.testing.functions_host import FunctionsHostProcess
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer
 from durable_agents.tests.wire.faults import Silence
 
 RUNS_APP = Path(__file__).parents[1] / "apps" / "runs"

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure
 from durable_agents.tests.wire.faults import Silence
 
 SPAM = {"sender": "eve@example.com", "body": "You won the lottery! Claim your prize now."}

@@ -61,6 +61,8 @@ class ScratchProject:
             names |= {Path(path).stem, *_defined_in(self.folder / path)}
             (self.folder / path).unlink()
             (self.folder / "tests" / Path(path).parent / f"test_{Path(path).name}").unlink()
+            for history in (self.folder / "tests" / "histories").glob(f"{Path(path).stem}_*.json"):
+                history.unlink()
         if names:
             app, stories = self.folder / "function_app.py", self.folder / "tests" / "test_app.py"
             app.write_text(_without(app.read_text("utf-8"), names), encoding="utf-8")

@@ -15,12 +15,24 @@ import pytest
 
 from durable_agents.tests.template.scratch_project import ROOT, ScratchProject
 
-PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider")
 TEMPLATE = "durable_agents/tests/template"
+# These take long, and each looks at one sample only.
+ASIDE = [f"--ignore={TEMPLATE}/{name}.py" for name in ("test_agent_loop", "test_chat_session", "test_patterns_crash")]
+PYTEST = ("pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *ASIDE)
 NOT_THESE = f"--ignore={TEMPLATE}/test_adding.py"
 # It takes long and looks at one activity, which is deleted in none of these tests.
 WITHOUT_MAIL = "--ignore=tests/activities/test_send_email_properties.py"
-YOURS = ["activities", "agents", "orchestrations", "routes", "tests", "workflows", "function_app.py", "settings.py"]
+YOURS = [
+    "activities",
+    "agents",
+    "entities",
+    "orchestrations",
+    "routes",
+    "tests",
+    "workflows",
+    "function_app.py",
+    "settings.py",
+]
 
 pytestmark = [pytest.mark.timeout(400), pytest.mark.devhost_only("it looks at which files are there")]
 
@@ -33,7 +45,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
     """The project with one thing more of each kind."""
     project = ScratchProject(tmp_path_factory.mktemp("extended") / "project")
     readme, contributing = ((ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md"))
-    project.add_as_told(re.split(r"^## ", readme.partition("\n## Add an agent\n")[2], flags=re.MULTILINE)[0])
+    project.add_as_told(re.split(r"^##+ ", readme.partition("# Add an agent\n")[2], flags=re.MULTILINE)[0])
     for section in re.split(r"^##+ ", contributing, flags=re.MULTILINE):
         project.add_as_told(section)
     # As CONTRIBUTING says of imports and long lines.
@@ -87,6 +99,8 @@ def test_what_was_added_works_over_http(extended: ScratchProject, start_host: An
         ["agents/shop_assistant.py", "agents/librarian.py"],
         # The Editor starts it.
         pytest.param(["orchestrations/content_approval.py", "agents/editor.py"], marks=thorough),
+        pytest.param(["orchestrations/agent_loop.py"], marks=thorough),
+        pytest.param(["entities/chat_session.py", "routes/chat_sessions.py"], marks=thorough),
         pytest.param(["workflows/email_routing.py"], marks=thorough),
         pytest.param(["workflows/comment_moderation.py"], marks=thorough),
         pytest.param(["workflows/expense_reimbursement.py", "workflows/order_cancellation.py"], marks=thorough),

@@ -1,6 +1,7 @@
 """`AgentFunctionApp` overrides private methods of the package: these tests fail when the package changes them."""
 
 import inspect
+import json
 from datetime import timedelta
 from typing import Any, cast
 
@@ -214,3 +215,27 @@ def test_functions_of_the_library_give_way_to_those_of_the_app(monkeypatch: pyte
     assert names.count("notify_reviewer") == names.count("list_runs") == 1
     assert {"durable_agents_notify_reviewer", "durable_agents_list_runs"} <= set(names)
     assert notify_reviewer.__name__ == "durable_agents_notify_reviewer"
+
+
+def counter(context: df.DurableEntityContext, *, step: int, limit: int = 3) -> None:
+    """Count by steps."""
+    context.set_state(min(context.get_state(int) + step, limit))
+
+
+async def test_an_entity_of_the_apps_own_has_its_dependencies_and_keeps_its_state() -> None:
+    app = AgentFunctionApp(settings=SETTINGS)
+    app.add_entity(counter, step=2)
+    (entity,) = [one for one in cast(Any, app).get_functions() if one.get_function_name() == "counter"]
+    assert entity.get_trigger().get_dict_repr()["entityName"] == "counter"
+    operations = [{"name": "add", "isSignal": True, "input": "null"}] * 2
+    request = {"self": {"name": "counter", "key": "k"}, "exists": False, "state": None, "batch": operations}
+    handle = entity.get_user_function()
+    client = json.dumps({"taskHubName": "t", "creationUrls": {}, "managementUrls": {}, "rpcBaseUrl": "http://x/"})
+    answer = json.loads(await handle(context=json.dumps(request), client=client))
+    assert json.loads(answer["entityState"]) == 3
+
+
+@pytest.mark.parametrize(("given", "problem"), [({}, r"missing dependencies \['step'\]"), ({"step": 1, "to": 2}, "to")])
+def test_an_entity_with_other_dependencies_is_refused(given: dict[str, Any], problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        AgentFunctionApp(settings=SETTINGS).add_entity(counter, **given)

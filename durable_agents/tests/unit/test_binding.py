@@ -1,11 +1,13 @@
+import asyncio
 import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
+from agent_framework_durabletask import run_agent_coroutine
 from pydantic import BaseModel
 
-from durable_agents.binding import bind_activity, is_bindable, rename_parameter
+from durable_agents.binding import bind_activity, in_own_thread, is_bindable, rename_parameter
 
 
 class Order(BaseModel):
@@ -24,6 +26,23 @@ def ship(order: Order, *, depot: Path, carrier: str = "post") -> Slip:
 def test_an_activity_takes_and_returns_plain_json() -> None:
     activity = bind_activity(ship, depot=Path("north"))
     assert activity(order={"number": 7, "from_a_newer_version": True}) == {"text": "7 from north by post"}
+
+
+async def test_an_async_activity_runs_on_the_loop_of_the_agents() -> None:
+    async def loop_of(order: Order, *, here: asyncio.AbstractEventLoop) -> Slip:
+        running = asyncio.get_running_loop()
+        return Slip(text=f"{order.number} {running is here} {running is agents_loop}")
+
+    async def own_loop() -> asyncio.AbstractEventLoop:
+        return asyncio.get_running_loop()
+
+    agents_loop = await asyncio.to_thread(run_agent_coroutine, own_loop())
+    activity = bind_activity(loop_of, here=asyncio.get_running_loop())
+    assert await asyncio.to_thread(activity, order={"number": 7}) == {"text": "7 False True"}
+    waiting = in_own_thread(activity)
+    assert inspect.iscoroutinefunction(waiting)
+    assert list(inspect.signature(waiting).parameters) == ["order"]
+    assert await waiting(order={"number": 7}) == {"text": "7 False True"}
 
 
 def test_only_the_bound_parameter_remains_and_nothing_leads_back() -> None:

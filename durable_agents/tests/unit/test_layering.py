@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "durable_agents"
 # Each imports those after it. What is not listed, a single module at the top, is of the first or of the last layer.
 ORDER = [
-    {"testing"},
+    {"testing", "web"},
     {"app"},
     {"routes"},
     {"workflows", "streams"},
@@ -23,8 +23,8 @@ ORDER = [
     {"sessions"},
     {"storage", "chat_clients", "http"},
     {"settings", "binding", "indexing", "payloads", "polling", "seal"},
-    {"mail"},
-    {"characters", "ids", "limits", "__version__"},
+    {"mail", "determinism"},
+    {"characters", "ids", "limits", "threads", "__version__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 
@@ -100,11 +100,17 @@ def test_the_tests_of_the_library_run_no_app_but_their_own(app_root: Path) -> No
     assert named <= {Path(__file__).name}
 
 
-PUBLIC = {"durable_agents", "durable_agents.mail", "durable_agents.settings.fields", "durable_agents.testing"}
+PUBLIC = {
+    "durable_agents",
+    "durable_agents.mail",
+    "durable_agents.settings.fields",
+    "durable_agents.testing",
+    "durable_agents.web",
+}
 
 
 def test_what_the_template_imports_of_the_library_is_public() -> None:
-    folders = [ROOT / name for name in ("agents", "activities", "orchestrations", "workflows")]
+    folders = [ROOT / name for name in ("agents", "activities", "entities", "orchestrations", "routes", "workflows")]
     files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
     imported = {(file.name, name) for file in files for name in imports_of(file) if name.startswith("durable_agents")}
     assert {(file, name) for file, name in imported if name.rpartition(".")[0] not in PUBLIC} == set()

@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from durable_agents import HostingSettings, SettingsError
+from durable_agents.settings.functions_host import FunctionsHost
 from durable_agents.settings.groups import (
     ApprovalLinkSettings,
     AzureOpenAISettings,
@@ -310,7 +311,32 @@ def test_the_route_prefix_is_that_of_the_host(
     assert HostingSettings.from_environ(environ).host.route_prefix == prefix
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"extensions": 1}'])
+@pytest.mark.parametrize(
+    ("content", "environ", "seconds"),
+    [
+        ({}, {}, 1_800),
+        ({"functionTimeout": "00:10:00"}, {}, 600),
+        ({"functionTimeout": "1.00:00:05.5"}, {}, 86_405.5),
+        ({"functionTimeout": "-1"}, {}, None),
+        ({"functionTimeout": "00:10:00"}, {"AzureFunctionsJobHost__functionTimeout": "00:00:05"}, 5),
+    ],
+)
+def test_the_time_of_a_function_is_that_of_the_host(
+    tmp_path: Path, content: object, environ: dict[str, str], seconds: float | None
+) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(content), encoding="utf-8")
+    environ = environ | {"AzureWebJobsScriptRoot": str(tmp_path)}
+    assert HostingSettings.from_environ(environ).host.function_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("function", "limit", "turn"), [(600, 1_500, 570), (5, 1_500, 4.5), (1_800, 100, 100), (None, 1_500, 1_500)]
+)
+def test_a_turn_ends_before_the_host_ends_the_function(function: float | None, limit: float, turn: float) -> None:
+    assert FunctionsHost(function_seconds=function).turn_seconds(limit) == turn
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"extensions": 1}', '{"functionTimeout": "soon"}'])
 def test_a_host_json_that_cannot_be_read_is_a_problem(tmp_path: Path, text: str) -> None:
     (tmp_path / "host.json").write_text(text, encoding="utf-8")
     (problem,) = problems_of({"AzureWebJobsScriptRoot": str(tmp_path)})

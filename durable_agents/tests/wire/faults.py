@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from durable_agents.tests.wire.chat_completions_server import CREATED, Answer, ChatRequest
+from durable_agents.testing.chat_server import CREATED, Answer, ChatRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ from agent_framework.exceptions import ChatClientException
 
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.settings.groups import OpenAISettings
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Failure, ToolCall
 from durable_agents.tests.app.agents import SpamVerdict, create_spam_detector, create_writer
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Failure, ToolCall
 
 
 @tool(approval_mode="never_require")

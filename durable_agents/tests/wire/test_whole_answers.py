@@ -11,7 +11,7 @@ from agent_framework.exceptions import ChatClientException
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.sessions.failures import describe_failure
 from durable_agents.settings.groups import OpenAISettings
-from durable_agents.tests.wire.chat_completions_server import Answer, ChatCompletionsServer, Step, ToolCall
+from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Step, ToolCall
 from durable_agents.tests.wire.faults import Body, EndedStream, MalformedJson
 
 CUT_CALL = ToolCall("call_1", "pay", '{"amount": 1')

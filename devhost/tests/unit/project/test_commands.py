@@ -60,6 +60,20 @@ def test_lint_says_how_to_put_it_right_and_fix_does_it(project: Path) -> None:
     assert [line for line in output.splitlines() if line.startswith("ruff")] == ["ruff check --fix .", "ruff format ."]
 
 
+def test_lint_looks_at_orchestrations_where_the_library_can(project: Path) -> None:
+    echo = ECHO.format(name="determinism") + "sys.exit(os.path.exists('story.py'))\n"
+    write(project, {"durable_agents/determinism/__main__.py": f"import os\n{echo}"})
+    status, output = dev(project, "lint")
+    lines = output.splitlines()
+    assert status == 0 and lines.index("determinism .") < lines.index("mypy")
+    (project / "story.py").touch()
+    status, output = dev(project, "lint")
+    assert status == 1 and output.splitlines()[-1] == "determinism ."
+    (project / "story.py").unlink()
+    shutil.rmtree(project / "durable_agents" / "determinism")
+    assert last_line(project, "lint") == "mypy"
+
+
 @pytest.mark.parametrize("command", ["conformance", "bench"])
 def test_what_only_a_clone_can_do_is_one_line_elsewhere(project: Path, command: str) -> None:
     status, output = dev(project, command)

@@ -216,6 +216,18 @@ def rounds(context: OrchestrationContext, request: Order) -> Steps[int]:
     return -1
 
 
+def given_up(context: OrchestrationContext, request: Order) -> Steps[list[int]]:
+    """Give up a wait, begin anew, and take what came for it."""
+    if request.number == 0:
+        yield from context.first([context.wait_for("Go", int), context.sleep(SECOND / 10)])
+        yield from context.wait_for("Anew")
+        yield from context.continue_as_new(Order(number=1))
+    got: list[int] = []
+    for _ in range(3):
+        got.append((yield from context.wait_for("Go", int)))
+    return got
+
+
 def anew(context: OrchestrationContext, number: int) -> Steps[None]:
     yield from context.sleep(SECOND / 10)
     yield from context.continue_as_new(Order(number=number))
@@ -230,12 +242,12 @@ def not_registered(request: Order) -> Receipt:
 
 
 def call_what_is_not_there(context: OrchestrationContext, request: Order) -> Steps[Receipt]:
-    return (yield from context.call(not_registered, request))
+    return (yield from context.call(not_registered, request))  # deterministic: a test sees what becomes of the run
 
 
 ORCHESTRATIONS: list[Callable[..., Any]] = [
     *(call, call_again, call_in_vain, call_too_slow, ask, run, wait, wait_in_vain, sleep, approve_two),
-    *(all_kinds, first_of_kinds, failing, independent, rounds, no_step, call_what_is_not_there),
+    *(all_kinds, first_of_kinds, failing, independent, rounds, given_up, no_step, call_what_is_not_there),
 ]
 
 settings = HostingSettings.from_environ(os.environ)

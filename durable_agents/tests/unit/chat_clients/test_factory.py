@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from agent_framework import Agent, SupportsChatGetResponse
+from agent_framework import Agent, FunctionInvocationLayer, Message, SupportsChatGetResponse, tool
 from agent_framework.foundry import FoundryChatClient
 from agent_framework.openai import OpenAIChatCompletionClient
 from openai import AsyncAzureOpenAI
@@ -93,6 +93,24 @@ async def test_the_offline_model_is_always_the_same() -> None:
 def test_what_cannot_be_meant_is_refused(settings: ModelSettings, given: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         create_chat_client(settings, **given)
+
+
+@pytest.mark.parametrize("settings", [OpenAISettings("k", "chat"), FoundrySettings(PROJECT, "chat"), OfflineSettings()])
+def test_one_client_calls_tools_and_one_does_not(settings: ModelSettings) -> None:
+    for calls_tools in (False, True):
+        client = create_chat_client(settings, calls_tools=calls_tools)
+        assert isinstance(client, FunctionInvocationLayer)
+        assert client.function_invocation_configuration.get("enabled", True) is calls_tools
+
+
+async def test_a_client_that_calls_no_tools_answers_with_the_calls() -> None:
+    def weigh(apples: int) -> str:
+        raise AssertionError("the client does not call it")
+
+    client = create_chat_client(OfflineSettings(), calls_tools=False)
+    answer = await client.get_response([Message("user", ["Weigh 3 apples"])], options={"tools": [tool(weigh)]})
+    (call,) = answer.messages[0].contents
+    assert (call.type, call.name, call.arguments) == ("function_call", "weigh", '{"apples": 3}')
 
 
 def test_the_offline_client_loads_no_provider() -> None:

@@ -9,6 +9,7 @@ from agent_framework import Agent, ChatOptions, ChatResponse, Content, FunctionT
 from agent_framework.exceptions import ChatClientInvalidRequestException
 from pydantic import AfterValidator, BaseModel
 
+from durable_agents.chat_clients.from_the_app import FROM_THE_APP
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.chat_clients.offline.conversation import MARK
 
@@ -204,6 +205,13 @@ async def test_no_tool_is_called_when_none_fits_or_none_may_be(client: OfflineCh
     unrelated = await ask(client, user("Tell me a joke."), {"tools": [get_weather]})
     forbidden = await ask(client, user("Weather in Rome?"), {"tools": [get_weather], "tool_choice": "none"})
     assert _calls(unrelated) == _calls(forbidden) == []
+
+
+async def test_what_the_app_tells_calls_no_tool(client: OfflineChatClient) -> None:
+    question = "Weather in Rome?"
+    tools: ChatOptions[Any] = {"tools": [get_weather]}
+    assert _calls(await ask(client, user(question), tools)) != []
+    assert _calls(await ask(client, user(f"{FROM_THE_APP} {question}"), tools)) == []
 
 
 async def test_a_required_tool_is_called_even_when_it_does_not_fit() -> None:

@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from agent_framework import AgentResponse, Message
 
 from durable_agents import AgentFunctionApp, HostingSettings, Orchestration
 from durable_agents.runs.schedules import Schedule
@@ -93,7 +94,7 @@ def test_the_first_wins_and_nothing_keeps_the_run_open(guide: ModuleType, first:
     elif first == "agent":
         answer(run, guide, "later")
     else:
-        run.fire_timer()
+        run.pass_time(timedelta(hours=1))
     assert output_of(run) == {"event": "now", "agent": '{"text":"later"}', "nobody": "nothing"}[first]
 
 
@@ -117,6 +118,22 @@ def test_a_report_is_about_its_time_and_has_one_key(guide: ModuleType) -> None:
     sent = {"key": "run-1-report", "recipient": "Ada", "text": "everywhere, from 06:00 to 14:00"}
     assert run.waits_for("send_letter") == sent
     assert Schedule(Orchestration(guide.shift_report), (6, 14, 22)).cron == "0 0 6,14,22 * * *"
+
+
+def test_a_subscription_may_last_for_ever(guide: ModuleType) -> None:
+    run = play(guide.subscription)
+    assert (run.waiting_for["expires_at"], run.timers()) == (None, {})
+    run.raise_event("Cancelled", "enough")
+    assert output_of(run) == "enough"
+
+
+def test_the_budget_ends_the_questions(guide: ModuleType) -> None:
+    run = replay(guide.explorations, TOPIC)
+    for number in (1, 2):
+        usage: Any = {"model_call_count": 2, "input_token_count": 100, "output_token_count": 10}
+        run.answer("Researcher", AgentResponse(messages=[Message("assistant", [str(number)])], usage_details=usage))
+    assert output_of(run) == {"text": "1\n2"}
+    assert run.state["customStatus"]["usage"] == {"model_calls": 4, "input_tokens": 200, "output_tokens": 20}
 
 
 def test_a_round_begins_anew(guide: ModuleType) -> None:

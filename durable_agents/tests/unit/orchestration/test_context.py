@@ -12,6 +12,7 @@ from agent_framework import AgentResponse, Message
 from pydantic import BaseModel
 
 from durable_agents import (
+    FOREVER,
     AgentFunctionApp,
     HostingSettings,
     Keyed,
@@ -143,7 +144,7 @@ def test_an_activity_is_tried_as_often_as_it_says() -> None:
 
 def test_no_attempt_is_made_by_what_has_lost() -> None:
     def order(context: OrchestrationContext, request: Order) -> Steps[str]:
-        won = yield from context.first([context.call(weigh, request), context.wait_for("Go")])
+        won = yield from context.first([context.call(weigh, request), context.wait_for("Go", timeout=FOREVER)])
         return str(won.result)
 
     run = play(order)
@@ -212,7 +213,8 @@ def two_calls(context: OrchestrationContext, number: int) -> Steps[int]:
 
 def test_what_one_step_starts_later_is_not_held_back_by_another() -> None:
     def order(context: OrchestrationContext, request: Order) -> Steps[list[Any]]:
-        number, event = yield from context.all((two_calls(context, 100), context.wait_for("Go")))
+        waiting = context.wait_for("Go", timeout=FOREVER)
+        number, event = yield from context.all((two_calls(context, 100), waiting))
         return [number, event]
 
     run = play(order)
@@ -362,11 +364,41 @@ def test_an_event_that_fits_no_model_is_ignored_with_a_note_and_the_wait_goes_on
         return (yield from context.wait_for("Wish", Wish, timeout=HOUR)).colour
 
     run = play(order)
-    assert run.waiting_for == {"kind": "event", "event_name": "Wish", "note": None}
+    waits = {"kind": "event", "event_name": "Wish", "expires_at": "2026-01-01T10:00:00.001000Z"}
+    assert run.waiting_for == {**waits, "question": None, "note": None}
     run.raise_event("Wish", {"color": "red"})
+    assert run.waiting_for["expires_at"] == waits["expires_at"]
     assert run.waiting_for["note"] == "An event was ignored: it is no Wish. colour: Field required."
     run.raise_event("Wish", {"colour": "red"})
     assert output_of(run) == "red"
+
+
+def test_a_wait_that_says_no_time_ends_after_a_week_and_shows_that() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        try:
+            yield from context.wait_for("Wish")
+        except StepTimeoutError as error:
+            return str(error)
+        return "it came"
+
+    run = play(order)
+    assert run.waiting_for["expires_at"] == "2026-01-08T09:00:00.001000Z"
+    run.pass_time(timedelta(days=6, hours=23))
+    assert not run.state["isDone"]
+    run.pass_time(timedelta(hours=2))
+    assert output_of(run) == "Event 'Wish' did not come within 7 days, 0:00:00."
+    assert run.timers() == {}
+
+
+def test_a_wait_is_for_ever_where_its_author_says_so() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        return str((yield from context.wait_for("Wish", timeout=FOREVER)))
+
+    run = play(order)
+    assert (run.waiting_for["expires_at"], run.timers()) == (None, {})
+    run.pass_time(timedelta(days=4_000))
+    run.raise_event("Wish", "at last")
+    assert output_of(run) == "at last"
 
 
 def test_the_time_for_an_event_does_not_begin_again_with_one_that_is_ignored() -> None:
@@ -446,6 +478,44 @@ def test_a_run_begins_anew_and_does_nothing_after_it() -> None:
     (again,) = [leaf for leaf in run.state["actions"][0] if leaf["actionType"] == 4]
     assert again["input"] in ({"number": 2}, '{"number": 2}')
     assert run.state["actions"][0][-1] is again
+
+
+def test_what_belongs_to_the_run_and_not_to_its_input_stays_when_it_begins_anew() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        yield from context.continue_as_new(Order(number=request.number + 1))
+
+    own = {"request_fingerprint": "f" * 64, "started_by": "Editor/s", "completion_webhook": "https://example.com/done"}
+    run = replay(Orchestration(order), {"number": 1, **own})
+    (again,) = run.state["actions"][0]
+    stored = again["input"]
+    assert (json.loads(stored) if isinstance(stored, str) else stored) == {"number": 2, **own}
+    assert run.state.get("customStatus") is None
+
+
+def test_a_question_is_shown_with_the_wait_for_its_answer() -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        return (yield from context.wait_for("Colour", str, question="Which colour? " + "x" * 9_000))
+
+    run = play(order)
+    assert run.waiting_for["question"].startswith("Which colour? xx")
+    assert len(run.waiting_for["question"]) == 2_000
+    run.raise_event("Colour", 7)
+    assert run.waiting_for["question"].startswith("Which colour?")
+    run.raise_event("Colour", "red")
+    assert run.output == "red"
+
+
+def test_an_async_activity_is_called_as_any_other() -> None:
+    async def paint(order: Order) -> Receipt:
+        raise NotImplementedError
+
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        receipt = yield from context.call(paint, request)
+        return receipt.place
+
+    run = play(order)
+    run.complete("paint", {"place": "here"})
+    assert run.output == "here"
 
 
 def test_a_child_is_run_by_its_name_with_its_types() -> None:
@@ -730,6 +800,7 @@ def test_what_the_app_has_not_registered_is_named_and_how_to_register_it() -> No
         yield
 
     def order(context: OrchestrationContext, request: Order) -> Steps[Any]:
+        # deterministic: the start of the app would say it first
         yield from (context.call(weigh, request) if request.number else context.run(parcel, request))
 
     def first_turn(number: int) -> Replay:

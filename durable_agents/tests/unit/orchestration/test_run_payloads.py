@@ -87,8 +87,9 @@ def parent(context: OrchestrationContext, request: Strict) -> Steps[str]:
 @pytest.mark.parametrize("as_text", [True, False])
 def test_the_recorded_history_of_a_child_is_played_by_an_app_with_another_key(as_text: bool, tmp_path: Path) -> None:
     app: Any = AgentFunctionApp(
-        settings=HostingSettings(STATE_DIR=tmp_path), orchestrations=[parent, child], largest_payload_bytes=100
+        settings=HostingSettings(STATE_DIR=tmp_path), orchestrations=[parent, child], largest_payload_bytes=200
     )
+    app.add_activity(shout)
     functions = {one.get_function_name(): one.get_user_function() for one in app.get_functions()}
     sent = Replay(functions["parent"]).start({"text": "hi"}).waits_for("child")
     assert sent.keys() == {"text", "$caller"}
@@ -100,7 +101,7 @@ def test_the_recorded_history_of_a_child_is_played_by_an_app_with_another_key(as
         {**stamp, **instance, "EventType": 0, "Name": "child", "Version": "", "Input": stored},
     ]
     assert not replay_history(Orchestration(child), history)["isDone"]
-    large = Replay(functions["parent"]).start({"text": "x" * 200}).waits_for("child")
+    large = Replay(functions["parent"]).start({"text": "x" * 300}).waits_for("child")
     history[1]["Input"] = json.dumps(json.dumps(large) if as_text else large)
     with pytest.raises(AssertionError, match="refers to a payload that is kept beside it"):
         replay_history(Orchestration(child), history)

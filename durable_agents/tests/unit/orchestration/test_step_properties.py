@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from durable_agents import First, Orchestration, OrchestrationContext, ReviewPolicy, Steps
+from durable_agents import FOREVER, First, Orchestration, OrchestrationContext, ReviewPolicy, Steps
 from durable_agents.testing import Replay, replay
 from durable_agents.tests.unit.orchestration.trees import Leaf, Tree, trees
 
@@ -61,7 +61,7 @@ def leaf_step(context: OrchestrationContext, leaf: Leaf) -> Any:
         case "run":
             return context.run(child(f"run{n}"), Nothing(), timeout=timeout)
         case "wait":
-            return context.wait_for(f"Event{n}", Answer, timeout=timeout)
+            return context.wait_for(f"Event{n}", Answer, timeout=timeout or FOREVER)
         case "approve":
             policy = ReviewPolicy(approval_timeout_hours=leaf.hours or 1)
             return context.approve(f"Text {n}", "Read this.", policy)

@@ -33,6 +33,10 @@ def send(letter: Letter, *, folder: str) -> Receipt:
     return Receipt(place=folder + letter.text)
 
 
+async def paint(letter: Letter) -> Verdict:
+    return Verdict(is_spam=bool(letter.text))
+
+
 def child(context: OrchestrationContext, request: Letter) -> Steps[Receipt]:
     return (yield from context.call(send, request))
 
@@ -46,7 +50,8 @@ def story(context: OrchestrationContext, request: Letter) -> Steps[Receipt]:
     several: list[Receipt] = yield from context.all([context.run(child, request), context.call(send, request)])
     won = yield from context.first([context.call(send, request), child(context, request), context.sleep(timedelta(1))])
     place: str = won.result.place if won.result else pair[0].place
-    print(verdict.is_spam, event.is_spam, several[0].place, place)
+    painted: Verdict = yield from context.call(paint, request)
+    print(painted.is_spam, verdict.is_spam, event.is_spam, several[0].place, place)
     return receipt
 """
 # What is given is not what is taken.
@@ -55,6 +60,7 @@ WRONG = {
     "yield from context.call(sned, request)": 'Name "sned" is not defined',
     "yield from context.call(send, Verdict(is_spam=True))": CANNOT_FIT,
     "yield from context.call(send, Letter(txt='x'))": 'Unexpected keyword argument "txt" for "Letter"|Missing',
+    "p: Receipt = yield from context.call(paint, request)": 'expression has type "Verdict", variable has type "Rec',
     "x: Receipt = context.call(send, request)": 'expression has type "Step\\[Receipt\\]", variable has type "Receipt"',
     "context.call(send, request).place": '"Step\\[Receipt\\]" has no attribute "place"',
     "y: Verdict = yield from context.call(send, request)": 'expression has type "Receipt", variable has type "Verdict"',

@@ -32,6 +32,7 @@ def test_a_running_run() -> None:
         "stage": "waiting_for_approval",
         "waiting_for": {"kind": "approval"},
         "requests": [{"kind": "approval"}],
+        "usage": None,
         "input": {"topic": "tea"},
         "output": None,
         "error": None,

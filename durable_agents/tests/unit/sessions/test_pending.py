@@ -11,7 +11,7 @@ from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.limits import TurnLimits
 from durable_agents.sessions.budget import RunBudget
-from durable_agents.sessions.conversation import find_failure, session_usage, stored_bytes
+from durable_agents.sessions.conversation import MODEL_CALLS, find_failure, session_usage, stored_bytes
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.pending import MOST_PARTS, allow_approvals, decide, find_free_tools, give_up, read_pending
 from durable_agents.sessions.responses import find_response
@@ -28,6 +28,7 @@ from durable_agents.testing import ScriptedChatClient
 from durable_agents.testing.scripted_chat import USAGE
 from durable_agents.tests.unit.sessions.scripted_agent import agent_with, call
 
+ONE_CALL: dict[str, Any] = {**USAGE, MODEL_CALLS: 1}
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 
 
@@ -149,7 +150,8 @@ async def test_the_turn_waits_and_goes_on_with_exactly_what_was_shown() -> None:
     assert session.requests == []
     reply = find_response(json.loads(session.stored), "r1")
     assert reply is not None
-    assert (reply.text, reply.usage) == ("Let me see. Done.", {name: 2 * count for name, count in USAGE.items()})  # type: ignore[operator]
+    assert reply.text == "Let me see. Done."
+    assert reply.usage == {name: 2 * count for name, count in ONE_CALL.items()}
     (decided,) = reply.tool_requests
     assert decided.decision is not None
     assert (decided.request_id, decided.decision.reviewer) == (request.request_id, "Ada")
@@ -308,7 +310,7 @@ async def test_a_turn_nobody_decides_on_expires(is_told: bool) -> None:
         assert reply.failure is not None
         assert (reply.failure.code, reply.pending) == ("approval_expired", None)
         assert [request.decision for request in reply.tool_requests] == [None]
-        assert reply.usage == dict(USAGE)
+        assert reply.usage == ONE_CALL
     assert session.paid == []
 
 

@@ -1,14 +1,18 @@
 """A local server that speaks the chat completions protocol, for tests of what really goes over the wire.
 
-A test scripts the steps the server takes, one per request, in order. The server itself holds the client to the
-protocol: a request that a real service would refuse is refused likewise (400, 401 or 404), and takes no step.
+A test scripts the steps the server takes, one per request, in order, or gives a function that chooses the step for a
+request. The server itself holds the client to the protocol: a request that a real service would refuse is refused
+likewise (400, 401 or 404), and takes no step.
 
 A new kind of fault is one more class with a `respond` method.
 """
 
+import asyncio
 import json
+import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -20,6 +24,9 @@ _MOST_PIECES = 200
 _RIGHT = "the right one"
 
 
+__all__ = ["Answer", "ChatCompletionsServer", "ChatRequest", "Failure", "Step", "ToolCall"]
+
+
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A request the server accepted: its JSON body and its headers."""
@@ -29,7 +36,24 @@ class ChatRequest:
 
     @property
     def streams(self) -> bool:
+        """Whether the client wants the answer in pieces."""
         return bool(self.body.get("stream", False))
+
+    @property
+    def instructions(self) -> str:
+        """The agent's instructions: the messages of the system."""
+        return "\n".join(_texts(self.body["messages"], "system"))
+
+    @property
+    def message(self) -> str:
+        """What the user said last."""
+        return _texts(self.body["messages"], "user")[-1]
+
+    @property
+    def output_model(self) -> str | None:
+        """The name of the model that the answer is to be an instance of; None for text."""
+        name: str | None = self.body.get("response_format", {}).get("json_schema", {}).get("name")
+        return name
 
 
 class Step(Protocol):
@@ -131,7 +155,10 @@ class Failure:
 
 
 class ChatCompletionsServer:
-    """The server, on a port of the loopback interface, by default a free one, while the `async with` block lasts."""
+    """The server, on a port of the loopback interface, by default a free one, while the `with` block lasts.
+
+    In an `async with` it runs on the event loop of the test, in a `with` on one in a thread of its own.
+    """
 
     def __init__(self, *, api_key: str = "test-key", model: str = "test-model", port: int = 0) -> None:
         self.api_key = api_key
@@ -140,6 +167,8 @@ class ChatCompletionsServer:
         self._port = port
         self.requests: list[ChatRequest] = []
         self._steps: deque[Step] = deque()
+        self._choose: Callable[[ChatRequest], Step] | None = None
+        self._open = ExitStack()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._handle)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
@@ -154,6 +183,19 @@ class ChatCompletionsServer:
     ) -> None:
         await self._runner.cleanup()
 
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            loop = stack.enter_context(_loop_in_a_thread())
+            asyncio.run_coroutine_threadsafe(self.__aenter__(), loop).result()
+            stack.callback(lambda: asyncio.run_coroutine_threadsafe(self._runner.cleanup(), loop).result())
+            self._open = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
     @property
     def base_url(self) -> str:
         """The value for OPENAI_BASE_URL."""
@@ -165,6 +207,11 @@ class ChatCompletionsServer:
         """The settings of an app whose model is at this server."""
         provider = {"MODEL_PROVIDER": "openai", "OPENAI_API_KEY": self.api_key}
         return {**provider, "OPENAI_MODEL": self.model, "OPENAI_BASE_URL": self.base_url}
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected. When none is, `requests` has all that a killed process has sent."""
+        return 0 if self._runner.server is None else len(self._runner.server.connections)
 
     @property
     def unused_steps(self) -> int:
@@ -179,6 +226,10 @@ class ChatCompletionsServer:
         """Append steps; each accepted request takes the next one."""
         self._steps.extend(steps)
 
+    def answer_by(self, choose: Callable[[ChatRequest], Step]) -> None:
+        """Let `choose` say which step an accepted request takes when no scripted one is left."""
+        self._choose = choose
+
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         if http.headers.get("Authorization") != f"Bearer {self.api_key}":
             return _error(401, "Incorrect API key provided.", "invalid_api_key")
@@ -188,11 +239,37 @@ class ChatCompletionsServer:
         problem = _violation(body)
         if problem is not None:
             return _error(400, problem, "invalid_request")
-        if not self._steps:
-            return _error(400, "The test has no step left for this request.", "script_exhausted")
         request = ChatRequest(body, http.headers.copy())
+        if self._steps:
+            step = self._steps.popleft()
+        elif self._choose is not None:
+            step = self._choose(request)
+        else:
+            return _error(400, "The test has no step left for this request.", "script_exhausted")
         self.requests.append(request)
-        return await self._steps.popleft().respond(http, request)
+        return await step.respond(http, request)
+
+
+@contextmanager
+def _loop_in_a_thread() -> Iterator[asyncio.AbstractEventLoop]:
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _texts(messages: Sequence[Mapping[str, Any]], role: str) -> list[str]:
+    """Return the texts of the messages of a role; the content of one is a text or a list of parts."""
+    contents = [message["content"] for message in messages if message["role"] == role]
+    return [
+        content if isinstance(content, str) else "\n".join(part.get("text", "") for part in content)
+        for content in contents
+    ]
 
 
 def _violation(body: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,1 @@
+"""Draws an orchestration as a Mermaid flowchart, from its code: `python -m durable_agents.picture FILE`."""

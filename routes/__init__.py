@@ -1,0 +1,1 @@
+"""The HTTP routes of the app itself, one file each; the library has all others."""
