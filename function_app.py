@@ -4,11 +4,13 @@ import os
 from functools import partial
 
 from activities.call_model import call_model
+from activities.cancel_order import cancel_order, find_order
 from activities.escalate_for_review import escalate_for_review
 from activities.file_digest import file_digest
 from activities.handle_spam_email import handle_spam_email
 from activities.issue_refund import issue_refund
 from activities.list_publications import list_publications
+from activities.pay_out import pay_out
 from activities.publish_content import publish_content
 from activities.send_email import send_email
 from activities.use_tool import use_tool
@@ -33,8 +35,12 @@ from orchestrations.support_routing import support_routing
 from orchestrations.topic_research import topic_research
 from routes.chat_sessions import add_chat_sessions
 from settings import Settings
+from workflows.claim_handling import claim_policies, create_claim_handling
 from workflows.comment_moderation import create_comment_moderation
 from workflows.email_routing import create_email_routing
+from workflows.expense_reimbursement import create_expense_reimbursement, expense_policies
+from workflows.expert_review import create_expert_review
+from workflows.order_cancellation import create_order_cancellation
 
 settings = Settings.from_environ(os.environ)
 chat = create_chat_client(settings.model)
@@ -43,6 +49,8 @@ file_spam = partial(handle_spam_email, outbox_dir=outbox)
 send = partial(send_email, mail=settings.mail, outbox_dir=outbox)
 publish = partial(publish_content, publishing=settings.publishing)
 refund = partial(issue_refund, folder=outbox / "refunds")
+cancel = partial(cancel_order, outbox_dir=outbox)
+pay = partial(pay_out, outbox_dir=outbox)
 
 triage = Orchestration(email_triage, defaults={"spam_threshold": threshold})
 revisions = {"max_revisions": settings.MAX_REVISIONS}
@@ -75,7 +83,15 @@ app = AgentFunctionApp(
         *(triage, approval, refinement, support_routing, document_publishing),
         *(topic_research, subtopic_research, research_task, research, voting, digest, loop),
     ],
-    workflows=[create_email_routing(chat, threshold, file_spam, send), create_comment_moderation(chat, publish)],
+    workflows=[
+        create_email_routing(chat, threshold, file_spam, send),
+        create_comment_moderation(chat, publish),
+        create_order_cancellation(find_order, cancel, send),
+        create_expert_review(chat),
+        create_expense_reimbursement(pay),
+        create_claim_handling(chat, pay, send),
+    ],
+    request_policies=[expense_policies(), claim_policies()],
     mcp_tools=["Writer", "SpamDetector", "Researcher"],
 )
 app.add_activity(handle_spam_email, outbox_dir=outbox)

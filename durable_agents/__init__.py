@@ -30,6 +30,7 @@ from durable_agents.settings.hosting import HostingSettings, SettingsError
 from durable_agents.storage.found_files import FoundFile, find_files
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.outbox_files import put_once
+from durable_agents.workflows.request_policies import RequestPolicy
 
 __all__ = [
     "FOREVER",
@@ -51,6 +52,7 @@ __all__ = [
     "Orchestration",
     "OrchestrationContext",
     "PurgeSchedules",
+    "RequestPolicy",
     "Retry",
     "Review",
     "ReviewMessage",

@@ -55,6 +55,8 @@ from durable_agents.routes.run_control_routes import RunControlRoutes
 from durable_agents.routes.run_routes import RunRoutes
 from durable_agents.routes.session_routes import SessionRoutes
 from durable_agents.routes.stream_routes import StreamRoutes
+from durable_agents.routes.workflow_graph_route import WorkflowGraphRoute
+from durable_agents.routes.workflow_paths_of_documents import WorkflowPathsOfDocuments
 from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.listing import PageTokens
 from durable_agents.runs.purge import RunPurge
@@ -83,6 +85,7 @@ from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.graph import graph_orchestration
+from durable_agents.workflows.request_policies import RequestPolicies, RequestPolicy
 from durable_agents.workflows.validation import agents_of, check_workflows, name_workflows
 from durable_agents.workflows.workflow_registry import WorkflowRegistry
 
@@ -113,6 +116,8 @@ class AgentFunctionApp(FrameworkApp):
         settings: What the deployment says; left out, what the environment says.
         orchestrations: What can be started under `/runs`: functions with an `OrchestrationContext`, or `Orchestration`
             for those with more to say.
+        request_policies: Who answers what workflows ask humans, and what happens when nobody does, by the class of what
+            is asked. What is in none of them waits for anybody, for as long as it takes.
         mcp_tools: The names of the agents that are MCP tools although not all of them are.
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
@@ -122,7 +127,8 @@ class AgentFunctionApp(FrameworkApp):
 
     Raises:
         SettingsError: The settings are left out, and the environment lacks some.
-        ValueError: The workflows cannot be hosted, see `check_workflows`, or a name is impossible or taken.
+        ValueError: The workflows cannot be hosted, see `check_workflows`, a name is impossible or taken, or a policy is
+            for nothing that is asked.
     """
 
     def __init__(
@@ -140,6 +146,7 @@ class AgentFunctionApp(FrameworkApp):
         *,
         settings: HostingSettings | None = None,
         orchestrations: Iterable[Orchestration | Callable[..., Any]] = (),
+        request_policies: Iterable[Mapping[type, RequestPolicy]] = (),
         mcp_tools: Iterable[str] = (),
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
@@ -152,6 +159,8 @@ class AgentFunctionApp(FrameworkApp):
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
         name_workflows(graphs)
         check_workflows(graphs, [str(agent.name) for agent in agents])
+        self._policies = RequestPolicies(*request_policies)
+        self._policies.check(graphs)
         for graph in graphs:
             use_plain_json(graph)
         self.links = Links(settings.host.route_prefix, settings.PUBLIC_BASE_URL, settings.host.own_url)
@@ -193,7 +202,8 @@ class AgentFunctionApp(FrameworkApp):
         for name in self._mcp_tools:
             self._hosted.find(name)
         given = (one if isinstance(one, Orchestration) else Orchestration(one) for one in orchestrations)
-        self.orchestrations = OrchestrationRegistry([*given, asking, *map(graph_orchestration, graphs)])
+        hosted = (graph_orchestration(graph, self._policies) for graph in graphs)
+        self.orchestrations = OrchestrationRegistry([*given, asking, *hosted])
         for orchestration in self.orchestrations:
             self._add_orchestration(orchestration)
         self.add_activity(
@@ -412,8 +422,12 @@ class AgentFunctionApp(FrameworkApp):
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
         ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
-        ReviewRoutes(orchestrations, self._signer, settings.drafts, trusts_app_service=trusts).register(router)
-        WorkflowRoutes(WorkflowRegistry(self.workflows.values(), orchestrations), self.links).register(router)
+        workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
+        reviews = ReviewRoutes(orchestrations, workflows, self._signer, settings.drafts, trusts_app_service=trusts)
+        reviews.register(router)
+        WorkflowRoutes(workflows, self.links, trusts_app_service=trusts).register(router)
+        WorkflowGraphRoute(workflows).register(router)
+        WorkflowPathsOfDocuments(workflows, self.links).register(router)
         OpenApiRoute(router, self._reachable, self.links).register()
         self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)

@@ -16,6 +16,8 @@ STREAM_CURSOR = re.compile(r"[0-9]{1,15}-[0-9]{1,9}")
 MCP_TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 WORKFLOW_RUN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 HUMAN_REQUEST_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:-]{1,128}")
+# As a caller has it, with the way to a workflow inside a workflow.
+QUALIFIED_REQUEST_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.:~-]{1,400}")
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 

@@ -141,6 +141,47 @@ def test_a_comment_with_a_link_waits_for_a_human(api: Api) -> None:
     assert Path(moderated["location"]).read_text(encoding="utf-8").endswith(f"{comment['text']}\n")
 
 
+@pytest.mark.parametrize(
+    ("workflow", "run_input", "outcome"),
+    [
+        ("order_cancellation", "ORD-1003", "cancelled"),
+        ("expert_review", "Why is the sky blue?", "answered"),
+        (
+            "claim_handling",
+            {"customer": "ada@example.com", "cause": "fire", "amount_cents": 100, "account": "It burnt."},
+            "paid",
+        ),
+    ],
+)
+def test_a_graph_without_questions_ends_at_once(api: Api, workflow: str, run_input: object, outcome: str) -> None:
+    answer = api.http.post(f"/api/workflow/{workflow}/run", params={"waitForResponse": "true"}, json=run_input)
+    assert answer.status_code == 200, answer.text
+    assert [output["outcome"] for output in answer.json()["output"]] == [outcome]
+
+
+def approve(api: Api, instance_id: str, reviewer: str) -> None:
+    """Approve what the run asks this reviewer, found in the list of all that waits."""
+
+    def asks(run: dict[str, Any]) -> bool:
+        return reviewer in [one for request in run["waiting_for"]["requests"] for one in request["reviewers"]]
+
+    api.wait(instance_id, lambda run: run["waiting_for"] is not None and asks(run))
+    listed = api.http.get("/api/approvals", params={"limit": 200}).json()["workflow_requests"]
+    (mine,) = [one for one in listed if (one["instance_id"], one["reviewers"]) == (instance_id, [reviewer])]
+    answer = api.http.post(mine["links"]["respond"], params={"reviewer": reviewer}, json={"approved": True})
+    assert answer.status_code == 200, answer.text
+
+
+def test_an_expense_is_paid_once_all_three_have_approved_it(api: Api, host: HostProcess) -> None:
+    expense = {"employee": "ada@example.com", "amount_cents": 500, "purpose": "Tea"}
+    instance_id = api.start("dafx-expense_reimbursement", expense)
+    for reviewer in ("manager", "budget", "compliance"):
+        approve(api, instance_id, reviewer)
+    (paid,) = api.wait(instance_id, lambda run: run["runtime_status"] == "Completed")["output"]
+    assert paid["outcome"] == "paid"
+    assert Path(paid["location"]).parent == host.outbox / "payments"
+
+
 def test_a_document_is_outlined_written_and_published(api: Api, host: HostProcess) -> None:
     instance_id = api.start("document_publishing", {"topic": "returns", "must_cover": ["the receipt"]})
     output = api.finish(instance_id)

@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 # No link: whoever reads the log could decide in a reviewer's name.
 _WAITS = (
-    "%s: waits for a decision on request %s until %s. GET /api/approvals lists it, POST /api/approval/%s decides, and "
+    "%s: waits for a decision on request %s until %s. GET /api/approvals lists it, POST /api/%s decides, and "
     "the links of the reviewers went to %s."
 )
 
@@ -24,7 +24,8 @@ class ReviewRequest(ReviewMessage):
     """The whole draft and what a decision on it must name: `request_id`, and `content_hash` to be sure.
 
     Decide with `POST /api/approval/{instance_id}`, or by one's own link, before `expires_at` (UTC). `escalated` says
-    that the reviewers who were asked first have not decided in time.
+    that the reviewers who were asked first have not decided in time. What a graph workflow asks is answered under
+    `/api` at `answer_at`, in the form it says; `reminder` counts how often its reviewers were told before.
     """
 
     instance_id: str
@@ -37,6 +38,8 @@ class ReviewRequest(ReviewMessage):
     reviewers: tuple[str, ...] = ()
     required_approvals: int = 1
     escalated: bool = False
+    reminder: int = 0
+    answer_at: str | None = None
 
 
 class ReviewLink(BaseModel):
@@ -78,7 +81,8 @@ def notify_reviewer(
     )
     until = request.expires_at.isoformat(" ", "minutes")
     place = receipt.location or "the review webhook"
-    logger.info(_WAITS, request.instance_id, request.request_id, until, request.instance_id, place)
+    path = request.answer_at or f"approval/{request.instance_id}"
+    logger.info(_WAITS, request.instance_id, request.request_id, until, path, place)
     return receipt
 
 

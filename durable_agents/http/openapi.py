@@ -27,7 +27,7 @@ _PATH_PATTERNS = {
     "session": names.SESSION_ID,
     "instance_id": names.INSTANCE_ID,
     "correlation_id": names.CORRELATION_ID,
-    "human_request_id": names.HUMAN_REQUEST_ID,
+    "human_request_id": names.QUALIFIED_REQUEST_ID,
     "name": names.EVENT_NAME,
 }
 _ACCEPTED_HEADERS = {

@@ -36,11 +36,16 @@ class Mailbox:
         """Return what the next event brings, or None when there is none. Of those who wait, who asks first has it."""
         if self.kept:
             return (self.kept.popleft(),)
+        event = self.take_raw()
+        return None if event is None else (_read(event[0]),)
+
+    def take_raw(self) -> tuple[Any] | None:
+        """Return the same as it came: what a text that is also JSON stands for is for the caller to say."""
         if self._wait is None or not self._wait.is_completed:
             return None
         wait, self._wait = self._wait, None
         self.taken += 1
-        return (_read(wait.result),)
+        return (wait.result,)
 
     def left(self, history: Iterable[Any]) -> list[Any]:
         """Return what nobody has taken: what was kept, and what came for the wait that is open, also in this turn.

@@ -25,6 +25,8 @@ from durable_agents.runs.shown_drafts import show_draft
 from durable_agents.runs.status import find_run
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.drafts import KeptDraft, draft_key, read_draft
+from durable_agents.workflows.link_answers import answer_by_link, request_state
+from durable_agents.workflows.workflow_registry import WorkflowRegistry
 
 
 class ReviewBody(BaseModel):
@@ -44,18 +46,21 @@ class ReviewRoutes:
     """Shows and decides what signed links are about. They are anonymous: the token of the link is the credential.
 
     `signer` reads tokens, `drafts` says where the drafts are kept that they are about, and `trusts_app_service` that
-    App Service authentication vouches for who is signed in.
+    App Service authentication vouches for who is signed in. What one of the `workflows` asks is decided by link where
+    yes or no is an answer to it.
     """
 
     def __init__(
         self,
         orchestrations: OrchestrationRegistry,
+        workflows: WorkflowRegistry,
         signer: LinkSigner,
         drafts: Folder,
         *,
         trusts_app_service: bool,
     ) -> None:
         self._orchestrations = orchestrations
+        self._workflows = workflows
         self._signer = signer
         self._drafts = drafts
         self._trusts_app_service = trusts_app_service
@@ -114,15 +119,18 @@ class ReviewRoutes:
 
         Raises:
             ProblemError: 410 for whatever keeps the decision from counting: for its holder, the link has had its day.
-                409 and 503 as `_read_draft`; 403, somebody else is signed in.
+                409 and 503 as `_read_draft`; 409 also where yes or no is no answer; 403, somebody else is signed in.
         """
         state = await self._find_state(client, claims)
         if state.request is not None:
             await self._read_draft(claims)
         try:
+            workflow = self._workflows.of_orchestration(state.status.name)
+            if workflow is not None:
+                return await answer_by_link(client, workflow, claims, submission)
             return await decide(client, self._orchestrations, claims.instance_id, submission)
         except ProblemError as problem:
-            if problem.status == 403:
+            if problem.status == 403 or problem.kind == "answered-elsewhere":
                 raise
             raise ProblemError(410, problem.kind, problem.detail, **problem.members) from problem
 
@@ -139,6 +147,9 @@ class ReviewRoutes:
     async def _find_state(self, client: df.DurableOrchestrationClient, claims: LinkClaims) -> RequestState:
         try:
             status = await find_run(client, self._orchestrations, claims.instance_id)
+            workflow = self._workflows.of_orchestration(status.name)
+            if workflow is not None:
+                return await request_state(client, workflow, claims)
         except ProblemError as problem:
             if problem.status == 409:  # it is there, and nobody can decide on it now
                 raise

@@ -3,6 +3,7 @@
 Paths, members and successful answers are those of the routes that the framework would generate.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -11,6 +12,7 @@ import azure.functions as func
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import Field
 
+from durable_agents.characters.person_names import check_name
 from durable_agents.http.contracts import IDEMPOTENCY, Contract, Parameter
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError, invalid_parameter
@@ -19,13 +21,17 @@ from durable_agents.http.requests import accepted, json_response, read_idempoten
 from durable_agents.http.routing import Router
 from durable_agents.http.waiting import read_wait, wait_parameters
 from durable_agents.ids import WORKFLOW_RUN_ID, fits
-from durable_agents.orchestration.human_requests import read_human_requests
+from durable_agents.orchestration.approval_requests import ReviewerName
+from durable_agents.orchestration.human_requests import HumanRequest, read_expired, read_human_requests
 from durable_agents.polling import poll
+from durable_agents.runs.reviewers import read_reviewer
 from durable_agents.runs.start_bodies import read_start_body, start_bodies_of
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from durable_agents.runs.status import describe_run, is_over
-from durable_agents.workflows.human_answers import WorkflowRun, find_workflow_run, respond
+from durable_agents.workflows.graph_status import read_executors
+from durable_agents.workflows.human_answers import Reply, WorkflowRun, find_workflow_run, respond
 from durable_agents.workflows.workflow_models import (
+    AnsweredHumanInput,
     PendingHumanInput,
     ResponseDelivered,
     WorkflowAccepted,
@@ -47,14 +53,16 @@ _PARAMETERS = (
     Parameter("timeoutSeconds", Annotated[int, Field(ge=1, le=_LONGEST_WAIT_SECONDS)], "How long to wait; 10."),
     IDEMPOTENCY,
 )
+_REVIEWER = Parameter("reviewer", ReviewerName, "Who answers, where the request names its reviewers.")
 
 
 class WorkflowRoutes:
     """The routes of workflows."""
 
-    def __init__(self, workflows: WorkflowRegistry, links: Links) -> None:
+    def __init__(self, workflows: WorkflowRegistry, links: Links, *, trusts_app_service: bool) -> None:
         self._workflows = workflows
         self._links = links
+        self._trusts_app_service = trusts_app_service
         self._starts = RunStarts()
 
     def register(self, router: Router) -> None:
@@ -97,6 +105,9 @@ class WorkflowRoutes:
             message="Workflow started",
             links={"run": self._links.to(req, "runs", instance_id)},
         )
+        if status is not None:
+            requests = read_human_requests(status.custom_status)
+            started.pending_human_input_requests = _shown(requests, self._respond_url(req, workflow, instance_id))
         return accepted(started, location)
 
     async def get_workflow_status(
@@ -112,11 +123,14 @@ class WorkflowRoutes:
     ) -> func.HttpResponse:
         """Answer a request of a run: 200 once the run has the answer, 202 while that does not show yet.
 
-        The same answer again is answered in the same way, another one is 409.
+        The same answer again is answered in the same way, another one is 409. Where reviewers were named, `reviewer`
+        says which of them answers, unless App Service authentication does.
         """
         workflow = self._workflows.find(req.route_params["workflow"])
         instance_id, request_id = req.route_params["instance_id"], req.route_params["human_request_id"]
-        has_arrived = await respond(client, workflow, instance_id, request_id, read_json_value(req))
+        reviewer = read_reviewer(req, _read_reviewer_name(req), trusts_app_service=self._trusts_app_service)
+        reply = Reply(read_json_value(req), reviewer)
+        has_arrived = await respond(client, workflow, instance_id, request_id, reply)
         message = "Response delivered successfully" if has_arrived else "Response accepted"
         delivered = ResponseDelivered(message=message, instance_id=instance_id, request_id=request_id)
         if has_arrived:
@@ -145,10 +159,7 @@ def _ended(status: DurableOrchestrationStatus) -> WorkflowEnded:
 
 
 def _status(run: WorkflowRun, respond_url: str) -> WorkflowStatus:
-    shown, pending = (
-        describe_run(run.status),
-        [] if is_over(run.status) else read_human_requests(run.status.custom_status),
-    )
+    shown, pending = describe_run(run.status), run.open_requests
     state, requests = shown.stage, {request.request_id: request for request in pending}
     status = WorkflowStatus(
         instance_id=shown.instance_id,
@@ -160,18 +171,32 @@ def _status(run: WorkflowRun, respond_url: str) -> WorkflowStatus:
         last_updated_time=shown.last_updated_at,
     )
     if pending:
-        status.pending_human_input_requests = [
-            PendingHumanInput(
-                request_id=request.request_id,
-                source_executor=request.source_executor_id,
-                request_data=request.data,
-                request_type=request.request_type,
-                response_type=request.response_type,
-                respond_url=f"{respond_url}/{request.request_id}",
+        status.pending_human_input_requests = _shown(pending, respond_url)
+    if run.answers:
+        status.answered_requests = [
+            AnsweredHumanInput(
+                request_id=name, reviewer=answer.by.reviewer, verified=answer.by.verified, channel=answer.by.channel
             )
-            for request in pending
+            for name, answer in run.answers.items()
         ]
+    if expired := read_expired(run.status.custom_status):
+        status.expired_requests = expired
+    if executors := read_executors(run.status.custom_status, is_over=is_over(run.status)):
+        status.executors = executors
     return status
+
+
+def _shown(requests: Sequence[HumanRequest], respond_url: str) -> list[PendingHumanInput]:
+    """Return the requests as callers of the routes see them."""
+    return [
+        PendingHumanInput(
+            source_executor=request.source_executor_id,
+            request_data=request.data,
+            respond_url=f"{respond_url}/{request.request_id}",
+            **request.model_dump(exclude={"source_executor_id", "data", "content_hash"}, exclude_unset=True),
+        )
+        for request in requests
+    ]
 
 
 def _read_run_id(req: func.HttpRequest) -> str | None:
@@ -179,6 +204,16 @@ def _read_run_id(req: func.HttpRequest) -> str | None:
     if run_id is None or fits(WORKFLOW_RUN_ID, run_id):
         return run_id
     raise invalid_parameter("runId", run_id, "1 to 100 letters, digits, '_', '-', and '.' but not first")
+
+
+def _read_reviewer_name(req: func.HttpRequest) -> str | None:
+    name: str | None = req.params.get("reviewer")
+    try:
+        return None if name is None else check_name(name)
+    except ValueError as error:
+        raise invalid_parameter(
+            "reviewer", str(name), f"what {error}".replace("what must be", "", 1).strip()
+        ) from error
 
 
 def _read_wait_seconds(req: func.HttpRequest) -> int:
@@ -198,4 +233,5 @@ def _run_contract(workflow: HostedWorkflow) -> Contract:
 
 def _respond_contract(workflow: HostedWorkflow) -> Contract:
     answers = {200: (ResponseDelivered,), 202: (ResponseDelivered,)}
-    return Contract(answers, bodies=tuple(workflow.responses.values()), problems=(409,))
+    models = tuple(workflow.responses.values())
+    return Contract(answers, bodies=models, parameters=(_REVIEWER,), problems=(403, 409))

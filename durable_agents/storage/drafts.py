@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import BaseModel
 
@@ -22,8 +23,12 @@ class KeptDraft(BaseModel):
 
 
 def draft_key(instance_id: str, request_id: str) -> str:
-    """Return the key of the draft that this request of this run is about."""
-    return f"{stem_of(instance_id)}-{request_id}"
+    """Return the key of the draft that this request of this run is about.
+
+    A request of a graph workflow may have any id; in a key all have the same form, which `forget_drafts` knows.
+    """
+    known = request_id if re.fullmatch(_REQUEST_ID, request_id) else uuid5(NAMESPACE_URL, request_id)
+    return f"{stem_of(instance_id)}-{known}"
 
 
 def keep_draft(key: str, draft: KeptDraft, drafts: Folder, credential: BlobCredential | None = None) -> None:

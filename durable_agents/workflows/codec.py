@@ -2,10 +2,12 @@
 
 The framework would pickle whatever is no plain JSON, and unpickling runs whatever code the pickle names: one forged
 input would be enough. Here a value that is no plain JSON is written as `{"$type": name, "value": ...}`, and only these
-names are read: a few types of Python, the framework's messages, and the classes in the signatures of handlers.
+names are read: a few types of Python, the framework's messages, the classes in the signatures of handlers, and those
+that are defined next to the executors, which may keep them in the state of a run.
 """
 
 import dataclasses
+import sys
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -20,11 +22,15 @@ from agent_framework import (
     AgentResponse,
     Content,
     Executor,
+    FunctionExecutor,
     Message,
     Workflow,
+    WorkflowExecutor,
 )
 from agent_framework_durabletask._workflows import serialization
 from pydantic import Base64Bytes, BaseModel, TypeAdapter
+
+from durable_agents.workflows.nesting import with_inner
 
 _TYPE = "$type"
 _VALUE = "value"
@@ -48,8 +54,8 @@ def use_plain_json(workflow: Workflow) -> None:
 
     The engine has no public place for that. Checkpoints in files, which are not used here, stay as they are.
     """
-    for executor in workflow.executors.values():
-        for kind in _classes_in(_signatures_of(executor)):
+    for executor in (executor for graph in with_inner(workflow) for executor in graph.executors.values()):
+        for kind in _classes_in((*_signatures_of(executor), *_classes_next_to(executor))):
             _declared[_name(kind)] = kind
     _declared.update((_name(kind), kind) for kind in _MESSAGES)
     # Neither name is exported, so it is no use to say their types.
@@ -116,7 +122,8 @@ def _encode_object(value: Any) -> Any:
     if _declared.get(_name(kind)) is not kind:
         raise TypeError(
             f"A {kind.__name__} cannot travel between the steps of a graph: no handler of the graph has "
-            f"{_name(kind)!r} in its signature. Name it there, or pass plain JSON such as its model_dump()."
+            f"{_name(kind)!r} in its signature. Name it there, define it next to an executor, or pass plain JSON such "
+            "as its model_dump()."
         )
     if isinstance(value, BaseModel):
         content = value.model_dump(mode="json", round_trip=True)
@@ -159,12 +166,22 @@ def _name(kind: type[Any]) -> str:
 
 def _signatures_of(executor: Executor) -> Iterator[Any]:
     """Yield every annotation of the executor's handlers, those that answers of humans go to included."""
-    if isinstance(executor, AgentExecutor):
-        # It has no handler that runs here, and sends the framework's messages.
+    if isinstance(executor, AgentExecutor | WorkflowExecutor):
+        # It has no handler that runs here, and sends the framework's messages, or those of the graph inside.
         return
     yield from (*executor.input_types, *executor.output_types, *executor.workflow_output_types)
     for request_and_response in executor._response_handlers:
         yield from request_and_response
+
+
+def _classes_next_to(executor: Executor) -> Iterator[type[Any]]:
+    """Yield the classes of the module in which the executor is written."""
+    # The framework has no public name for the function that one is made of.
+    written = executor._original_func if isinstance(executor, FunctionExecutor) else type(executor)
+    module = str(written.__module__)
+    if module.partition(".")[0] != "agent_framework":
+        of_the_module = (one for one in list(vars(sys.modules[module]).values()) if isinstance(one, type))
+        yield from (kind for kind in of_the_module if kind.__module__ == module)
 
 
 def _classes_in(annotations: Iterable[Any]) -> Iterator[type[Any]]:

@@ -7,22 +7,43 @@ events include some that answer no request, such as the responses of agents.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 from pydantic import BaseModel, RootModel, ValidationError
 
+from durable_agents.characters.person_names import find_person
 from durable_agents.http.problems import ProblemError, invalid_body
-from durable_agents.http.requests import as_json_object, read_model
-from durable_agents.ids import HUMAN_REQUEST_ID, INSTANCE_ID, fits
-from durable_agents.orchestration.human_requests import read_human_answer, read_human_requests
+from durable_agents.http.requests import as_json_object
+from durable_agents.ids import HUMAN_REQUEST_ID, INSTANCE_ID, QUALIFIED_REQUEST_ID, fits
+from durable_agents.orchestration.approval_requests import Channel
+from durable_agents.orchestration.human_requests import (
+    AnsweredBy,
+    HumanAnswer,
+    HumanRequest,
+    IgnoredAnswerError,
+    read_answer,
+    read_expired,
+    read_human_answer,
+    read_human_requests,
+)
 from durable_agents.polling import poll
 from durable_agents.runs.history import Step, read_steps
+from durable_agents.runs.reviewers import Reviewer
 from durable_agents.runs.status import is_over, state_of
 from durable_agents.workflows.workflow_registry import HostedWorkflow
 
 _EFFECT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request is about, and what it wants, both as `module:class`."""
+
+    request_type: str | None
+    response_type: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +52,39 @@ class WorkflowRun:
 
     Attributes:
         status: The status of its instance.
-        asked: The requests it has ever made: the type of the answer each wants, as `module:class`, by id.
-        answers: The answers it has, by the id of the request; of those that are one, the first counts.
+        asked: The requests it has ever made, by id; those of a workflow inside it without the way to them.
+        answers: The answers it has, by the whole id of the request; of those that are one, the first counts.
     """
 
     status: DurableOrchestrationStatus
-    asked: Mapping[str, str | None]
-    answers: Mapping[str, Any]
+    asked: Mapping[str, Asked]
+    answers: Mapping[str, HumanAnswer[Any]]
+
+    @property
+    def open_requests(self) -> list[HumanRequest]:
+        """What it waits with."""
+        return [] if is_over(self.status) else read_human_requests(self.status.custom_status)
+
+    def response_type_of(self, request_id: str) -> str | None:
+        """Return what the request wants, as `module:class`, or None if the run has made no such request."""
+        asked = self.asked.get(_bare(request_id))
+        return None if asked is None else asked.response_type
+
+    def has_asked(self, request_id: str) -> bool:
+        """Say whether it has made this request; one inside it has the way to it that it shows or was answered by."""
+        if _bare(request_id) not in self.asked:
+            return False
+        known = {*self.answers, *(request.request_id for request in self.open_requests)}
+        return request_id in known or not any(_bare(one) == _bare(request_id) for one in known)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer on its way to a run: the body of a request, and who has sent it by what way."""
+
+    body: Any
+    reviewer: Reviewer
+    channel: Channel = "api"
 
 
 async def find_workflow_run(
@@ -53,7 +100,7 @@ async def find_workflow_run(
         if status and str(status.name).casefold() == workflow.orchestration.name.casefold():
             steps = read_steps(status, {})
             asked = dict(request for step in steps for request in _requests_in(step))
-            return WorkflowRun(status, asked, _answers_in(steps, asked, workflow.responses))
+            return WorkflowRun(status, asked, _answers_in(steps, asked, workflow, read_expired(status.custom_status)))
         if status:
             detail = f"The run {instance_id!r} is not one of workflow {workflow.name!r}, but of {str(status.name)!r}."
             raise ProblemError(404, "unknown-run", detail)
@@ -62,11 +109,7 @@ async def find_workflow_run(
 
 
 async def respond(
-    client: df.DurableOrchestrationClient,
-    workflow: HostedWorkflow,
-    instance_id: str,
-    request_id: str,
-    body: Any,
+    client: df.DurableOrchestrationClient, workflow: HostedWorkflow, instance_id: str, request_id: str, reply: Reply
 ) -> bool:
     """Pass the answer to the run, and say whether it has it: False if that does not show within five seconds.
 
@@ -74,20 +117,21 @@ async def respond(
 
     Raises:
         ProblemError: 404, there is no such run or request. 400, the answer does not have the form that was asked for.
-            409 with the state of the run: another answer was given, or the run is over.
+            403, others were asked. 409 with the state of the run: another answer was given, nobody has answered in
+            time, or the run is over.
     """
     run = await find_workflow_run(client, workflow, instance_id)
-    answer = _check(workflow, run, request_id, body)
+    answer = _check(workflow, run, request_id, reply)
     if request_id in run.answers:
         return True
 
     async def probe() -> bool | None:
         now = await find_workflow_run(client, workflow, instance_id)
-        _check(workflow, now, request_id, body)
+        _check(workflow, now, request_id, reply)
         return True if request_id in now.answers else None
 
     try:
-        await client.raise_event(instance_id, request_id, answer)
+        await client.raise_event(instance_id, request_id, answer.to_event())
     except Exception:
         # The run may have ended since; the SDK tells that by the text of its exception only.
         if await probe() is None:
@@ -96,28 +140,71 @@ async def respond(
     return await poll(probe, _EFFECT_SECONDS) is not None
 
 
-def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, body: Any) -> Any:
-    """Return the answer as it travels in the event, if it is the one that counts or still can be."""
-    state = state_of(run.status)
-    pending = [request.request_id for request in read_human_requests(run.status.custom_status)]
-    members: dict[str, Any] = {"runtime_status": state, "pending_requests": [] if is_over(run.status) else pending}
+def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: Reply) -> HumanAnswer[Any]:
+    """Return the answer, if it is the one that counts or still can be."""
+    state, pending = state_of(run.status), [request.request_id for request in run.open_requests]
+    members: dict[str, Any] = {"runtime_status": state, "pending_requests": pending}
     place = f"Run {run.status.instance_id!r} of workflow {workflow.name!r}"
-    if request_id in run.asked:
-        model = workflow.responses[str(run.asked[request_id])]
-        answer = _read_body(body, model).model_dump(mode="json")
-        if run.answers.get(request_id, answer) != answer:
-            detail = f"{place} has another answer to request {request_id!r}. That stands."
-            raise ProblemError(409, "already-answered", detail, **members)
-        if request_id in run.answers or request_id in members["pending_requests"]:
-            return answer
+    has_asked = fits(QUALIFIED_REQUEST_ID, request_id) and run.has_asked(request_id)
+    if has_asked:
+        model = workflow.responses[str(run.response_type_of(request_id))]
+        value = _read_body(reply.body, model)
+        counted = run.answers.get(request_id)
+        if counted is not None:
+            if counted.value.model_dump(mode="json") != value.model_dump(mode="json"):
+                who = f" by {counted.by.reviewer!r}" if counted.by.reviewer else ""
+                detail = f"{place} has another answer{who} to request {request_id!r}. That stands."
+                raise ProblemError(409, "already-answered", detail, **members)
+            return counted
+        waiting = next((request for request in run.open_requests if request.request_id == request_id), None)
+        if waiting is not None:
+            _check_reviewer(waiting, reply.reviewer)
+        if request_id in read_expired(run.status.custom_status) or (waiting is not None and _is_late(waiting)):
+            detail = f"{place} has had no answer to request {request_id!r} in time, and takes none any more."
+            raise ProblemError(409, "request-expired", detail, **members)
+        if waiting is not None:
+            return HumanAnswer(value, _answered_by(reply))
     if is_over(run.status):
         raise ProblemError(409, "run-is-over", f"{place} is over ({state}), so it takes no answers.", **members)
-    if request_id in run.asked:
+    if has_asked:
         # Two answers before the run waits would be one too many: only the second would reach it.
         detail = f"{place} is still at work and does not wait for the answer yet. Send it again in a moment."
+        if hidden := (run.status.custom_status or {}).get("requests_not_shown"):
+            detail = f"{place} waits with {hidden} requests more than it has room to show. Answer those that it shows."
         raise ProblemError(409, "not-awaited-yet", detail, **members)
     detail = f"{place} has made no request {request_id!r}. It waits for: {', '.join(pending) or 'none'}."
     raise ProblemError(404, "unknown-request", detail, **members)
+
+
+def _check_reviewer(request: HumanRequest, reviewer: Reviewer) -> None:
+    """Let only those answer who were asked, where anybody was.
+
+    Raises:
+        ProblemError: 403, the reviewer was not asked, or may be somebody else.
+    """
+    if not request.reviewers:
+        return
+    asked = ", ".join(request.reviewers)
+    if find_person(reviewer.name, request.reviewers) is None:
+        who = "nobody" if reviewer.name is None else repr(reviewer.name)
+        detail = (
+            f"This request is for {asked}, and the answer names {who}. Say who answers: ?reviewer=... in the address."
+        )
+        raise ProblemError(403, "not-a-reviewer", detail, reviewers=request.reviewers)
+    if reviewer.may_be_anybody:
+        detail = f"This request is for {asked}. Sign in, or answer by the link that you were sent."
+        raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)
+
+
+def _is_late(request: HumanRequest) -> bool:
+    return request.expires_at is not None and datetime.now(UTC) >= request.expires_at
+
+
+def _answered_by(reply: Reply) -> AnsweredBy:
+    reviewer = reply.reviewer
+    return AnsweredBy(
+        reviewer=reviewer.name, reviewer_id=reviewer.id, verified=reviewer.verified, channel=reply.channel
+    )
 
 
 def _read_body(body: Any, model: type[BaseModel]) -> BaseModel:
@@ -126,34 +213,47 @@ def _read_body(body: Any, model: type[BaseModel]) -> BaseModel:
     Raises:
         ProblemError: 400, it does not have the form that was asked for.
     """
-    if not issubclass(model, RootModel):
-        return read_model(as_json_object(body), model)
+    is_object = not issubclass(model, RootModel)
     try:
-        return model.model_validate(body)
+        return read_answer(as_json_object(body) if is_object else body, model, forbids_extra=is_object)
     except ValidationError as error:
         raise invalid_body(error) from error
 
 
-def _requests_in(step: Step) -> list[tuple[str, str | None]]:
-    """Return id and type of answer of each request that an executor has made in this step.
+def _bare(request_id: str) -> str:
+    """Return the id of a request without the way to it."""
+    return request_id.rpartition("~")[2]
+
+
+def _requests_in(step: Step) -> list[tuple[str, Asked]]:
+    """Return each request that an executor has made in this step, with its id.
 
     An id that may not go into a URL is left out; the run has failed with it.
     """
     result = _read_json(step.output) if step.kind == "activity" else None
     made = result.get("pending_request_info_events", ()) if isinstance(result, dict) else ()
-    return [(one["request_id"], one["response_type"]) for one in made if fits(HUMAN_REQUEST_ID, one["request_id"])]
+    return [
+        (one["request_id"], Asked(one.get("request_type"), one["response_type"]))
+        for one in made
+        if fits(HUMAN_REQUEST_ID, one["request_id"])
+    ]
 
 
 def _answers_in(
-    steps: Sequence[Step], asked: Mapping[str, str | None], models: Mapping[str, type[BaseModel]]
-) -> dict[str, Any]:
+    steps: Sequence[Step], asked: Mapping[str, Asked], workflow: HostedWorkflow, expired: Sequence[str]
+) -> dict[str, HumanAnswer[Any]]:
     """Return the answers among the events of a run, by the ids of their requests, as the run itself reads them."""
-    answers: dict[str, Any] = {}
+    answers: dict[str, HumanAnswer[Any]] = {}
     for step in steps:
-        model = models.get(str(asked.get(step.name))) if step.kind == "event" else None
-        answer = None if model is None else read_human_answer(_read_json(step.output), model)
-        if answer is not None:
-            answers.setdefault(step.name, answer.model_dump(mode="json"))
+        request = asked.get(_bare(step.name)) if step.kind == "event" and step.name not in expired else None
+        model = None if request is None else workflow.responses.get(str(request.response_type))
+        if request is None or model is None or step.name in answers:
+            continue
+        reviewers = workflow.policies.of(request.request_type).reviewers
+        try:
+            answers[step.name] = read_human_answer(_read_json(step.output), model, reviewers)
+        except IgnoredAnswerError:
+            continue
     return answers
 
 

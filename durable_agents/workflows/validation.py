@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from durable_agents.ids import AGENT_NAME
 from durable_agents.workflows.declared_types import answer_models, input_model
+from durable_agents.workflows.nesting import first_executor, with_inner
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +33,10 @@ def name_workflows(workflows: Iterable[Workflow]) -> None:
     Raises:
         ValueError: That is impossible as the name of a workflow.
     """
-    for workflow in workflows:
+    for workflow in _all_of(workflows):
         if workflow.name and not is_auto_generated_workflow_name(workflow.name):
             continue
-        name = workflow.get_start_executor().id
+        name = first_executor(workflow).id
         try:
             validate_workflow_name(name)
         except ValueError as error:
@@ -51,11 +52,10 @@ def check_workflows(workflows: Iterable[Workflow], agents: Iterable[str]) -> Non
     """Check that these workflows can be hosted together, beside agents of these names.
 
     Raises:
-        ValueError: A name is missing, impossible, reserved or taken, a workflow contains another, or what it takes from
-            outside cannot be checked.
+        ValueError: A name is missing, impossible, reserved or taken, or what it takes from outside cannot be checked.
     """
     owners = {AgentSessionId.to_entity_name(agent).casefold(): f"agent {agent!r}" for agent in agents}
-    for workflow in workflows:
+    for workflow in _all_of(workflows):
         validate_workflow_name(workflow.name)
         for executor in workflow.executors.values():
             _check_executor(workflow, executor)
@@ -69,8 +69,12 @@ def check_workflows(workflows: Iterable[Workflow], agents: Iterable[str]) -> Non
 
 def agents_of(workflow: Workflow) -> list[str]:
     """Return the names under which the agents inside a workflow have their sessions: `{workflow}-{executor}`."""
-    inside = [executor.id for executor in workflow.executors.values() if isinstance(executor, AgentExecutor)]
-    return [f"{workflow.name}-{executor}" for executor in inside]
+    return [
+        f"{graph.name}-{executor.id}"
+        for graph in with_inner(workflow)
+        for executor in graph.executors.values()
+        if isinstance(executor, AgentExecutor)
+    ]
 
 
 def input_model_of(workflow: Workflow) -> type[BaseModel]:
@@ -79,7 +83,7 @@ def input_model_of(workflow: Workflow) -> type[BaseModel]:
     Raises:
         ValueError: Requests could not be checked by what the first executor declares.
     """
-    start = workflow.get_start_executor()
+    start = first_executor(workflow)
     try:
         return input_model([str] if isinstance(start, AgentExecutor) else start.input_types)
     except ValueError as error:
@@ -96,9 +100,9 @@ def response_models_of(workflow: Workflow) -> dict[str, type[BaseModel]]:
         ValueError: Answers could not be checked by what a response handler declares.
     """
     models: dict[str, type[BaseModel]] = {}
-    for executor in workflow.executors.values():
-        # The framework has no public name for them. The handlers of an agent's executor are never called here.
-        handlers = {} if isinstance(executor, AgentExecutor) else executor._response_handlers
+    for executor in (executor for graph in with_inner(workflow) for executor in graph.executors.values()):
+        # The framework has no public name for them. Those of agents and of inner workflows are never called here.
+        handlers = {} if isinstance(executor, AgentExecutor | WorkflowExecutor) else executor._response_handlers
         for _, response in handlers:
             try:
                 models |= answer_models(response)
@@ -112,11 +116,6 @@ def response_models_of(workflow: Workflow) -> dict[str, type[BaseModel]]:
 
 def _check_executor(workflow: Workflow, executor: Executor) -> None:
     place = f"Executor {executor.id!r} of workflow {workflow.name!r}"
-    if isinstance(executor, WorkflowExecutor):
-        raise ValueError(
-            f"{place} contains workflow {executor.workflow.name!r}, whose requests to humans could not be answered "
-            "here. Put its executors into the outer workflow, or start it from an orchestration."
-        )
     if AGENT_NAME.fullmatch(executor.id) is None:
         raise ValueError(f"{place} has an impossible name. Use a letter, then letters, digits, '_' and '-'.")
     if executor.id.casefold() in _RESERVED:
@@ -126,6 +125,18 @@ def _check_executor(workflow: Workflow, executor: Executor) -> None:
         )
     if len(f"dafx-{workflow.name}-{executor.id}") > _LONGEST_FUNCTION_NAME:
         raise ValueError(f"{place} has a name that is too long for a function. Shorten one of the two.")
+
+
+def _all_of(workflows: Iterable[Workflow]) -> list[Workflow]:
+    """Return the workflows and all inside them, each object once."""
+    found: list[Workflow] = []
+    for workflow in workflows:
+        if not any(workflow is known for known in found):
+            found.append(workflow)
+            executors = workflow.executors.values()
+            inner = [executor.workflow for executor in executors if isinstance(executor, WorkflowExecutor)]
+            found += [one for one in _all_of(inner) if not any(one is known for known in found)]
+    return found
 
 
 def _functions_of(workflow: Workflow) -> Iterator[tuple[str, str]]:

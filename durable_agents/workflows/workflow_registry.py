@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.workflows.request_policies import RequestPolicies
 from durable_agents.workflows.validation import response_models_of
 
 
@@ -19,12 +20,16 @@ class HostedWorkflow:
     Attributes:
         name: As it stands in its routes.
         orchestration: What its runs are runs of.
+        graph: The graph itself.
         responses: The models of the answers it may ask humans for, by `module:class`.
+        policies: Who is asked for them, and for how long.
     """
 
     name: str
     orchestration: Orchestration
+    graph: Workflow
     responses: Mapping[str, type[BaseModel]]
+    policies: RequestPolicies
 
 
 class WorkflowRegistry:
@@ -34,11 +39,22 @@ class WorkflowRegistry:
         ValueError: The orchestration of a workflow is not in the table, so nothing would run it.
     """
 
-    def __init__(self, workflows: Iterable[Workflow], orchestrations: OrchestrationRegistry) -> None:
-        self._by_name = {workflow.name.casefold(): _host(workflow, orchestrations) for workflow in workflows}
+    def __init__(
+        self,
+        workflows: Iterable[Workflow],
+        orchestrations: OrchestrationRegistry,
+        policies: RequestPolicies | None = None,
+    ) -> None:
+        known = policies or RequestPolicies()
+        self._by_name = {workflow.name.casefold(): _host(workflow, orchestrations, known) for workflow in workflows}
 
     def __iter__(self) -> Iterator[HostedWorkflow]:
         return iter(self._by_name.values())
+
+    def of_orchestration(self, name: str | None) -> HostedWorkflow | None:
+        """Return the workflow whose runs are of the orchestration of this name, or None."""
+        key = str(name).casefold()
+        return next((workflow for workflow in self if workflow.orchestration.name.casefold() == key), None)
 
     def find(self, name: str) -> HostedWorkflow:
         """Return the workflow of this name.
@@ -54,11 +70,11 @@ class WorkflowRegistry:
         return found
 
 
-def _host(workflow: Workflow, orchestrations: OrchestrationRegistry) -> HostedWorkflow:
+def _host(workflow: Workflow, orchestrations: OrchestrationRegistry, policies: RequestPolicies) -> HostedWorkflow:
     orchestration = orchestrations.find(workflow_orchestrator_name(workflow.name))
     if orchestration is None:
         raise ValueError(
             f"Workflow {workflow.name!r} has no orchestration. Add graph_orchestration(...) of it to the table of "
             "orchestrations, which registers it."
         )
-    return HostedWorkflow(workflow.name, orchestration, response_models_of(workflow))
+    return HostedWorkflow(workflow.name, orchestration, workflow, response_models_of(workflow), policies)

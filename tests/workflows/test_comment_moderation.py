@@ -104,8 +104,13 @@ async def test_the_longest_request_has_room_in_the_status_of_a_run(paper: Paper)
     (event,) = (await paper.submit(comment.text)).get_request_info_events()
     assert isinstance(event.data, ModerationRequest)
     asked = event.data.model_copy(update={"comment": comment, "objections": [*event.data.objections, SHOUT]})
-    names = {"request_type": "m" * 60, "response_type": "m" * 60, "source_executor_id": "weigh"}
-    request = HumanRequest(request_id="0" * 36, data=asked.model_dump(), **names)
+    request = HumanRequest(
+        request_id="0" * 36,
+        source_executor_id="weigh",
+        data=asked.model_dump(),
+        request_type="m" * 60,
+        response_type="m" * 60,
+    )
     status = HumanInput(requests=[request]).model_dump_json(ensure_ascii=True)
     assert len(status.encode("utf-16-le")) < MOST_STATUS_BYTES
 

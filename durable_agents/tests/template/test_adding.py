@@ -103,6 +103,8 @@ def test_what_was_added_works_over_http(extended: ScratchProject, start_host: An
         pytest.param(["entities/chat_session.py", "routes/chat_sessions.py"], marks=thorough),
         pytest.param(["workflows/email_routing.py"], marks=thorough),
         pytest.param(["workflows/comment_moderation.py"], marks=thorough),
+        pytest.param(["workflows/expense_reimbursement.py", "workflows/order_cancellation.py"], marks=thorough),
+        pytest.param(["workflows/claim_handling.py", "workflows/expert_review.py"], marks=thorough),
         pytest.param(["agents/shop_assistant.py"], marks=thorough),
         pytest.param(["agents/librarian.py"], marks=thorough),
     ],

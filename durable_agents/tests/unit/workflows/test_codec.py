@@ -30,6 +30,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
+from durable_agents.tests.app.agents import EmailReply
 from durable_agents.workflows.codec import decode, encode, use_plain_json
 
 
@@ -72,8 +73,11 @@ class Reply(BaseModel):
     kept_back: str | None = Field(default=None, exclude=True)
 
 
-class Undeclared(BaseModel):
-    text: str
+@dataclasses.dataclass
+class Kept:
+    """In no signature, but next to the executors."""
+
+    question: Question
 
 
 class Sort(Executor):
@@ -89,7 +93,7 @@ class Sort(Executor):
 class Careless(Executor):
     @handler
     async def send(self, part: Part, ctx: WorkflowContext[Never, Part]) -> None:
-        ctx.set_state("note", Undeclared(text="x"))
+        ctx.set_state("note", EmailReply(subject="x", body="x"))
 
 
 def graph(first: Executor) -> Workflow:
@@ -124,6 +128,7 @@ def travel(value: Any) -> Any:
         Batch([Part(partName="bolt")], Level.HIGH, {(1, 2): datetime(2026, 1, 1, tzinfo=UTC)}),
         Outer(Inner(Colour.RED)),
         Question(text="?"),
+        Kept(Question(text="?")),
         [{"reply": Reply(text="!")}],
     ],
 )
@@ -175,7 +180,7 @@ def test_a_pickle_in_the_input_of_an_executor_is_refused_and_does_nothing(tmp_pa
     assert not (tmp_path / "done").exists()
 
 
-@pytest.mark.parametrize("name", ["subprocess:Popen", f"{__name__}:Undeclared", "tests:x", ""])
+@pytest.mark.parametrize("name", ["subprocess:Popen", "durable_agents.tests.app.agents:EmailReply", "tests:x", ""])
 def test_a_class_that_no_handler_declares_is_not_looked_for(name: str) -> None:
     with pytest.raises(ValueError, match=r"which no handler of a graph declares"):
         decode({"$type": name, "value": {"text": "x"}})
@@ -186,7 +191,7 @@ def test_a_value_of_such_a_class_is_refused_where_it_is_sent_with_what_to_do() -
     use_plain_json(workflow)
     message = json.dumps({"message": encode(Part(partName="bolt"))})
     with pytest.raises(
-        TypeError, match=rf"no handler of the graph has '{__name__}:Undeclared' in its signature\. Name"
+        TypeError, match=rf"no handler of the graph has '{EmailReply.__module__}:EmailReply' in its signature\. Name"
     ):
         execute_workflow_activity(workflow.executors["send"], message, workflow)
 

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.runs.reviewers import Reviewer
 from durable_agents.tests.unit.runs.task_hub_server import TaskHubServer
 from durable_agents.workflows.graph import graph_orchestration
-from durable_agents.workflows.human_answers import respond
+from durable_agents.workflows.human_answers import Reply, respond
 from durable_agents.workflows.workflow_registry import HostedWorkflow, WorkflowRegistry
 
 MOMENT = "2026-01-01T00:00:00Z"
@@ -79,7 +80,7 @@ def run(state: str = "Running", *, waits: bool = True, answer: Any = None) -> di
 async def refuse(hub: TaskHubServer, orders: HostedWorkflow) -> str:
     """Answer the request and return the kind of the refusal."""
     with pytest.raises(ProblemError) as caught:
-        await respond(hub.client, orders, "o-1", REQUEST, YES)
+        await respond(hub.client, orders, "o-1", REQUEST, Reply(YES, Reviewer(None)))
     assert caught.value.status == 409
     return caught.value.kind
 
@@ -92,7 +93,7 @@ async def test_an_answer_counts_when_the_history_has_it(orders: HostedWorkflow) 
     async with TaskHubServer() as hub:
         for status, body in ((200, run()), (202, None), (200, run()), (200, run(answer=YES))):
             hub.script(status, body)
-        assert await respond(hub.client, orders, "o-1", REQUEST, YES) is True
+        assert await respond(hub.client, orders, "o-1", REQUEST, Reply(YES, Reviewer(None))) is True
         assert raised(hub) == [f"/rpc/instances/o-1/raiseEvent/{REQUEST}"]
 
 
@@ -121,7 +122,7 @@ async def test_a_repeat_that_meets_the_end_of_the_run_gets_the_first_answer(orde
     async with TaskHubServer() as hub:
         for status, body in ((200, run()), (410, None), (200, run("Completed", answer=YES))):
             hub.script(status, body)
-        assert await respond(hub.client, orders, "o-1", REQUEST, YES) is True
+        assert await respond(hub.client, orders, "o-1", REQUEST, Reply(YES, Reviewer(None))) is True
 
 
 async def test_an_answer_that_the_task_hub_refuses_is_not_told_as_delivered(orders: HostedWorkflow) -> None:
@@ -129,7 +130,7 @@ async def test_an_answer_that_the_task_hub_refuses_is_not_told_as_delivered(orde
         for status, body in ((200, run()), (500, None), (200, run())):
             hub.script(status, body)
         with pytest.raises(Exception, match="500"):
-            await respond(hub.client, orders, "o-1", REQUEST, YES)
+            await respond(hub.client, orders, "o-1", REQUEST, Reply(YES, Reviewer(None)))
 
 
 def test_a_workflow_that_nothing_would_run_stops_the_start() -> None:

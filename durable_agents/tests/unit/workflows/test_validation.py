@@ -156,10 +156,21 @@ def test_a_workflow_without_a_name_gets_that_of_its_first_executor() -> None:
         name_workflows([WorkflowBuilder(start_executor=Print("print it")).build()])
 
 
-def test_a_workflow_in_a_workflow_is_refused() -> None:
-    inner = WorkflowExecutor(graph("inner"), id="ship")
-    with pytest.raises(ValueError, match="Executor 'ship' of workflow 'orders' contains workflow 'inner'"):
-        check_workflows([graph("orders", Take("take"), Print("p"), inner)], [])
+def test_a_workflow_in_a_workflow_is_checked_like_its_own() -> None:
+    inner = graph("inner", AskForText("how"), create_writer(OfflineChatClient()))
+    outer = graph("orders", WorkflowExecutor(inner, id="ship"), Print("print"))
+    check_workflows([outer, inner], [])
+    assert input_model_of(outer) is Order
+    assert list(response_models_of(outer)) == ["builtins:str"]
+    assert agents_of(outer) == ["inner-Writer"]
+    with pytest.raises(ValueError, match="Executor 'take it' of workflow 'inner' has an impossible name"):
+        check_workflows([graph("orders", WorkflowExecutor(graph("inner", Take("take it")), id="ship"))], [])
+
+
+def test_a_workflow_in_a_workflow_gets_a_name_too() -> None:
+    inner = WorkflowBuilder(start_executor=Print("print")).build()
+    name_workflows([graph("orders", Print("p"), WorkflowExecutor(inner, id="ship"))])
+    assert inner.name == "print"
 
 
 def test_the_app_does_not_start_with_a_workflow_that_cannot_be_hosted() -> None:
