@@ -265,7 +265,7 @@ class AgentFunctionApp(FrameworkApp):
             activity = in_own_thread(activity)
         self.activity_trigger(input_name=parameter)(activity)
 
-    def add_schedule(self, orchestration: Orchestration, hours: Iterable[int]) -> None:
+    def add_schedule(self, orchestration: Orchestration | Callable[..., Any], hours: Iterable[int]) -> None:
         """Have a run of an orchestration start at these hours of each day, in UTC: one, however many hosts there are.
 
         Its id is made of the slot, as `digest-2026-11-28T09`. What was missed while no host ran becomes one run, at the
@@ -275,11 +275,11 @@ class AgentFunctionApp(FrameworkApp):
             ValueError: The orchestration is none of this app's, its input does not derive from `Slot` or needs more, or
                 an hour is not possible.
         """
-        if self.orchestrations.find(orchestration.name) is not orchestration:
-            raise ValueError(
-                f"The app has no orchestration {orchestration.name!r}. List it in `orchestrations=` as well."
-            )
-        schedule = Schedule(orchestration, tuple(hours))
+        name = orchestration.name if isinstance(orchestration, Orchestration) else orchestration.__name__
+        listed = self.orchestrations.find(name)
+        if listed is None or orchestration not in (listed, listed.function):
+            raise ValueError(f"The app has no orchestration {name!r}. List it in `orchestrations=` as well.")
+        schedule = Schedule(listed, tuple(hours))
         self._add_timer(schedule.cron, schedule.timer_function())
 
     def add_entity(self, function: Callable[..., None], **dependencies: Any) -> None:

@@ -39,7 +39,7 @@ _FILES = (
     ".vscode/tasks.json",
     "LICENSE",
 )
-_SAMPLES = frozenset({"welcome.txt", "requests.http"})
+_SAMPLES = frozenset({"samples.py", "welcome.txt", "requests.http"})
 _WRITTEN_TO = (".agents", "outbox", "published")
 _NOT_THE_USERS = frozenset({*LIBRARIES, *_WRITTEN_TO, *CACHES, "docs", "examples", "node_modules", "venv"})
 _SECRET = re.compile(r"local\.settings\.json|\.env(\..*)?")
@@ -113,7 +113,8 @@ def _files(root: Path, *, is_bare: bool) -> Iterator[str]:
         yield from (f"{library}/{name}" for name in manifest.shipped(root, library))
     for path in sorted(root.iterdir()):
         if path.is_file() and path.suffix == ".py" and path.name not in _FILES:
-            yield path.name
+            if not (is_bare and path.name in _SAMPLES):
+                yield path.name
         elif path.is_dir() and _is_the_users(path) and (path.name == "infra" or not is_bare):
             skipped = frozenset({"tests"} if is_bare else ())
             found = walk(path, skipped)

@@ -52,7 +52,7 @@ class ScratchProject:
         app.write_text("\n".join([*lines, *_LAST.findall(text), ""]), encoding="utf-8")
 
     def delete(self, *paths: str) -> None:
-        """Delete folders, or samples: each with its test, its stories and what function_app.py does with it."""
+        """Delete folders, or samples: each with its test, its stories and what the app does with it."""
         names: set[str] = set()
         for path in paths:
             if (self.folder / path).is_dir():
@@ -64,8 +64,10 @@ class ScratchProject:
             for history in (self.folder / "tests" / "histories").glob(f"{Path(path).stem}_*.json"):
                 history.unlink()
         if names:
-            app, stories = self.folder / "function_app.py", self.folder / "tests" / "test_app.py"
-            app.write_text(_without(app.read_text("utf-8"), names), encoding="utf-8")
+            stories = self.folder / "tests" / "test_app.py"
+            for app in (self.folder / "function_app.py", self.folder / "samples.py"):
+                if app.exists():
+                    app.write_text(_without(app.read_text("utf-8"), names), encoding="utf-8")
             stories.write_text(_without_stories(stories.read_text("utf-8"), names), encoding="utf-8")
 
     def run(self, *command: str) -> str:
@@ -94,12 +96,20 @@ def _names_in(node: ast.AST) -> set[str]:
 
 def _without(source: str, names: set[str]) -> str:
     """Return the module without its imports of these names, and without what is made of them."""
-    gone = set(names)
+    return "\n".join(ast.unparse(node) for node in _kept(ast.parse(source).body, set(names))) + "\n"
+
+
+def _kept(body: list[ast.stmt], gone: set[str]) -> list[ast.stmt]:
+    """Return the statements that need nothing of what is gone; a function loses those that do."""
     kept: list[ast.stmt] = []
-    for node in ast.parse(source).body:
+    for node in body:
         if isinstance(node, ast.ImportFrom):
             node.names = [alias for alias in node.names if alias.name not in gone]
             kept += [node] if node.names else []
+            continue
+        if isinstance(node, ast.FunctionDef):
+            node.body = _kept(node.body, set(gone))
+            kept.append(node)
             continue
         for listed in [found for found in ast.walk(node) if isinstance(found, ast.List)]:
             listed.elts = [element for element in listed.elts if not _names_in(element) & gone]
@@ -107,7 +117,7 @@ def _without(source: str, names: set[str]) -> str:
             kept.append(node)
         elif isinstance(node, ast.Assign):
             gone |= {name for target in node.targets for name in _names_in(target)}
-    return "\n".join(ast.unparse(node) for node in kept) + "\n"
+    return kept
 
 
 def _without_stories(source: str, names: set[str]) -> str:
