@@ -42,7 +42,7 @@ app = AgentFunctionApp(
         *([] if settings.mcp_server is None else [librarian.create_librarian(chat, settings.mcp_server)]),
         *samples.create_agents(settings, chat),
     ],
-    orchestrations=[triage, approval, *samples.list_orchestrations(settings)],
+    orchestrations=[triage, approval, *samples.list_orchestrations()],
     workflows=[
         create_email_routing(chat, threshold, file_spam, send),
         create_comment_moderation(chat, publish),

@@ -40,20 +40,29 @@ from workflows.expense_reimbursement import create_expense_reimbursement, expens
 from workflows.expert_review import create_expert_review
 from workflows.order_cancellation import create_order_cancellation
 
+# What needs no strong model runs on this one, on Azure the name of its deployment; None: on that of all others.
+CHEAP_MODEL: str | None = None
+# Each of these votes; one that comes twice has two votes. Without any, the one of all others votes at three temperatures.
+VOTING_MODELS: tuple[str, ...] = ()
+# Hours of the day in UTC. Without any there is no timer, and the digest is written when somebody starts it.
+DIGEST_HOURS: tuple[int, ...] = ()
+# Who gets it by mail; None: it is a file in the outbox.
+DIGEST_RECIPIENT: str | None = None
+
 
 def create_agents(settings: Settings, chat: SupportsChatGetResponse[Any]) -> list[Agent[Any]]:
     """Create the agents that the patterns ask."""
     return [
-        *create_support_desk(chat, create_chat_client(settings.model, model=settings.CHEAP_MODEL)),
+        *create_support_desk(chat, create_chat_client(settings.model, model=CHEAP_MODEL)),
         *create_research_team(chat),
         *create_investigators(chat),
-        *create_voters(partial(create_chat_client, settings.model), settings.VOTING_MODELS),
+        *create_voters(partial(create_chat_client, settings.model), VOTING_MODELS),
         create_evaluator(chat),
         create_digest_writer(chat),
     ]
 
 
-def list_orchestrations(settings: Settings) -> list[Orchestration | Callable[..., Any]]:
+def list_orchestrations() -> list[Orchestration | Callable[..., Any]]:
     """Return the patterns, with what this deployment says to them."""
     return [
         document_publishing,
@@ -63,9 +72,9 @@ def list_orchestrations(settings: Settings) -> list[Orchestration | Callable[...
         research_task,
         Orchestration(deep_research, budget=Budget(tokens=1_000_000, model_calls=200)),
         Orchestration(content_refinement, defaults={"max_rounds": 4}),
-        Orchestration(model_voting, fixed={"voters": voter_names(settings.VOTING_MODELS)}),
+        Orchestration(model_voting, fixed={"voters": voter_names(VOTING_MODELS)}),
         Orchestration(agent_loop, fixed={"said": [], "iterations": 0}),
-        Orchestration(scheduled_digest, fixed={"recipient": settings.DIGEST_RECIPIENT}),
+        Orchestration(scheduled_digest, fixed={"recipient": DIGEST_RECIPIENT}),
     ]
 
 
@@ -93,6 +102,6 @@ def add_activities(app: AgentFunctionApp, settings: Settings) -> None:
     app.add_activity(file_digest, outbox_dir=settings.outbox_dir)
     app.add_activity(call_model, chat_client=create_chat_client(settings.model, calls_tools=False))
     app.add_activity(use_tool)
-    if settings.DIGEST_HOURS:
-        app.add_schedule(scheduled_digest, settings.DIGEST_HOURS)
+    if DIGEST_HOURS:
+        app.add_schedule(scheduled_digest, DIGEST_HOURS)
     add_chat_sessions(app, settings)

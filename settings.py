@@ -1,13 +1,11 @@
 """What this deployment is told: what the library reads, and the settings of what is the app's own."""
 
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
-from pydantic_settings import NoDecode
+from pydantic import AfterValidator, Field, SecretStr
 
 from durable_agents import Folder, HostingSettings, McpServerSettings
 from durable_agents.mail import read_mailbox
@@ -52,45 +50,22 @@ def _check_smtp_url(url: str) -> None:
         raise ValueError(f"is not the URL of a mail server. Expected {form}.") from None
 
 
-def _check_mailbox(text: str) -> str:
+def _check_sender(sender: str) -> str:
     try:
-        read_mailbox(text)
+        read_mailbox(sender)
     except ValueError:
         example = "'agents@example.com' or 'Agents <agents@example.com>'"
-        raise ValueError(f"is {text!r}. Expected one e-mail address in ASCII, such as {example}.") from None
-    return text
-
-
-def _read_models(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    models = tuple(name.strip() for name in value.split(","))
-    if not 3 <= len(models) <= 9 or not all(models):
-        raise ValueError(f"is {value!r}. Expected three to nine names of models, with commas; one may come twice.")
-    return models
-
-
-def _read_hours(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    hours = [hour.strip() for hour in value.split(",")]
-    if not all(re.fullmatch(r"[01]?[0-9]|2[0-3]", hour) for hour in hours):
-        raise ValueError(f"is {value!r}. Expected hours of the day in UTC, from 0 to 23, with commas: 7,19.")
-    return tuple(map(int, hours))
+        raise ValueError(f"is {sender!r}. Expected one e-mail address in ASCII, such as {example}.") from None
+    return sender
 
 
 class Settings(HostingSettings):
     """Everything the app can be told from outside: one field for each environment variable. `repr` shows no secrets."""
 
     SMTP_URL: Annotated[SecretStr, hidden(_check_smtp_url)] | None = None
-    MAIL_SENDER: Annotated[str, AfterValidator(_check_mailbox)] = "agents@example.com"
+    MAIL_SENDER: Annotated[str, AfterValidator(_check_sender)] = "agents@example.com"
     SPAM_CONFIDENCE_THRESHOLD: float = Field(default=0.8, ge=0, le=1)
     MAX_REVISIONS: WholeNumber = Field(default=3, ge=0, le=100)
-    # What needs no strong model runs on this one of the same provider; without it, on the one that everything runs on.
-    CHEAP_MODEL: str | None = None
-    VOTING_MODELS: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_read_models)] = ()
-    DIGEST_HOURS: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_read_hours)] = ()
-    DIGEST_RECIPIENT: Annotated[str, AfterValidator(_check_mailbox)] | None = None
     MCP_SERVER_URL: SecretUrl | None = None
     MCP_SERVER_TOKEN: SecretStr | None = None
 

@@ -2,7 +2,7 @@
 
 Use it for what has to happen at its hours once, however many instances the app has: `app.add_schedule` starts it under
 an id made of the hour. Not for what must happen soon after an event (start a run from where the event is), nor for less
-than an hour. Without DIGEST_HOURS no timer is there, and only a caller starts it.
+than an hour. Without hours in samples.py no timer is there, and only a caller starts it.
 """
 
 from datetime import timedelta

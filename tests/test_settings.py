@@ -1,4 +1,4 @@
-"""What is the app's own among the settings: mail, publishing, thresholds, the cheap model, the Librarian's server."""
+"""What is the app's own among the settings: mail, publishing, thresholds, the Librarian's server."""
 
 import re
 from pathlib import Path
@@ -23,10 +23,7 @@ def test_an_empty_environment_gives_the_defaults() -> None:
     assert settings.mail == MailSettings(smtp_host=None, smtp_port=587, sender="agents@example.com", use_starttls=True)
     assert settings.publishing == Path("outbox/published").absolute()
     assert (settings.SPAM_CONFIDENCE_THRESHOLD, settings.MAX_REVISIONS) == (0.8, 3)
-    assert settings.CHEAP_MODEL is None
     assert settings.mcp_server is None
-    # Nothing is on a schedule, and nobody gets mail, unless somebody says so.
-    assert (settings.VOTING_MODELS, settings.DIGEST_HOURS, settings.DIGEST_RECIPIENT) == ((), (), None)
 
 
 def test_every_setting_is_read() -> None:
@@ -37,10 +34,6 @@ def test_every_setting_is_read() -> None:
             "BLOB_ACCOUNT_URL": "https://a.blob.core.windows.net",
             "SPAM_CONFIDENCE_THRESHOLD": "0.9",
             "MAX_REVISIONS": "0",
-            "CHEAP_MODEL": "gpt-5.4-nano",
-            "VOTING_MODELS": "large, small,small",
-            "DIGEST_HOURS": "7, 19",
-            "DIGEST_RECIPIENT": "Ada <ada@example.com>",
             "MCP_SERVER_URL": "https://tools.example.com/mcp",
             "MCP_SERVER_TOKEN": "token",
         }
@@ -48,10 +41,7 @@ def test_every_setting_is_read() -> None:
     assert settings.mail == MailSettings("mail.example.com", 25, "mailer", "p@ss", "bot@example.com")
     assert settings.publishing == BlobFolder("https://a.blob.core.windows.net", "published")
     assert (settings.SPAM_CONFIDENCE_THRESHOLD, settings.MAX_REVISIONS) == (0.9, 0)
-    assert settings.CHEAP_MODEL == "gpt-5.4-nano"
     assert settings.mcp_server == McpServerSettings("https://tools.example.com/mcp", "token")
-    assert (settings.VOTING_MODELS, settings.DIGEST_HOURS) == (("large", "small", "small"), (7, 19))
-    assert settings.DIGEST_RECIPIENT == "Ada <ada@example.com>"
 
 
 def test_a_mail_server_may_want_no_login_and_has_a_usual_port() -> None:
@@ -66,11 +56,6 @@ def test_a_mail_server_may_want_no_login_and_has_a_usual_port() -> None:
         ({"MCP_SERVER_URL": "tools.example.com"}, "'MCP_SERVER_URL' is not a URL."),
         ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected one e-mail address in ASCII"),
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
-        ({"VOTING_MODELS": "large,small"}, "'VOTING_MODELS' is 'large,small'. Expected three to nine names of models"),
-        ({"VOTING_MODELS": "large,,small"}, "'VOTING_MODELS' is 'large,,small'. Expected three to nine names"),
-        ({"DIGEST_HOURS": "7,24"}, "'DIGEST_HOURS' is '7,24'. Expected hours of the day in UTC, from 0 to 23"),
-        ({"DIGEST_HOURS": "0 0 7 * * *"}, "'DIGEST_HOURS' is '0 0 7 * * *'. Expected hours of the day in UTC"),
-        ({"DIGEST_RECIPIENT": "ada"}, "'DIGEST_RECIPIENT' is 'ada'. Expected one e-mail address in ASCII"),
         ({"SPAM_CONFIDENCE_THRESHOLD": "80"}, "'SPAM_CONFIDENCE_THRESHOLD' is '80'. Expected a number from 0 to 1."),
     ],
 )

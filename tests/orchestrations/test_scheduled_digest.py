@@ -118,7 +118,7 @@ def test_it_runs_on_a_host_for_who_asks_about_some_time(api: Api) -> None:
 def test_there_is_a_timer_only_where_hours_are_set(host: HostProcess) -> None:
     assert "start_scheduled_digest" not in host.output()
     listed = "[function.get_trigger().get_dict_repr() for function in function_app.app.get_functions()]"
-    script = f"import function_app; print({listed})"
-    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DIGEST_HOURS": "19,7"}
+    script = f"import samples; samples.DIGEST_HOURS = (19, 7); import function_app; print({listed})"
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True)
     assert run.stdout.count("'schedule': '0 0 7,19 * * *'") == 1, run.stderr
