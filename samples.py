@@ -42,7 +42,7 @@ from workflows.order_cancellation import create_order_cancellation
 
 # What needs no strong model runs on this one, on Azure the name of its deployment; None: on that of all others.
 CHEAP_MODEL: str | None = None
-# Each of these votes; one that comes twice has two votes. Without any, the one of all others votes at three temperatures.
+# Each of these votes, one that comes twice has two votes. Without any, that of all others votes, at three temperatures.
 VOTING_MODELS: tuple[str, ...] = ()
 # Hours of the day in UTC. Without any there is no timer, and the digest is written when somebody starts it.
 DIGEST_HOURS: tuple[int, ...] = ()

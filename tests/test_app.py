@@ -2,6 +2,7 @@
 
 import email
 import json
+import time
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,10 @@ def test_the_editor_is_told_when_its_article_is_published(api: Api) -> None:
     draft = api.draft(instance_id)
     assert api.decide(instance_id, draft["request_id"], approved=True).status_code == 200
     api.finish(instance_id)
-    stream = api.http.get(f"{api.run(instance_id)['links']['answer']}/stream")
-    assert "published" in stream.text
+    stream, deadline = f"{api.run(instance_id)['links']['answer']}/stream", time.monotonic() + 30
+    # It is sent in pieces, and whoever reads comes back for the next one.
+    while "published" not in (text := api.http.get(stream).text):
+        assert time.monotonic() < deadline, text
     turn = api.http.get("/api/agents/Editor/sessions/desk").json()["turns"][1]
     assert (turn["run_id"], turn["status"], turn["tool_calls"]) == (instance_id, "success", [])
 

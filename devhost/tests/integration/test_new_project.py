@@ -28,6 +28,8 @@ pytestmark = [
     ),
 ]
 
+thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes minutes: THOROUGH=1")
+
 
 def dev(project: Path, *arguments: str) -> str:
     """Run dev.py of a project and return what it printed."""
@@ -106,7 +108,7 @@ def newer_version(folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / "newer"), "gztar", folder, source.name))
 
 
-@pytest.mark.parametrize("flags", [["--bare"], []], ids=["bare", "samples"])
+@pytest.mark.parametrize("flags", [["--bare"], pytest.param([], marks=thorough)], ids=["bare", "samples"])
 def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str]) -> None:
     project = tmp_path / "Mein Projekt äöü 日本"
     dev(ROOT, "new", str(project), *flags)

@@ -6,9 +6,11 @@ import json
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from importlib.util import find_spec, module_from_spec
 from typing import Any
 
 import pytest
+from azure.functions import _durable_functions
 
 from devhost.app_settings import load_host_settings
 from devhost.clock import SystemClock
@@ -163,6 +165,17 @@ APP = """
 """
 RUN = "r-1"
 OpenHost = Callable[..., "Host"]
+
+
+@pytest.fixture
+def untouched_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The SDK's JSON as it comes: an app that another test has made in this process may have one of its own."""
+    spec = find_spec("azure.functions._durable_functions")
+    assert spec is not None and spec.loader is not None
+    fresh = module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    for name in ("_serialize_custom_object", "_deserialize_custom_object"):
+        monkeypatch.setattr(_durable_functions, name, getattr(fresh, name))
 
 
 @pytest.fixture
@@ -343,6 +356,7 @@ async def test_an_operation_that_fails_is_named_whether_called_or_signalled(
         ("returns_set", "", "no set. Dump"),
     ],
 )
+@pytest.mark.usefixtures("untouched_sdk")
 async def test_a_mistake_that_the_sdk_says_badly_has_a_hint(
     open_host: OpenHost, console: io.StringIO, name: str, place: str, advice: str, mode: Mode
 ) -> None:
@@ -355,6 +369,7 @@ async def test_a_mistake_that_the_sdk_says_badly_has_a_hint(
     assert advice in hint
 
 
+@pytest.mark.usefixtures("untouched_sdk")
 async def test_an_activity_that_returns_what_is_no_json_has_the_hint_too(
     open_host: OpenHost, console: io.StringIO
 ) -> None:

@@ -138,6 +138,12 @@ def test_as_the_input_of_a_run(http: httpx.Client, hostile: list[dict[str, Any]]
     assert http.get("/api/health").status_code == 200
 
 
+def without_notes(waits: dict[str, Any]) -> dict[str, Any]:
+    """Return what a run waits for, without what it says of answers that were none."""
+    plain = {name: value for name, value in waits.items() if name not in ("note", "requests")}
+    return {**plain, "requests": [without_notes(one) for one in waits.get("requests", [])]}
+
+
 def test_as_the_answer_that_a_run_waits_for(http: httpx.Client, hostile: list[dict[str, Any]], traces: Path) -> None:
     workflow, approval = waiting(http, "dafx-comment_moderation"), waiting(http, "content_approval")
     moderation, draft = workflow["instance_id"], approval["instance_id"]
@@ -159,7 +165,7 @@ def test_as_the_answer_that_a_run_waits_for(http: httpx.Client, hostile: list[di
     for run in (workflow, approval):
         now = http.get(f"/api/runs/{run['instance_id']}").json()
         assert now["runtime_status"] == "Running"
-        assert {**now["waiting_for"], "note": None} == {**run["waiting_for"], "note": None}
+        assert without_notes(now["waiting_for"]) == without_notes(run["waiting_for"])
     done = http.post(f"/api/workflow/comment_moderation/respond/{moderation}/{request_id}", json=answer)
     assert (done.status_code, http.post(f"/api/approval/{draft}", json=decision).status_code) == (200, 200)
     (moderated,) = when(http, moderation, "output")["output"]

@@ -21,7 +21,6 @@ from durable_agents.testing import Api
 
 APP = Path(__file__).parents[1] / "apps" / "steps"
 GO = {"text": "go"}
-GIVEN_UP = {"kind": "event", "question": None, "note": None}
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def test_each_event_is_taken_once_also_when_its_wait_was_given_up_before_the_run
     with httpx.Client(base_url=steps.url) as http:
         api = Api(http)
         run_id = api.start("given_up", {})
-        api.wait(run_id, lambda run: run["waiting_for"] == {**GIVEN_UP, "event_name": "Anew"})
+        api.wait(run_id, lambda run: (run["waiting_for"] or {}).get("event_name") == "Anew")
         # No run is said to wait for these, so the route of the app would refuse them.
         for number in (1, 2, 3):
             raised = http.post(f"/runtime/webhooks/durabletask/instances/{run_id}/raiseEvent/Go", json=number)

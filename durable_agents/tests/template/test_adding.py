@@ -1,8 +1,8 @@
 """Adding something as README and CONTRIBUTING say, or deleting a sample, turns nothing red.
 
 Each test works on a copy of the project. Of the library's tests those of its units are run there: its integration tests
-run an app of their own, on which nothing of the user's has an effect, see test_layering.py. What is skipped here for
-its minutes runs with THOROUGH=1 in the environment, as in CI.
+run an app of their own, on which nothing of the user's has an effect, see test_layering.py. What is skipped for its
+minutes runs with THOROUGH=1 in the environment, as in CI.
 """
 
 import os
@@ -62,12 +62,13 @@ def test_the_documents_add_one_of_each_kind(extended: ScratchProject) -> None:
         assert new_tests > {file.name for file in (ROOT / "tests" / kind).glob("test_*.py")}, kind
 
 
+@thorough
 @pytest.mark.parametrize(
     "tests",
     [
         ["tests", TEMPLATE, NOT_THESE],
         ["infra/tests", "examples/tests"],
-        pytest.param(["durable_agents/tests/unit"], marks=thorough),
+        ["durable_agents/tests/unit"],
     ],
 )
 def test_all_tests_stay_green(extended: ScratchProject, tests: list[str]) -> None:
@@ -92,21 +93,22 @@ def test_what_was_added_works_over_http(extended: ScratchProject, start_host: An
     assert "/words/{word}" in api.http.get("/api/openapi.json").json()["paths"]
 
 
+@thorough
 @pytest.mark.parametrize(
     "samples",
     [
         ["orchestrations/email_triage.py"],
         ["agents/shop_assistant.py", "agents/librarian.py"],
         # The Editor starts it.
-        pytest.param(["orchestrations/content_approval.py", "agents/editor.py"], marks=thorough),
-        pytest.param(["orchestrations/agent_loop.py"], marks=thorough),
-        pytest.param(["entities/chat_session.py", "routes/chat_sessions.py"], marks=thorough),
-        pytest.param(["workflows/email_routing.py"], marks=thorough),
-        pytest.param(["workflows/comment_moderation.py"], marks=thorough),
-        pytest.param(["workflows/expense_reimbursement.py", "workflows/order_cancellation.py"], marks=thorough),
-        pytest.param(["workflows/claim_handling.py", "workflows/expert_review.py"], marks=thorough),
-        pytest.param(["agents/shop_assistant.py"], marks=thorough),
-        pytest.param(["agents/librarian.py"], marks=thorough),
+        ["orchestrations/content_approval.py", "agents/editor.py"],
+        ["orchestrations/agent_loop.py"],
+        ["entities/chat_session.py", "routes/chat_sessions.py"],
+        ["workflows/email_routing.py"],
+        ["workflows/comment_moderation.py"],
+        ["workflows/expense_reimbursement.py", "workflows/order_cancellation.py"],
+        ["workflows/claim_handling.py", "workflows/expert_review.py"],
+        ["agents/shop_assistant.py"],
+        ["agents/librarian.py"],
     ],
     ids=lambda samples: Path(samples[0]).stem,
 )
@@ -120,15 +122,16 @@ def test_a_sample_can_be_deleted(samples: list[str], tmp_path: Path, start_host:
     assert api_of(start_host(project.folder)).http.get("/api/health").json()["status"] == "healthy"
 
 
+@thorough
 @pytest.mark.parametrize(
     "folders",
     [
         ["examples"],
         ["durable_agents/tests", "devhost/tests", "devhost/bench", "docs"],
-        pytest.param(["durable_agents/tests"], marks=thorough),
-        pytest.param(["devhost/tests"], marks=thorough),
-        pytest.param(["devhost/bench"], marks=thorough),
-        pytest.param(["docs"], marks=thorough),
+        ["durable_agents/tests"],
+        ["devhost/tests"],
+        ["devhost/bench"],
+        ["docs"],
     ],
     ids=lambda folders: folders[0],
 )
