@@ -38,6 +38,7 @@ from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamL
 from durable_agents.orchestration.completion_reports import reporting_end
 from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.orchestration.run_ends import counted_at_end
 from durable_agents.orchestration.run_payloads import ending_by_reference
 from durable_agents.orchestration.spending import Budget, counting_end
 from durable_agents.orchestration.story import is_story, play
@@ -399,7 +400,7 @@ class AgentFunctionApp(FrameworkApp):
         """Return the orchestration as the SDK plays it, with `get_agent`; at its end it reports to a webhook."""
         function = orchestration.function
         if orchestration.is_decorated:
-            return watched(function)
+            return counted_at_end(watched(function), orchestration.name)
         if is_story(function):
             unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
             function = play(function, unread, self._is_registered, self._claims, orchestration.budget, self._budget_of)
@@ -410,6 +411,7 @@ class AgentFunctionApp(FrameworkApp):
             function = ending_by_reference(function, self._claims)
             if not orchestration.stores_as_sent:
                 function = counting_end(function)
+        function = counted_at_end(function, orchestration.name)
         return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
 
     def _add_routes(self, purges: PurgeSchedules) -> None:

@@ -15,6 +15,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.control import purge_instance
 from durable_agents.runs.listing import RunQuery, query_runs
+from durable_agents.runs.run_metrics import measure_runs
 from durable_agents.sessions.entity import RUN_FIELD
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.claim_check import ClaimCheck
@@ -53,8 +54,9 @@ class RunPurge:
         """Remove runs that ended longer ago than they are kept, if not for ever, and what belongs to them.
 
         A crash leaves the rest to the next firing. Runs that go on, sessions of callers and instances of other apps are
-        never touched.
+        never touched; those that go on are counted for the operator.
         """
+        await measure_runs(client, self.orchestrations)
         if self.retention is None:
             return
         ended_before = datetime.now(UTC) - self.retention

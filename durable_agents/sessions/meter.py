@@ -35,11 +35,19 @@ IDEMPOTENCY_KEY = "idempotency_key"
 class TurnMeter:
     """The counters of one turn, and the deadline that moves with every sign of life of the model.
 
-    A turn that waited for a human goes on with what it has used in its `earlier` parts.
+    A turn that waited for a human goes on with what it has used in its `earlier` parts. `on_call` is told the name of
+    the model before each call.
     """
 
-    def __init__(self, budget: RunBudget, stall_seconds: float, earlier: Spent | None = None) -> None:
+    def __init__(
+        self,
+        budget: RunBudget,
+        stall_seconds: float,
+        earlier: Spent | None = None,
+        on_call: Callable[[str], None] = lambda model: None,
+    ) -> None:
         earlier = earlier or Spent()
+        self.on_call = on_call
         self.budget = budget
         self.usage = dict(earlier.usage)
         self.tool_calls = earlier.tool_calls
@@ -161,6 +169,9 @@ class ModelCallMeter(ChatMiddleware):
 
     async def process(self, context: ChatContext, call_next: Callable[[], Awaitable[None]]) -> None:
         self._meter.begin_model_call()
+        # As the framework's own spans have it: the option of the call, or what the client was made with.
+        model = (context.options or {}).get("model") or getattr(context.client, "model", None)
+        self._meter.on_call(str(model or "unknown"))
         context.stream_result_transforms.append(self._record)
         await call_next()
 

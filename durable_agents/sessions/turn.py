@@ -51,6 +51,7 @@ from durable_agents.sessions.pending import (
 from durable_agents.sessions.room import add_failed_turn, check_room
 from durable_agents.sessions.run_results import CHAIN
 from durable_agents.sessions.segment import Segment
+from durable_agents.sessions.turn_span import TurnSpan, turn_span
 from durable_agents.sessions.update_forwarder import UpdateForwarder
 
 _FIRST_DELAY_SECONDS = 1.0
@@ -119,7 +120,7 @@ class Turns:
         if pending is not None and run_key(pending.correlation_id) == run_key(request.correlation_id):
             return pending.response
         if pending is not None:
-            return await self._fail(state, session_id, request, APPROVAL_PENDING, {})
+            return await self._refuse(state, session_id, request, APPROVAL_PENDING, {})
         segment = Segment(request, budget or RunBudget(), provided=provided or {}, chain=chain)
         return await self._work(state, session_id, segment)
 
@@ -136,22 +137,40 @@ class Turns:
         if pending.is_expired(self.now()):
             end_pending(state)
             request = RunRequest.from_dict(pending.request)
-            return await self._fail(state, session_id, request, APPROVAL_EXPIRED, pending.spent.usage)
+            return await self._refuse(state, session_id, request, APPROVAL_EXPIRED, pending.spent.usage)
         if not pending.is_decided:
             return None
         end_pending(state)
         return await self._work(state, session_id, next_segment(pending, provided or {}))
 
     async def _work(self, state: DurableAgentState, session_id: str, segment: Segment) -> AgentResponse:
-        """Bring the turn to its end, or to where it waits; either is added to the session."""
-        request = segment.request
-        meter = TurnMeter(self.budget.tightened(segment.budget), self.limits.stall_seconds, segment.spent)
-        shown = self._shown(session_id, request)
+        """Bring the turn to its end, or to where it waits; either is added to the session, and has its span."""
+        with turn_span(self.name, session_id, segment.request, segment.number) as span:
+            budget = self.budget.tightened(segment.budget)
+            meter = TurnMeter(budget, self.limits.stall_seconds, segment.spent, span.call_model)
+            response = await self._take(state, session_id, segment, meter, span)
+            span.use(segment.spent, meter.spent)
+            span.end(response, waits=read_pending(state) is not None)
+        return response
+
+    async def _refuse(
+        self, state: DurableAgentState, session_id: str, request: RunRequest, failure: Failure, usage: Mapping[str, int]
+    ) -> AgentResponse:
+        """End a turn as failed without any work on it."""
+        with turn_span(self.name, session_id, request) as span:
+            response = await self._fail(state, session_id, request, failure, usage)
+            span.end(response, waits=False)
+        return response
+
+    async def _take(
+        self, state: DurableAgentState, session_id: str, segment: Segment, meter: TurnMeter, span: TurnSpan
+    ) -> AgentResponse:
+        request, shown = segment.request, self._shown(session_id, segment.request)
         try:
             if segment.number == 1:
                 await self._make_room(state)
                 check_room(state, request)
-            response = await self._answer(state, session_id, segment, meter, shown)
+            response = await self._answer(state, session_id, segment, meter, shown, span)
             if find_waiting_calls(response):
                 return self._wait(state, segment, response, meter)
             response = segment.complete(response, meter.usage)
@@ -199,13 +218,19 @@ class Turns:
             )
 
     async def _answer(
-        self, state: DurableAgentState, session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
+        self,
+        state: DurableAgentState,
+        session_id: str,
+        segment: Segment,
+        meter: TurnMeter,
+        shown: UpdateForwarder,
+        span: TurnSpan,
     ) -> AgentResponse:
         """Return what the agent answers within the budget; it may end with tool calls that need an approval."""
         messages = [*replayable_messages(state.data.conversation_history), *segment.messages]
         try:
             async with asyncio.timeout(meter.remaining_seconds) as deadline:
-                response = await self._try(messages, session_id, segment, meter, shown)
+                response = await self._try(messages, session_id, segment, meter, shown, span)
         except TimeoutError:
             if deadline.expired():
                 raise meter.exceeded("max_seconds") from None
@@ -214,7 +239,13 @@ class Turns:
         return response
 
     async def _try(
-        self, messages: list[Message], session_id: str, segment: Segment, meter: TurnMeter, shown: UpdateForwarder
+        self,
+        messages: list[Message],
+        session_id: str,
+        segment: Segment,
+        meter: TurnMeter,
+        shown: UpdateForwarder,
+        span: TurnSpan,
     ) -> AgentResponse:
         """Run the agent, again after a passing failure as long as nothing has happened yet that must not happen twice.
 
@@ -223,10 +254,13 @@ class Turns:
         """
         attempt = 1
         while True:
+            span.begin_attempt()
             try:
                 return await self._attempt(messages, session_id, segment, meter, shown)
             except Exception as error:
-                delay = self._delay(describe_failure(error), attempt, meter, shown)
+                failure = describe_failure(error)
+                span.fail_attempt(failure)
+                delay = self._delay(failure, attempt, meter, shown)
                 if delay is None:
                     raise
                 log_failure(logging.WARNING, f"Agent {self.name}, session {session_id}: attempt {attempt}", error)

@@ -38,6 +38,7 @@ async def test_every_deletion_names_one_run(tmp_path: Path) -> None:
     ]
     orchestrations = OrchestrationRegistry([Orchestration(refund, BaseModel)])
     async with TaskHubServer() as hub:
+        hub.script(200, [])  # none goes on
         hub.script(200, page)
         for run in (page[0], page[2]):
             hub.script(200, {**run, "historyEvents": []})
