@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
+from urllib.parse import urlsplit
 
 from devhost import event_loop, inspection_text
 from devhost.app_settings import SettingsError
@@ -24,6 +25,7 @@ from devhost.hub.rows import Status
 from devhost.hub.snapshot import OF_DAMAGE, HubSnapshot
 from devhost.inspection import UnknownIdError, entity_id_prefix, inspect
 from devhost.listing import listing
+from devhost.otlp import LOCAL_COLLECTOR, export_to
 from devhost.printable import printable, printable_lines
 from devhost.sessions import Mode
 from devhost.supervised import NO_EDIT_HELPS, obey
@@ -84,8 +86,10 @@ def _start(parsed: argparse.Namespace) -> int:
     if parsed.reload and parsed.leash is None:
         return _reload(options, parsed.command_line)
     os.chdir(app_root)
-    status = 0
+    status, flush = 0, None
     try:
+        if parsed.otlp is not None:
+            flush = export_to(parsed.otlp, app_root)
         open_runs = _open_runs(hub_path) if hub_path is not None and os.path.exists(hub_path) else {}
         if parsed.check:
             status = _check(options)
@@ -97,6 +101,8 @@ def _start(parsed: argparse.Namespace) -> int:
         status = _refuse(str(ex))
         if parsed.leash is not None and not isinstance(ex, _OF_THE_CODE):
             status = NO_EDIT_HELPS
+    if flush is not None:
+        flush()
     # Not a normal exit: it would wait for threads that the app has started, and close the file of a hub that is gone.
     sys.stdout.flush()
     sys.stderr.flush()
@@ -182,6 +188,13 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _collector(text: str) -> str:
+    url = urlsplit(text)
+    if url.scheme not in ("http", "https") or not url.netloc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no URL of a collector: give one such as {LOCAL_COLLECTOR}")
+    return text.rstrip("/")
+
+
 def _refuse(reason: str) -> int:
     print(printable_lines(f"devhost: {reason}"), file=sys.stderr)
     return 1
@@ -218,6 +231,14 @@ def _add_start(start: argparse.ArgumentParser) -> None:
     store = start.add_mutually_exclusive_group()
     store.add_argument("--db", help=f"file of the task hub (default: {_DEFAULT_DB} in the app's folder)")
     store.add_argument("--ephemeral", action="store_true", help="keep the task hub in memory; nothing survives")
+    start.add_argument(
+        "--otlp",
+        nargs="?",
+        const=LOCAL_COLLECTOR,
+        type=_collector,
+        metavar="URL",
+        help=f"send spans and metrics to a collector, by OTLP over HTTP (without a URL: {LOCAL_COLLECTOR})",
+    )
     start.add_argument("--welcome", help="text file to print once the host listens; {url} in it becomes the base URL")
     instead = start.add_mutually_exclusive_group()
     instead.add_argument("--reload", action="store_true", help="start anew whenever the app's code changes")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from devhost.project import chosen_tests, cleaning, lock, manifest, new, upgrade
-from devhost.project.environment import BENCH, EVERYTHING, START, TOOLS, ensure_venv
+from devhost.project.environment import BENCH, EVERYTHING, OTLP, START, TOOLS, ensure_venv
 from devhost.project.processes import become, run_child
 from devhost.project.replacement import finish_replacement
 from devhost.project.usage import UsageError, no_flags
@@ -49,7 +49,8 @@ def main(root: Path, arguments: list[str], usage: str) -> int:
 
 def _start(root: Path, flags: list[str]) -> int:
     welcome = ["--welcome", _WELCOME] if (root / _WELCOME).is_file() else []
-    return become([ensure_venv(root, START), "-m", "devhost", "start", *welcome, *flags])
+    files = OTLP if any(flag == "--otlp" or flag.startswith("--otlp=") for flag in flags) else START
+    return become([ensure_venv(root, files), "-m", "devhost", "start", *welcome, *flags])
 
 
 def _inspect(root: Path, flags: list[str]) -> int:

@@ -16,13 +16,15 @@ from devhost.project.setup_lock import exclusive_setup
 
 # Microsoft's worker library declares Python 3.13 and works unchanged on 3.11 and 3.12.
 _WORKER = "devhost/requirements-worker.txt"
+_OTLP = "devhost/requirements-otlp.txt"
 _INSTALLER = "devhost/project/requirements.txt"
 CONSTRAINTS = "constraints.txt"
 
 # What commands need, each a list of requirement files; of these count that are there.
 START = ("requirements.txt", "devhost/requirements.txt", _WORKER)
 TOOLS = (*START, "requirements-dev.txt")
-EVERYTHING = (*TOOLS, "durable_agents/tests/requirements.txt", "devhost/tests/requirements.txt")
+OTLP = (*START, _OTLP)
+EVERYTHING = (*TOOLS, _OTLP, "durable_agents/tests/requirements.txt", "devhost/tests/requirements.txt")
 BENCH = (*START, "devhost/bench/requirements.txt")
 
 Texts = dict[str, str]
