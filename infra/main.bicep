@@ -104,6 +104,13 @@ param redisSku string = 'Balanced_B0'
 @description('Whether storage, scheduler and Redis are reached through private endpoints only.')
 param vnetEnabled bool = false
 
+@description('Who gets alerts by e-mail. Empty: there are none.')
+param alertEmail string = ''
+
+@minValue(1)
+@description('Hours after which an approval has waited so long that there is an alert.')
+param approvalAlertHours int = 24
+
 @description('More settings of the app, by name. They win over those that are set here.')
 param extraSettings settingsType = {}
 
@@ -117,6 +124,8 @@ var containers = {
   outbox: 'outbox'
   payloads: 'payloads'
 }
+var workspaceName = 'log-${token}'
+var taskHubName = 'hub-${token}'
 var insightsName = 'appi-${token}'
 var createsScheduler = empty(existingSchedulerName)
 var schedulerName = createsScheduler ? 'dts-${token}' : existingSchedulerName
@@ -162,7 +171,7 @@ module identity 'modules/identity.bicep' = {
 module monitoring 'modules/monitoring.bicep' = {
   scope: group
   params: {
-    workspaceName: 'log-${token}'
+    workspaceName: workspaceName
     insightsName: insightsName
     location: location
     tags: tags
@@ -205,7 +214,7 @@ module taskHub 'modules/task_hub.bicep' = {
   scope: resourceGroup(schedulerGroup)
   params: {
     schedulerName: schedulerName
-    name: 'hub-${token}'
+    name: taskHubName
     grantees: grantees
   }
   dependsOn: [scheduler]
@@ -222,7 +231,9 @@ module modelAccount 'modules/model_account.bicep' = if (createsModelAccount) {
     modelVersion: modelVersion
     deploymentSku: modelSku
     capacity: modelCapacity
+    workspaceName: workspaceName
   }
+  dependsOn: [monitoring]
 }
 
 module modelAccess 'modules/model_access.bicep' = {
@@ -240,9 +251,35 @@ module linkKeys 'modules/link_keys.bicep' = {
     name: 'kv-${token}'
     location: location
     tags: tags
+    workspaceName: workspaceName
     #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
   }
+  dependsOn: [monitoring]
+}
+
+module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
+  scope: group
+  params: {
+    name: 'alert-${token}'
+    location: location
+    tags: tags
+    workspaceName: workspaceName
+    email: alertEmail
+    approvalHours: approvalAlertHours
+  }
+  dependsOn: [monitoring]
+}
+
+module workbook 'modules/workbook.bicep' = {
+  scope: group
+  params: {
+    title: 'Agents of ${environmentName}'
+    location: location
+    tags: tags
+    workspaceName: workspaceName
+  }
+  dependsOn: [monitoring]
 }
 
 module redis 'modules/redis.bicep' = if (redisEnabled) {
@@ -305,3 +342,4 @@ output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
 output AZURE_KEY_VAULT_NAME string = linkKeys.outputs.vaultName
 output AZURE_OPENAI_ENDPOINT string = modelAccess.outputs.endpoint
 output AZURE_OPENAI_DEPLOYMENT_NAME string = deploymentName
+output DURABLE_TASK_DASHBOARD_URL string = 'https://dashboard.durabletask.io/?endpoint=${uriComponent(taskHub.outputs.endpoint)}&taskhub=${taskHubName}'

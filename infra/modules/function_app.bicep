@@ -68,6 +68,11 @@ var hostSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+  // The worker sets up OpenTelemetry, and the app must not.
+  PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  OTEL_SERVICE_NAME: name
+  // Of libraries that the app does not use: each takes time at a cold start.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'django,fastapi,flask,psycopg2'
   // An agent's turn holds a thread for as long as its model takes.
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
 }

@@ -12,6 +12,9 @@ param tags tagsType
 @description('Object id of the identity of the app, which may read the keys.')
 param appPrincipalId string
 
+@description('Name of the Log Analytics workspace that keeps who read what.')
+param workspaceName string
+
 @secure()
 @description('Signs the links of reviewers. Never passed: each deployment makes one up, and only the first one is stored.')
 param key string = '${newGuid()}${newGuid()}'
@@ -59,6 +62,21 @@ resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', keyVaultSecretsUser)
+  }
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  name: workspaceName
+}
+
+// The stable version is of 2016 and knows no category groups.
+#disable-next-line use-recent-api-versions
+resource audit 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'audit'
+  scope: vault
+  properties: {
+    workspaceId: workspace.id
+    logs: [{ categoryGroup: 'audit', enabled: true }]
   }
 }
 

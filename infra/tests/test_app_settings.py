@@ -97,6 +97,9 @@ def test_the_host_gets_its_storage_by_identity_and_nothing_that_the_plan_refuses
         "AzureWebJobsStorage__clientId",
         "APPLICATIONINSIGHTS_CONNECTION_STRING",
         "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+        "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY",
+        "OTEL_SERVICE_NAME",
+        "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS",
         "PYTHON_THREADPOOL_THREAD_COUNT",
     }
     local = json.loads((PROJECT / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
