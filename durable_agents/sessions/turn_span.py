@@ -20,6 +20,8 @@ from durable_agents.sessions.failures import MODEL_CALL_FAILED, Failure
 _SCOPE = "durable_agents"
 _UNKNOWN = "unknown"
 _ERROR_TYPE = "error.type"
+# Azure Monitor's exporter leaves `error.type` out of spans and their events, not out of metrics.
+_ERROR_CODE = "durable_agents.error_code"
 _tracer = trace.get_tracer(_SCOPE)
 _meter = metrics.get_meter(_SCOPE)
 _turns = _meter.create_counter("durable_agents.turns", "{turn}", "Turns that ended, by agent, outcome and error code.")
@@ -50,7 +52,7 @@ class TurnSpan:
     def fail_attempt(self, failure: Failure) -> None:
         """Count that the attempt has failed, whether another follows or not."""
         _failed_attempts.add(1, {"agent": self._agent, _ERROR_TYPE: failure.code})
-        self._span.add_event("attempt failed", {"attempt": self._attempts, _ERROR_TYPE: failure.code})
+        self._span.add_event("attempt failed", {"attempt": self._attempts, _ERROR_CODE: failure.code})
 
     def call_model(self, model: str) -> None:
         """Note which model is called."""
@@ -87,7 +89,7 @@ class TurnSpan:
         self._span.set_attribute("durable_agents.outcome", "lost")
 
     def _fail(self, code: str) -> None:
-        self._span.set_attribute(_ERROR_TYPE, code)
+        self._span.set_attributes({_ERROR_TYPE: code, _ERROR_CODE: code})
         self._span.set_status(trace.StatusCode.ERROR, code)
 
 

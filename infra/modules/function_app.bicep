@@ -68,8 +68,9 @@ var hostSettings = {
   AzureWebJobsStorage__clientId: identityClientId
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-  // The worker sets up OpenTelemetry, and the app must not.
+  // The worker sets up OpenTelemetry, and the app must not. Workers up to 4.34 read the second name for it.
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  PYTHON_ENABLE_OPENTELEMETRY: 'true'
   OTEL_SERVICE_NAME: name
   // Of libraries that the app does not use: each takes time at a cold start.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'django,fastapi,flask,psycopg2'

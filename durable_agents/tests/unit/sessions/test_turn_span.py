@@ -77,6 +77,7 @@ async def test_a_failed_turn_is_a_failed_span_without_a_word_of_the_provider(tel
     assert (turn.status.status_code, turn.status.description) == (trace.StatusCode.ERROR, "model_call_failed")
     attributes = dict(turn.attributes or {})
     assert (attributes["error.type"], attributes["durable_agents.outcome"]) == ("model_call_failed", "failed")
+    assert attributes["durable_agents.error_code"] == "model_call_failed"
     assert SECRET not in turn.to_json()
     failed = {"agent": "Test", "outcome": "failed", "error.type": "model_call_failed"}
     assert telemetry.metrics()["durable_agents.turns"] == [(failed, 1)]
@@ -90,7 +91,7 @@ async def test_a_turn_that_is_tried_again_is_one_span(telemetry: RecordedTelemet
     assert (attributes["durable_agents.outcome"], attributes["durable_agents.attempts"]) == ("answered", 2)
     assert turn.status.status_code is trace.StatusCode.UNSET
     assert [(event.name, dict(event.attributes or {})) for event in turn.events] == [
-        ("attempt failed", {"attempt": 1, "error.type": code})
+        ("attempt failed", {"attempt": 1, "durable_agents.error_code": code})
     ]
     assert [span.status.status_code.name for span in telemetry.spans("invoke_agent")] == ["ERROR", "UNSET"]
     assert telemetry.metrics()["durable_agents.failed_attempts"] == [({"agent": "Test", "error.type": code}, 1)]
