@@ -21,6 +21,18 @@ def exported(host: Any, prefix: str) -> list[dict[str, Any]]:
     return [span for span in map(json.loads, lines) if span["name"].startswith(prefix)]
 
 
+def test_a_run_on_a_host_has_a_span_for_each_turn(start_host: StartHost) -> None:
+    """On the offline model, and so on the Functions host too, which replays by its own rules."""
+    host = start_host(app_root=APP)
+    with host.client() as http:
+        instance_id = Api(http).start("ask_twice", {"topic": "tea"})
+        Api(http).finish(instance_id)
+    turns = exported(host, "turn ")
+    assert [turn["attributes"]["durable_agents.instance_id"] for turn in turns] == [instance_id] * 2
+    below = exported(host, "invoke_agent ")
+    assert [span["parent_id"] for span in below] == [turn["context"]["span_id"] for turn in turns]
+
+
 @pytest.mark.kills
 async def test_over_a_crash_each_turn_has_one_span(start_host: StartHost, model: ChatCompletionsServer) -> None:
     silence = Silence()

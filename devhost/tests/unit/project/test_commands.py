@@ -36,6 +36,17 @@ def test_start_says_welcome_where_there_is_a_text(project: Path) -> None:
     (project / "welcome.txt").unlink()
 
 
+@pytest.mark.parametrize("flag", ["--otlp", "--otlp=http://collector:4318"])
+def test_the_exporter_is_installed_for_a_start_that_asks_for_it(project: Path, flag: str) -> None:
+    write(project, {"devhost/requirements-otlp.txt": ""})
+    installed = project / ".venv" / "installed.json"
+    installed.unlink(missing_ok=True)
+    assert last_line(project, "start") == "devhost start"
+    assert "requirements-otlp" not in installed.read_text(encoding="utf-8")
+    assert last_line(project, "start", flag) == f"devhost start {flag}"
+    assert "requirements-otlp" in installed.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("command", ["inspect", "reset"])
 def test_commands_of_devhost_are_passed_through(project: Path, command: str) -> None:
     assert last_line(project, command, "--db", "a b") == f"devhost {command} --db a b"
