@@ -1,7 +1,7 @@
 """Tell what this app has handed out from what somebody has made up.
 
-Every instance of the app has the same key, that of the links to reviewers: in Azure from the settings, on one machine
-in a file. What is sealed is no secret; nobody else can write the seal under it.
+Every instance of the app has the same key: in Azure one of its own in Blob Storage, on one machine that of the links to
+reviewers, in a file. What is sealed is no secret; nobody else can write the seal under it.
 """
 
 import hashlib
@@ -9,10 +9,14 @@ import hmac
 from collections.abc import Callable, Sequence
 
 
-class Seal:
-    """Seals texts with the current key, and knows those of the previous one.
+class NoSealKeyError(Exception):
+    """The key is where it cannot be read now: nothing can be sealed, nor be told from what somebody has made up."""
 
-    `read_keys` returns these two, or one; it is called when a key is first needed.
+
+class Seal:
+    """Seals texts with the first of its keys, and knows those of the others.
+
+    `read_keys` returns them; it is called whenever one is needed, and may raise `NoSealKeyError`.
     """
 
     def __init__(self, read_keys: Callable[[], Sequence[bytes]]) -> None:
