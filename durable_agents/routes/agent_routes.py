@@ -28,8 +28,9 @@ from durable_agents.routes.agent_runs import AgentRun, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.responses import StoredResponse, read_response, wait_for_response
-from durable_agents.sessions.signal import send_message
+from durable_agents.sessions.signal import entity_of, send_message
 
 _SESSION_HEADER = "x-ms-session-id"
 # What a caller is told to wait where the provider of the model has not said.
@@ -56,6 +57,7 @@ class AgentRoutes:
         self._links = links
         self._run_ids = run_ids
         self._wait_seconds = wait_seconds
+        self._lost = LostRuns()
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -99,7 +101,11 @@ class AgentRoutes:
         """Answer with the response of an earlier run of an agent, or that it is still at work."""
         run = find_agent_run(req, self._agents, self._run_ids)
         response = await read_response(client, run.agent.name, run.session_id, run.correlation_id)
-        return self._respond(req, run, response)
+        answer = self._respond(req, run, response)
+        if response is None:
+            entity, age = entity_of(run.agent.name, run.session_id), datetime.now(UTC) - run.issued
+            await self._lost.ask(client, entity, run.correlation_id, age)
+        return answer
 
     def _to_run_request(self, request: AgentRunRequest, agent: HostedAgent) -> RunRequest:
         """Return the message to the session's entity.
