@@ -101,16 +101,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, container: str, prefix: str) -> None:
         names = sorted(name.partition("/")[2] for name in self.server.content if name.startswith(f"{container}/"))
-        found = "".join(
-            f"<Blob><Name>{escape(name)}</Name><Properties>"
-            f"<Last-Modified>{self.date_time_string()}</Last-Modified>"
-            f"<Content-Length>{len(self.server.content[f'{container}/{name}'])}</Content-Length>"
-            "<BlobType>BlockBlob</BlobType></Properties></Blob>"
-            for name in names
-            if name.startswith(prefix)
-        )
+        found = "".join(self._entry(container, name) for name in names if name.startswith(prefix))
         page = f'<?xml version="1.0"?><EnumerationResults><Blobs>{found}</Blobs><NextMarker/></EnumerationResults>'
         self._answer(200, page.encode(), **{"Content-Type": "application/xml"})
+
+    def _entry(self, container: str, name: str) -> str:
+        written = self.server.written.get(f"{container}/{name}") or self.date_time_string()
+        size = len(self.server.content[f"{container}/{name}"])
+        properties = f"<Last-Modified>{written}</Last-Modified><Content-Length>{size}</Content-Length>"
+        properties += "<BlobType>BlockBlob</BlobType>"
+        return f"<Blob><Name>{escape(name)}</Name><Properties>{properties}</Properties></Blob>"
 
     def _answer(self, status: int, body: bytes = b"", code: str = "", **headers: Any) -> None:
         self.send_response(status)
