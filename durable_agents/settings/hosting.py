@@ -30,6 +30,10 @@ _UNRESOLVED = (
     "is a Key Vault reference that was not resolved. Check that the secret exists and the app's identity may read it; "
     "docs/deployment.md has the rest."
 )
+_REMOVED_BY_SCHEDULER = (
+    "The Durable Task Scheduler removes a run 90 days after its end at the latest, with a Consumption SKU after 30. "
+    "Set a number of days below that, and keep elsewhere what must last."
+)
 # Only the links of reviewers wait for these, so the app starts without; an `azd up` makes key and app at one time.
 _MAY_BE_UNRESOLVED = ("APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY")
 # What each provider needs, with what it is.
@@ -166,6 +170,9 @@ class HostingSettings(BaseSettings):
             for name in (name for name in _IN_AZURE if name not in given):
                 yield name, f"is missing. In Azure, set it to {_IN_AZURE[name]}."
         yield from self._broken_rules_of_model(given)
+        kept, longest = self.RUN_RETENTION_DAYS, self._host.keeps_runs
+        if self._host.in_azure and longest is not None and (kept is None or kept >= longest):
+            yield "RUN_RETENTION_DAYS", f"is {'never' if kept is None else kept.days}. {_REMOVED_BY_SCHEDULER}"
         required, named = self.REQUIRED_APPROVALS, len(self.REVIEWERS)
         if required > max(named, 1) and (named or "REVIEWERS" not in given):
             yield "REQUIRED_APPROVALS", f"is {required}, and REVIEWERS names {named}. Name as many or more."

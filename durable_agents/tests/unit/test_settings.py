@@ -348,6 +348,21 @@ def test_the_time_of_a_function_is_that_of_the_host(
     assert HostingSettings.from_environ(environ).host.function_seconds == seconds
 
 
+SCHEDULER = {"extensions": {"durableTask": {"storageProvider": {"type": "azureManaged"}}}}
+OTHER_STORE = {"AzureFunctionsJobHost__extensions__durableTask__storageProvider__type": "AzureStorage"}
+
+
+@pytest.mark.parametrize("days", ["never", "90", "365"])
+def test_what_the_scheduler_removes_cannot_be_kept_longer(tmp_path: Path, days: str) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(SCHEDULER), encoding="utf-8")
+    here = {**OPENAI, "AzureWebJobsScriptRoot": str(tmp_path), "RUN_RETENTION_DAYS": days}
+    (problem,) = problems_of({**here, **IN_AZURE})
+    assert f"'RUN_RETENTION_DAYS' is {days}. The Durable Task Scheduler removes a run 90 days after" in problem
+    HostingSettings.from_environ(here)
+    HostingSettings.from_environ({**here, **IN_AZURE, **OTHER_STORE})
+    HostingSettings.from_environ({**here, **IN_AZURE, "RUN_RETENTION_DAYS": "89.5"})
+
+
 @pytest.mark.parametrize(
     ("function", "limit", "turn"), [(600, 1_500, 570), (5, 1_500, 4.5), (1_800, 100, 100), (None, 1_500, 1_500)]
 )
