@@ -74,6 +74,7 @@ from durable_agents.sessions.entity_function import register_entity
 from durable_agents.sessions.idle_timeout import IdleSessions
 from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.sessions.pending import allow_approvals, find_free_tools
 from durable_agents.sessions.tool_retries import ToolRetry
@@ -452,9 +453,10 @@ class AgentFunctionApp(FrameworkApp):
             return
         self._has_agent_routes = True
         agents, router = self._reachable, self.router
-        AgentRoutes(agents, self.links, self._run_ids, self._wait_seconds).register(router)
+        lost = LostRuns()
+        AgentRoutes(agents, self.links, self._run_ids, lost, self._wait_seconds).register(router)
         SessionRoutes(agents, self.links, self._index).register(router)
-        StreamRoutes(agents, self._streams, self._run_ids, self._streaming.wait_seconds).register(router)
+        StreamRoutes(agents, self._streams, self._run_ids, lost, self._streaming.wait_seconds).register(router)
 
     def _describe_agents(self) -> list[AgentHealth]:
         return [

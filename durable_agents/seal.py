@@ -10,27 +10,45 @@ from collections.abc import Callable, Sequence
 
 
 class NoSealKeyError(Exception):
-    """The key is where it cannot be read now: nothing can be sealed, nor be told from what somebody has made up."""
+    """The key is where it cannot be read now: nothing can be sealed, or be told from what somebody has made up."""
+
+    def __init__(self) -> None:
+        super().__init__("The key that seals what this app hands out cannot be read now; the log says why.")
 
 
 class Seal:
-    """Seals texts with the first of its keys, and knows those of the others.
+    """Seals texts with the first of its keys that is known, and knows those of the others.
 
-    `read_keys` returns them; it is called whenever one is needed, and may raise `NoSealKeyError`.
+    `read_keys` returns them, None for one that cannot be read now; it is called whenever one is needed.
     """
 
-    def __init__(self, read_keys: Callable[[], Sequence[bytes]]) -> None:
+    def __init__(self, read_keys: Callable[[], Sequence[bytes | None]]) -> None:
         self._read_keys = read_keys
 
     def of(self, purpose: str, text: str) -> str:
-        """Return the seal of a text, 64 hex digits; that of one purpose is none for another."""
-        return _digest(self._read_keys()[0], purpose, text)
+        """Return the seal of a text, 64 hex digits; that of one purpose is none for another.
+
+        Raises:
+            NoSealKeyError: No key is known.
+        """
+        for key in self._read_keys():
+            if key is not None:
+                return _digest(key, purpose, text)
+        raise NoSealKeyError
 
     def fits(self, purpose: str, text: str, seal: str) -> bool:
-        """Say whether `seal`, which may be the beginning of one, was made here for this text."""
-        digests = [_digest(key, purpose, text)[: len(seal)] for key in self._read_keys()]
+        """Say whether `seal`, which may be the beginning of one, was made here for this text.
+
+        Raises:
+            NoSealKeyError: It may be made with a key that is not known.
+        """
+        keys = self._read_keys()
+        digests = [_digest(key, purpose, text)[: len(seal)] for key in keys if key is not None]
         # Every key is tried, so that the time taken does not tell which one fits.
-        return any([hmac.compare_digest(digest.encode(), seal.encode("utf-8", "replace")) for digest in digests])
+        fits = any([hmac.compare_digest(digest.encode(), seal.encode("utf-8", "replace")) for digest in digests])
+        if not fits and None in keys:
+            raise NoSealKeyError
+        return fits
 
 
 def _digest(key: bytes, purpose: str, text: str) -> str:

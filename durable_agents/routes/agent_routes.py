@@ -30,7 +30,7 @@ from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.responses import StoredResponse, read_response, wait_for_response
-from durable_agents.sessions.signal import entity_of, send_message
+from durable_agents.sessions.signal import send_message
 
 _SESSION_HEADER = "x-ms-session-id"
 # What a caller is told to wait where the provider of the model has not said.
@@ -52,12 +52,14 @@ _TEXT = "text/plain"
 class AgentRoutes:
     """The routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
 
-    def __init__(self, agents: AgentRegistry, links: Links, run_ids: RunIds, wait_seconds: float) -> None:
+    def __init__(
+        self, agents: AgentRegistry, links: Links, run_ids: RunIds, lost: LostRuns, wait_seconds: float
+    ) -> None:
         self._agents = agents
         self._links = links
         self._run_ids = run_ids
         self._wait_seconds = wait_seconds
-        self._lost = LostRuns()
+        self._lost = lost
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -103,8 +105,7 @@ class AgentRoutes:
         response = await read_response(client, run.agent.name, run.session_id, run.correlation_id)
         answer = self._respond(req, run, response)
         if response is None:
-            entity, age = entity_of(run.agent.name, run.session_id), datetime.now(UTC) - run.issued
-            await self._lost.ask(client, entity, run.correlation_id, age)
+            await run.look_for(client, self._lost)
         return answer
 
     def _to_run_request(self, request: AgentRunRequest, agent: HostedAgent) -> RunRequest:

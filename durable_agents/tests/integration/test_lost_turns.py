@@ -14,6 +14,28 @@ LOST_APP = Path(__file__).parents[1] / "apps" / "lost"
 
 
 @pytest.mark.devhost_only("The Functions host restarts the worker of a function that takes too long")
+async def test_a_turn_that_the_host_has_ended_is_told_in_its_stream(
+    start_host: Any, model: ChatCompletionsServer
+) -> None:
+    model.script(Answer(tool_calls=(ToolCall("c1", "hold", {}),)))
+    host = start_host(LOST_APP, **model.settings)
+    async with httpx.AsyncClient(base_url=host.url, timeout=30) as http:
+        body = {"message": "Hold.", "session_id": "s-2", "wait_for_response": False}
+        accepted = (await http.post("/api/agents/Holder/run", json=body)).json()
+        last, began = "", time.monotonic()
+        while "event: failed" not in (
+            text := (await http.get(accepted["links"]["stream"], headers=last_of(last))).text
+        ):
+            assert time.monotonic() - began < 50
+            last = next((line[4:] for line in reversed(text.splitlines()) if line.startswith("id: ")), last)
+        assert '"turn_lost"' in text
+
+
+def last_of(event_id: str) -> dict[str, str]:
+    return {"Last-Event-ID": event_id} if event_id else {}
+
+
+@pytest.mark.devhost_only("The Functions host restarts the worker of a function that takes too long")
 async def test_a_turn_that_the_host_has_ended_is_told_to_its_caller(
     start_host: Any, model: ChatCompletionsServer
 ) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from agent_framework import Agent, tool
 
 from durable_agents import AgentFunctionApp, HostingSettings, create_chat_client
+from durable_agents.limits import StreamLimits
 from durable_agents.sessions import lost
 
 # A test does not wait for minutes.
@@ -24,4 +25,4 @@ async def hold() -> str:
 
 
 holder = Agent(create_chat_client(settings.model), "You hold.", name="Holder", tools=[hold])
-app = AgentFunctionApp([holder], settings=settings)
+app = AgentFunctionApp([holder], settings=settings, streaming=StreamLimits(wait_seconds=0.5))
