@@ -7,7 +7,7 @@ import ssl
 from email.utils import formatdate
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from durable_agents import Folder, Keyed, put_once
 from durable_agents.mail import (
@@ -57,11 +57,19 @@ class OutgoingEmail(Keyed):
 
 
 class EmailReceipt(BaseModel):
-    """Proof that an e-mail was handed over. `location` is the .eml file, or None when a mail server took it."""
+    """Where an e-mail went. `location` is the .eml file, or None when a mail server took it.
+
+    Only a mail server has `delivered` it: what lies in the outbox, nobody gets.
+    """
 
     transport: Literal["smtp", "outbox"]
     message_id: str
     location: str | None = None
+
+    @computed_field
+    def delivered(self) -> bool:
+        """Whether it is on its way."""
+        return self.transport == "smtp"
 
 
 def send_email(message: OutgoingEmail, *, mail: MailSettings, outbox_dir: Folder) -> EmailReceipt:

@@ -75,6 +75,7 @@ from durable_agents.sessions.entity_function import register_entity
 from durable_agents.sessions.idle_timeout import IdleSessions
 from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.mcp import McpTools
 from durable_agents.sessions.pending import allow_approvals, find_free_tools
 from durable_agents.sessions.tool_retries import ToolRetry
@@ -82,6 +83,7 @@ from durable_agents.sessions.turn import StreamingAgent, Turns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import ClaimCheck
+from durable_agents.storage.seal_key import StoredKey
 from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
 from durable_agents.workflows.codec import use_plain_json
@@ -170,7 +172,7 @@ class AgentFunctionApp(FrameworkApp):
         self._streaming = streaming or StreamLimits()
         self.router = Router(self)
         self._signer = LinkSigner(settings.approval_links, self.links)
-        seal = Seal(lambda: self._signer.keys)
+        seal = self._seal = self._create_seal()
         self._run_ids = RunIds(seal)
         self._claims = ClaimCheck(settings.payloads, seal, largest_payload_bytes)
         self._index = create_session_index(settings.session_index)
@@ -234,6 +236,13 @@ class AgentFunctionApp(FrameworkApp):
         The segments must be safe in a URL as they are.
         """
         return self.links.to(req, *segments)
+
+    def _create_seal(self) -> Seal:
+        """Return what tells what this app has handed out; what was sealed with a key of the links stays valid."""
+        if self.settings.seal_key is None:
+            return Seal(lambda: self._signer.keys)
+        stored = StoredKey(self.settings.seal_key)
+        return Seal(lambda: [stored.read(), *self._signer.keys])
 
     def _is_registered(self, kind: str, name: str) -> bool:
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
@@ -418,7 +427,7 @@ class AgentFunctionApp(FrameworkApp):
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
         trusts = settings.APP_SERVICE_AUTHENTICATION
         view = RunView(self._by_entity, self.links, self._claims)
-        tokens = PageTokens(Seal(lambda: self._signer.keys))
+        tokens = PageTokens(self._seal)
         purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
         RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
@@ -437,7 +446,7 @@ class AgentFunctionApp(FrameworkApp):
         if self.enable_http_endpoints:
             self._add_agent_routes()
         if self.enable_health_check:
-            dependencies = Dependencies(functools.partial(create_chat_client, settings.model))
+            dependencies = Dependencies(functools.partial(create_chat_client, settings.model), self._signer.check)
             HealthRoute(self._describe_agents, settings.model.provider, dependencies).register(router)
 
     def _add_agent_routes(self) -> None:
@@ -446,9 +455,10 @@ class AgentFunctionApp(FrameworkApp):
             return
         self._has_agent_routes = True
         agents, router = self._reachable, self.router
-        AgentRoutes(agents, self.links, self._run_ids, self._wait_seconds).register(router)
+        lost = LostRuns()
+        AgentRoutes(agents, self.links, self._run_ids, lost, self._wait_seconds).register(router)
         SessionRoutes(agents, self.links, self._index).register(router)
-        StreamRoutes(agents, self._streams, self._run_ids, self._streaming.wait_seconds).register(router)
+        StreamRoutes(agents, self._streams, self._run_ids, lost, self._streaming.wait_seconds).register(router)
 
     def _describe_agents(self) -> list[AgentHealth]:
         return [

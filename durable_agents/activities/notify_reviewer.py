@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from durable_agents.activities.review_channel import ReviewMessage, ReviewReceipt, tell_reviewers
-from durable_agents.http.review_links import LinkClaims, LinkSigner
+from durable_agents.http.review_links import LinkClaims, LinkSigner, NoLinkKeyError
 from durable_agents.settings.groups import Folder, ReviewSettings
 from durable_agents.storage.drafts import KeptDraft, draft_key, keep_draft
 from durable_agents.storage.once_blobs import BlobCredential
@@ -67,6 +67,7 @@ def notify_reviewer(
     """Keep the draft for the page behind the links, deliver the request, and return the receipt.
 
     Safe to run twice: the first draft kept for a request stays, the links come out the same, and see `tell_reviewers`.
+    While there is no key to sign links with, nobody is told, and the receipt says so: it is to be run again.
 
     Raises:
         ReviewWebhookError: The webhook cannot be reached or answered with an error.
@@ -75,6 +76,13 @@ def notify_reviewer(
     """
     draft = KeptDraft(title=request.title, content=request.content)
     keep_draft(draft_key(request.instance_id, request.request_id), draft, drafts, credential)
+    try:
+        signer.check()
+    except NoLinkKeyError as error:
+        logger.warning(
+            "%s: the reviewers of request %s are not told yet. %s", request.instance_id, request.request_id, error
+        )
+        return ReviewReceipt(channel="none")
     links = [ReviewLink(reviewer=name, url=signer.url(_claims(request, name))) for name in request.reviewers or (None,)]
     receipt = tell_reviewers(
         "review_requested", ReviewNotification(**request.model_dump(), links=links), review, outbox_dir

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 import httpx
-from pydantic import BaseModel
+from pydantic import BaseModel, computed_field
 
 from durable_agents.activities.keyed import Keyed
 from durable_agents.settings.groups import Folder, ReviewSettings
@@ -20,10 +20,19 @@ class ReviewMessage(Keyed):
 
 
 class ReviewReceipt(BaseModel):
-    """Proof that reviewers were told. `location` is the file in the outbox, or None when the webhook took it."""
+    """Where a message to reviewers went. `location` is the file in the outbox, or None when the webhook took it.
 
-    channel: Literal["webhook", "outbox"]
+    Only a webhook has `delivered` it: nobody is told of a file in the outbox. `none` says that there is no message yet,
+    as the app has no key to sign the links in it.
+    """
+
+    channel: Literal["webhook", "outbox", "none"]
     location: str | None = None
+
+    @computed_field
+    def delivered(self) -> bool:
+        """Whether somebody has got it."""
+        return self.channel == "webhook"
 
 
 class ReviewWebhookError(Exception):

@@ -15,6 +15,9 @@ import aiohttp
 import azure.functions as func
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from durable_agents.http.review_links import NoLinkKeyError
+from durable_agents.seal import NoSealKeyError
+
 logger = logging.getLogger(__name__)
 
 
@@ -112,6 +115,12 @@ def handle_problems(handler: HttpHandler) -> HttpHandler:
             logger.exception("%s %s could not reach the task hub", req.method, _path(req))
             detail = "The task hub does not answer. Nothing is known to have been done; try again with the same key."
             return ProblemError(503, "task-hub-unavailable", detail).to_response(req.url)
+        except (NoLinkKeyError, NoSealKeyError) as error:
+            logger.error("%s %s: %s", req.method, _path(req), error)
+            what = "links of reviewers" if isinstance(error, NoLinkKeyError) else "ids and page tokens"
+            detail = f"The app has no key for {what} yet. Try again later; the log of the app says what it waits for."
+            kind = "no-link-key" if isinstance(error, NoLinkKeyError) else "no-seal-key"
+            return ProblemError(503, kind, detail).to_response(req.url)
         except Exception:
             logger.exception("%s %s failed", req.method, _path(req))
             detail = "The request failed for a reason the app did not expect. The log of the function app has it."

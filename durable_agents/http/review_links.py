@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cached_property
@@ -42,6 +43,16 @@ class ForgedLinkError(Exception):
     """A token that was not signed with one of the keys."""
 
 
+class NoLinkKeyError(Exception):
+    """The key of the links is not known: the settings refer to a key vault that has not given it."""
+
+    def __init__(self, settings: Sequence[str]) -> None:
+        super().__init__(
+            f"{' and '.join(settings)}: the key vault has not given the key that signs reviewers' links. Azure tries "
+            "again within a day, and restarts the app with the key; docs/deployment.md says how to have it at once."
+        )
+
+
 class LinkSigner:
     """Signs links with the current key, and accepts those of the previous one.
 
@@ -61,16 +72,28 @@ class LinkSigner:
         """Return the token for these claims.
 
         Raises:
+            NoLinkKeyError: The key is not known.
             OSError: The file with the key can be neither read nor made.
         """
+        self.check()
         text = _encode(claims.model_dump_json().encode())
         return f"{text}.{_signature(self.keys[0], text)}"
+
+    def check(self) -> None:
+        """Say whether links can be signed.
+
+        Raises:
+            NoLinkKeyError: The key is not known.
+        """
+        if self._settings.key is None and self._settings.unresolved:
+            raise NoLinkKeyError(self._settings.unresolved)
 
     def read(self, token: str) -> LinkClaims:
         """Return the claims of a token; whether they have expired is for the caller to say.
 
         Raises:
             ForgedLinkError: It was not signed here, or changed since.
+            NoLinkKeyError: It may be signed with a key that is not known.
             OSError: The file with the key can be neither read nor made.
         """
         if _TOKEN.fullmatch(token) is None:
@@ -78,20 +101,23 @@ class LinkSigner:
         text, _, signature = token.partition(".")
         # Every key is tried, so that the time taken does not tell which one fits.
         fits = [hmac.compare_digest(_signature(key, text), signature) for key in self.keys]
+        if not any(fits) and self._settings.unresolved:
+            raise NoLinkKeyError(self._settings.unresolved)
         if not any(fits):
             raise ForgedLinkError("The signature of the token does not fit its claims.")
         return LinkClaims.model_validate_json(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
     @cached_property
     def keys(self) -> list[bytes]:
-        """The current key and, where there is one, the previous; the same on every instance of the app.
+        """The current key and, where there is one, the previous, if known; the same on every instance of the app.
 
         Raises:
             OSError: The file with the key can be neither read nor made.
         """
-        current, previous = self._settings.key, self._settings.previous_key
-        first = _key_of_this_machine(self._settings.key_file) if current is None else current.encode()
-        return [first] if previous is None else [first, previous.encode()]
+        stated = [key.encode() for key in (self._settings.key, self._settings.previous_key) if key is not None]
+        if self._settings.key is not None or self._settings.unresolved:
+            return stated
+        return [_key_of_this_machine(self._settings.key_file), *stated]
 
 
 def _encode(content: bytes) -> str:

@@ -19,12 +19,12 @@ from durable_agents.orchestration.approval_requests import (
     hash_content,
     read_decision,
 )
-from durable_agents.orchestration.attempts import DEFAULT_RETRY, attempt
 from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import RunStatus
-from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
+from durable_agents.orchestration.steps import AnyOf, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY
+from durable_agents.orchestration.telling import Telling
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
 
@@ -32,7 +32,6 @@ _TITLE_CHARACTERS = 100
 # Of the JSON text: an emoji takes twelve. Together they leave room in the custom status for the decisions.
 _PREVIEW_JSON_CHARACTERS = 2_500
 _TITLE_JSON_CHARACTERS = 400
-_UNTOLD = "The reviewers could not be told of this draft. It can be decided all the same."
 
 
 class ReviewPolicy(BaseModel):
@@ -126,11 +125,11 @@ def review(
             escalated=number > 0,
         )
         outcome.request_id = request.request_id
-        telling = Fiber(_tell(context, payloads, request, title, content))
+        telling = _telling(context, payloads, request, title, content)
         try:
             outcome.decision = yield from _wait(context, status, request, telling)
             status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
-            while not telling.has_ended:
+            while not telling.has_ended and not telling.waits_for_key:
                 yield AnyOf(telling.tasks)
                 telling.go_on()
         finally:
@@ -177,10 +176,8 @@ def _open(
     )
 
 
-def _tell(
-    context: Any, payloads: RunPayloads | None, request: ApprovalRequest, title: str, content: str
-) -> Steps[ReviewReceipt | None]:
-    """Tell the reviewers of the request, and return the receipt, or None if they could not be told in all attempts."""
+def _telling(context: Any, payloads: RunPayloads | None, request: ApprovalRequest, title: str, content: str) -> Telling:
+    """Return what tells the reviewers of the request."""
     message = ReviewRequest(
         key=f"{context.instance_id}-{request.request_id}",
         instance_id=context.instance_id,
@@ -194,18 +191,13 @@ def _tell(
         required_approvals=request.required_approvals,
         escalated=request.escalated,
     )
-    try:
-        payload = message.model_dump(mode="json")
-        if payloads is not None:
-            payload = payloads.send("activity", notify_reviewer.__name__, payload)
-        receipt = yield from attempt(context, notify_reviewer.__name__, payload, DEFAULT_RETRY)
-    except Exception:
-        # The SDK has no class for it. Whoever knows of the request can decide on it all the same.
-        return None
-    return ReviewReceipt.model_validate(receipt if payloads is None else payloads.receive(receipt))
+    payload = message.model_dump(mode="json")
+    if payloads is None:
+        return Telling(context, payload)
+    return Telling(context, payloads.send("activity", notify_reviewer.__name__, payload), payloads.receive)
 
 
-def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Fiber) -> Steps[AuditEntry | None]:
+def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Telling) -> Steps[AuditEntry | None]:
     """Return the decision that settles the request, or None once it has expired.
 
     The reviewers are being told meanwhile, so a decision may come before that has ended; one that could not be made
@@ -224,13 +216,13 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Fi
                 while not decision.is_completed:
                     if deadline.is_over:
                         return None
-                    had_told = telling.has_ended
+                    told = telling.note
                     yield AnyOf((*telling.tasks, decision, *deadline.tasks()))
                     telling.go_on()
-                    if telling.has_ended and not had_told and telling.outcome() is None:
-                        request = request.model_copy(update={"note": _UNTOLD})
+                    if telling.note != told:
+                        request = request.model_copy(update={"note": telling.note})
                         status.wait(key, request)
-            note = request.note if request.note == _UNTOLD else None
+            note = telling.note
             try:
                 recorded = status.count(read_decision(decision.result, request), request)
                 if recorded.settled:

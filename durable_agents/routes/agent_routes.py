@@ -28,6 +28,7 @@ from durable_agents.routes.agent_runs import AgentRun, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.responses import StoredResponse, read_response, wait_for_response
 from durable_agents.sessions.signal import send_message
 
@@ -51,11 +52,14 @@ _TEXT = "text/plain"
 class AgentRoutes:
     """The routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
 
-    def __init__(self, agents: AgentRegistry, links: Links, run_ids: RunIds, wait_seconds: float) -> None:
+    def __init__(
+        self, agents: AgentRegistry, links: Links, run_ids: RunIds, lost: LostRuns, wait_seconds: float
+    ) -> None:
         self._agents = agents
         self._links = links
         self._run_ids = run_ids
         self._wait_seconds = wait_seconds
+        self._lost = lost
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -99,7 +103,10 @@ class AgentRoutes:
         """Answer with the response of an earlier run of an agent, or that it is still at work."""
         run = find_agent_run(req, self._agents, self._run_ids)
         response = await read_response(client, run.agent.name, run.session_id, run.correlation_id)
-        return self._respond(req, run, response)
+        answer = self._respond(req, run, response)
+        if response is None:
+            await run.look_for(client, self._lost)
+        return answer
 
     def _to_run_request(self, request: AgentRunRequest, agent: HostedAgent) -> RunRequest:
         """Return the message to the session's entity.

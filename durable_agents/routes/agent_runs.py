@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import azure.durable_functions as df
 import azure.functions as func
 
 from durable_agents.http.problems import ProblemError
@@ -12,7 +13,9 @@ from durable_agents.routes.agent_models import AgentAnswer, AgentFailure, Decide
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import LONGEST_RUN, RunIds, has_same_body
 from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.responses import StoredResponse
+from durable_agents.sessions.signal import entity_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class AgentRun:
         """The members that name the run in every answer."""
         message = {} if self.message is None else {"message": self.message}
         return {**message, "session_id": self.session_id, "correlation_id": self.correlation_id}
+
+    async def look_for(self, client: df.DurableOrchestrationClient, lost: LostRuns) -> None:
+        """Find out whether the run was lost, as nothing of it is known: who asks again is told."""
+        entity, age = entity_of(self.agent.name, self.session_id), datetime.now(UTC) - self.issued
+        await lost.ask(client, entity, self.correlation_id, age)
 
     def check(self, response: StoredResponse | None) -> None:
         """Accept the response to this run, or that there is none yet.

@@ -1,4 +1,4 @@
-"""Ask the task hub and the model whether they answer.
+"""Ask the task hub and the model whether they answer, and whether links of reviewers can be signed.
 
 Whoever can reach the app may ask for that, and each time would cost a call of the model. So an answer is kept for half
 a minute, and callers who come meanwhile are given the same.
@@ -33,10 +33,11 @@ class Check(BaseModel):
 
 
 class Checks(BaseModel):
-    """Whether what the app depends on answers."""
+    """Whether what the app depends on answers, and whether the key of reviewers' links is there."""
 
     task_hub: Check
     model: Check
+    approval_links: Check
 
     @property
     def failed(self) -> list[str]:
@@ -47,14 +48,18 @@ class Checks(BaseModel):
 class Dependencies:
     """What the app depends on.
 
-    `create_chat_client` is called once. The client is used on the event loop of the routes alone, as connections belong
-    to one loop, and agents run on another.
+    `check_links` raises if links cannot be signed. `create_chat_client` is called once. The client is used on the event
+    loop of the routes alone, as connections belong to one loop, and agents run on another.
     """
 
     def __init__(
-        self, create_chat_client: Callable[[], SupportsChatGetResponse[Any]], now: Callable[[], float] = time.monotonic
+        self,
+        create_chat_client: Callable[[], SupportsChatGetResponse[Any]],
+        check_links: Callable[[], object],
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._create_chat_client = create_chat_client
+        self._check_links = check_links
         self._now = now
         self._chat_client: SupportsChatGetResponse[Any] | None = None
         self._asking = asyncio.Lock()
@@ -64,10 +69,14 @@ class Dependencies:
         """Ask both at the same time, for at most 20 seconds, unless that was done in the last 30."""
         async with self._asking:
             if self._kept is None or self._now() - self._kept[0] > _KEPT_SECONDS:
-                hub, model = await asyncio.gather(
-                    _check(client.get_status(_NO_RUN), "The task hub does not answer."), _check(self._ask_model())
+                hub, model, links = await asyncio.gather(
+                    _check(client.get_status(_NO_RUN), "The task hub does not answer."),
+                    _check(self._ask_model()),
+                    _check(
+                        asyncio.to_thread(self._check_links), "There is no key to sign the links of reviewers with."
+                    ),
                 )
-                self._kept = (self._now(), Checks(task_hub=hub, model=model))
+                self._kept = (self._now(), Checks(task_hub=hub, model=model, approval_links=links))
             return self._kept[1]
 
     async def _ask_model(self) -> None:

@@ -17,7 +17,7 @@ from durable_agents.routes.health_checks import Checks, Dependencies
 _DEEP = Parameter(
     "deep",
     Annotated[int, Field(ge=0, le=1)],
-    "1: ask the task hub and the model, at most every 30 seconds; 503 if one of them does not answer.",
+    "1: ask the task hub and the model, at most every 30 seconds; 503 if one does not answer, or links have no key.",
 )
 
 
@@ -56,12 +56,12 @@ class HealthRoute:
         router.add("GET", "health", self.check_health, contract=contract, auth_level=func.AuthLevel.ANONYMOUS)
 
     async def check_health(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        """Answer 200 whenever the worker runs; with `deep=1`, only if the task hub and the model answer too."""
+        """Answer 200 whenever the worker runs; with `deep=1`, only if all that it depends on does too."""
         agents = self._agents()
         health = Health(status="healthy", model_provider=self._model_provider, agents=agents, agent_count=len(agents))
         if read_whole_number(req, "deep", default=0, least=0, most=1):
             health.checks = checks = await self._dependencies.check(client)
             if checks.failed:
-                detail = f"No answer from: {', '.join(checks.failed)}. The log of the app has the errors."
+                detail = f"Out of order: {', '.join(checks.failed)}. The log of the app has the errors."
                 raise ProblemError(503, "unhealthy", detail, checks=checks.model_dump())
         return json_response(health)

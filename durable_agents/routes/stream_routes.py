@@ -19,6 +19,7 @@ from durable_agents.ids import STREAM_CURSOR
 from durable_agents.routes.agent_runs import AgentRun, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry
 from durable_agents.sessions.correlation import RunIds
+from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.responses import StoredResponse, read_response
 from durable_agents.streams.reader import Page, StreamReader
 from durable_agents.streams.store import Cursor, StreamId, StreamStore
@@ -42,10 +43,13 @@ _NOT_KEPT = {"Cache-Control": "no-store"}
 class StreamRoutes:
     """The route of streams; `wait_seconds` is how long a response waits for its first event."""
 
-    def __init__(self, agents: AgentRegistry, store: StreamStore | None, run_ids: RunIds, wait_seconds: float) -> None:
+    def __init__(
+        self, agents: AgentRegistry, store: StreamStore | None, run_ids: RunIds, lost: LostRuns, wait_seconds: float
+    ) -> None:
         self._agents = agents
         self._store = store
         self._run_ids = run_ids
+        self._lost = lost
         self._wait_seconds = wait_seconds
 
     def register(self, router: Router) -> None:
@@ -72,6 +76,8 @@ class StreamRoutes:
 
         page = await StreamReader(self._store, StreamId(*name), read_ended).next_page(after, self._wait_seconds)
         run.check(page.response)
+        if page.response is None:
+            await run.look_for(client, self._lost)
         return func.HttpResponse(_write_page(run, page), headers=_NOT_KEPT, mimetype="text/event-stream")
 
 

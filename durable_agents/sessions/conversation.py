@@ -119,12 +119,11 @@ def stored_bytes(state: DurableAgentState, *more: DurableAgentStateEntry) -> int
     return len(state.to_json()) + sum(len(json.dumps(entry.to_dict())) + len(", ") for entry in more)
 
 
-def record_compaction(
-    state: DurableAgentState, removed: Iterable[DurableAgentStateEntry], usage: Mapping[str, Any]
-) -> None:
+def record_compaction(state: DurableAgentState, removed: Iterable[DurableAgentStateEntry]) -> None:
     """Remember of removed entries how many there were, what they cost, and the ids of the latest runs.
 
-    `usage` is what the summary itself cost. The ids keep a late repeat of a run from being a new one.
+    The turn that has made room counts what the summary has cost. The ids keep a late repeat of a run from being a new
+    one.
     """
     entries = list(removed)
     data = _read_compaction(state.data.extension_data)
@@ -134,7 +133,7 @@ def record_compaction(
     summaries = sum(1 for entry in entries if is_summary(entry))
     changed = {
         "entries": data.get("entries", 0) + len(entries) - summaries,
-        "usage": add_usage([data.get("usage", {}), *usages, usage]),
+        "usage": add_usage([data.get("usage", {}), *usages]),
         "runs": runs[-_REMEMBERED_RUNS:],
     }
     state.data.extension_data = {**(state.data.extension_data or {}), _COMPACTION: changed}
@@ -144,7 +143,7 @@ def forget_failed_turns(state: DurableAgentState) -> None:
     """Remove the failed turns to make room: the model never sees them, and their callers get to know they are gone."""
     history = state.data.conversation_history
     failed = {entry.correlation_id for entry in history if is_failed(entry)}
-    record_compaction(state, [entry for entry in history if entry.correlation_id in failed], {})
+    record_compaction(state, [entry for entry in history if entry.correlation_id in failed])
     state.data.conversation_history = [entry for entry in history if entry.correlation_id not in failed]
 
 

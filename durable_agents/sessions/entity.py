@@ -1,8 +1,8 @@
 """The durable entity of an agent session: one message at a time, in order, and the state that goes with it.
 
 It keeps the name, the operations and the state schema of the entity that the durable agents package would register, so
-that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide`, `give_up`, `result` and `continue`
-are added.
+that a session can pass from one to the other. `delete`, `expire`, `ask`, `decide`, `give_up`, `result`, `continue` and
+`conclude` are added.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ from durable_agents.sessions.forgotten import (
     runs_of,
 )
 from durable_agents.sessions.lifetime import SessionLifetime, read_lifetime
+from durable_agents.sessions.lost import ASKED_RUN, miss_run
 from durable_agents.sessions.pending import decide, give_up, read_pending
 from durable_agents.sessions.run_results import (
     RESULTS,
@@ -86,7 +87,7 @@ def create_agent_entity(
     the entity sends itself `continue`, so that a decision is stored and visible before the turn goes on. `result` keeps
     what came of a run that the agent has started, and `continue` is also the turn in which the agent is told it, as
     soon as no other waits. `delete` may name a run, with which the session is to go if nobody else has spoken in it.
-    `expire` ends the session if its time is over.
+    `expire` ends the session if its time is over. `conclude` asks after a run of which callers have heard nothing.
 
     A run's result is its response, with an `error` content if it failed. A message that is none of these gets
     `{"error": ..., "status": "error"}` and leaves the session as it is.
@@ -102,6 +103,7 @@ def create_agent_entity(
             "give_up": session.give_up,
             "result": session.keep_result,
             "continue": session.resume,
+            "conclude": session.conclude,
             "reset": session.clear,
             "delete": session.delete,
             "expire": session.expire,
@@ -225,6 +227,17 @@ class _Session(AgentEntityStateProviderMixin):
             self._renew()
             self._store_waiting()
             self._store()
+
+    def conclude(self) -> None:
+        """Find out whether a run was lost, which its caller is then told."""
+        message: Any = self._context.get_input()
+        correlation_id, now = str(message.get(ASKED_RUN)) if isinstance(message, Mapping) else "", datetime.now(UTC)
+        if self._lifetime.is_over(self.state, now) or not miss_run(self.state, correlation_id, now):
+            return
+        if read_lifetime(self.state.data.extension_data, self.session_id) is None:
+            # The first turn of the session, and nothing else is there to say when this goes.
+            self._renew()
+        self.persist_state()
 
     def clear(self) -> None:
         self._forget("reset")

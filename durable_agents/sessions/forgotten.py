@@ -16,13 +16,18 @@ from durable_agents.sessions.failures import Failure
 from durable_agents.sessions.pending import read_pending
 from durable_agents.sessions.run_results import waiting_runs
 
-Why = Literal["reset", "deleted", "expired"]
+Why = Literal["reset", "deleted", "expired", "lost"]
 
 Forgotten = dict[str, dict[str, Any]]
 """Why each run was forgotten, and when its id was issued (seconds since 1970), by its run key."""
 
 _FORGOTTEN = "forgotten"
 _MOST_RUNS = 500
+_LOST = Failure(
+    "turn_lost",
+    "The turn was lost: the worker that took it has ended in the middle. Its tools may have acted; the session has "
+    "nothing of it.",
+)
 _PARTICIPLES = {"reset": "cleared", "deleted": "deleted", "expired": "ended after its time"}
 
 
@@ -41,16 +46,25 @@ def forget_late(state: DurableAgentState, correlation_id: str, now: datetime) ->
     forgotten = _read(state.data.extension_data)
     if not state.data.extension_data or not CORRELATION_ID.fullmatch(correlation_id):
         return False
-    why = next((entry["why"] for entry in reversed(forgotten.values())), "reset")
+    why = next((entry["why"] for entry in reversed(forgotten.values()) if entry["why"] != "lost"), "reset")
     entry = {"why": why, "issued": min(issued_seconds(correlation_id), int(now.timestamp()))}
     keep_forgotten(state, {**forgotten, run_key(correlation_id): entry})
     return True
 
 
+def forget_lost(state: DurableAgentState, correlation_id: str, now: datetime) -> None:
+    """Remember that the turn of a run was lost. The turn itself, should it come after all, counts."""
+    entry = {"why": "lost", "issued": min(issued_seconds(correlation_id), int(now.timestamp()))}
+    keep_forgotten(state, _recent({**_read(state.data.extension_data), run_key(correlation_id): entry}, now))
+
+
 def forget_runs(state: DurableAgentState, why: Why, now: datetime) -> Forgotten:
     """Return what is to be remembered once all turns are removed from the session: the latest runs, in short."""
+    return _recent({**_read(state.data.extension_data), **dict(_runs_in(state, why, now))}, now)
+
+
+def _recent(runs: Forgotten, now: datetime) -> Forgotten:
     oldest = (now - LONGEST_RUN).timestamp()
-    runs = {**_read(state.data.extension_data), **{key: entry for key, entry in _runs_in(state, why, now)}}
     recent = {key: entry for key, entry in runs.items() if entry["issued"] > oldest}
     latest = sorted(recent, key=lambda key: float(recent[key]["issued"]))[-_MOST_RUNS:]
     return {key: recent[key] for key in latest}
@@ -73,6 +87,8 @@ def find_forgotten(state: Mapping[str, Any], correlation_id: str) -> Failure | N
     if entry is None:
         return None
     why = str(entry["why"])
+    if why == "lost":
+        return _LOST
     message = f"The answer is no longer kept: the session was {_PARTICIPLES[why]}."
     return Failure(f"session_{why}", message)
 

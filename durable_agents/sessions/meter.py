@@ -97,6 +97,10 @@ class TurnMeter:
         """Count what one model call has used."""
         self.usage = add_usage([self.usage, response.usage_details or {}])
 
+    def add(self, usage: Mapping[str, Any]) -> None:
+        """Count what else the turn has used."""
+        self.usage = add_usage([self.usage, usage])
+
     def check_tokens(self) -> None:
         """Let the turn go on.
 

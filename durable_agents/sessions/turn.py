@@ -168,7 +168,7 @@ class Turns:
         request, shown = segment.request, self._shown(session_id, segment.request)
         try:
             if segment.number == 1:
-                await self._make_room(state)
+                await self._make_room(state, meter)
                 check_room(state, request)
             response = await self._answer(state, session_id, segment, meter, shown, span)
             if find_waiting_calls(response):
@@ -207,15 +207,19 @@ class Turns:
         check_room(state, decisions=len(pending.requests))
         return pending.response
 
-    async def _make_room(self, state: DurableAgentState) -> None:
-        if self.summarize is not None:
-            await compact(
-                state,
-                self.summarize,
-                threshold_bytes=self.limits.compaction_bytes,
-                keep_turns=self.limits.keep_turns,
-                timeout_seconds=self.limits.stall_seconds,
-            )
+    async def _make_room(self, state: DurableAgentState, meter: TurnMeter) -> None:
+        """Have the session summarised if it is too long: in half of the turn's time at most, and at its cost."""
+        if self.summarize is None:
+            return
+        stall, remaining = self.limits.stall_seconds, meter.remaining_seconds
+        used = await compact(
+            state,
+            self.summarize,
+            threshold_bytes=self.limits.compaction_bytes,
+            keep_turns=self.limits.keep_turns,
+            timeout_seconds=stall if remaining is None else min(stall, remaining / 2),
+        )
+        meter.add(used)
 
     async def _answer(
         self,

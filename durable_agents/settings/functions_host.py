@@ -10,6 +10,9 @@ from typing import Any, Self
 
 _ROUTE_PREFIX = "azurefunctionsjobhost__extensions__http__routeprefix"
 _FUNCTION_TIMEOUT = "azurefunctionsjobhost__functiontimeout"
+_STORAGE_PROVIDER = "azurefunctionsjobhost__extensions__durabletask__storageprovider__type"
+# The Durable Task Scheduler removes runs by itself, with a Dedicated one after this at the latest.
+_LONGEST_IN_SCHEDULER = timedelta(days=90)
 _TIME_SPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{1,2})(?::(\d{1,2}(?:\.\d+)?))?")
 # What the Flex Consumption and Premium plans have where host.json does not say.
 _DEFAULT_SECONDS = 1_800.0
@@ -25,12 +28,14 @@ class FunctionsHost:
         own_url: Where the host says it is reached.
         route_prefix: What the host puts before every route, without slashes.
         function_seconds: How long a function may run before the host ends it and its worker, None for no limit.
+        keeps_runs: How long the task hub can keep a run that is over, None for ever.
     """
 
     in_azure: bool = False
     own_url: str = "http://localhost:7071"
     route_prefix: str = "api"
     function_seconds: float | None = _DEFAULT_SECONDS
+    keeps_runs: timedelta | None = None
 
     def turn_seconds(self, limit: float) -> float:
         """Return how long a turn may take that is to take no longer than `limit`: its end needs some time too."""
@@ -50,15 +55,23 @@ class FunctionsHost:
         try:
             stated: Any = json.loads(file.read_text(encoding="utf-8-sig")) if file.is_file() else {}
             prefix, seconds = _route_prefix(stated, environ), _function_seconds(stated, environ)
+            keeps_runs = _keeps_runs(stated, environ)
         except (ValueError, AttributeError) as error:
             raise ValueError(f"{file} is not what the Functions host reads: {error}") from error
-        return cls(in_azure, f"{'https' if in_azure else 'http'}://{name}", prefix, seconds)
+        return cls(in_azure, f"{'https' if in_azure else 'http'}://{name}", prefix, seconds, keeps_runs)
 
 
 def _route_prefix(stated: Any, environ: Mapping[str, str]) -> str:
     in_file = stated.get("extensions", {}).get("http", {}).get("routePrefix", "api")
     override = _override(environ, _ROUTE_PREFIX)
     return str(in_file if override is None else override).strip("/ ")
+
+
+def _keeps_runs(stated: Any, environ: Mapping[str, str]) -> timedelta | None:
+    in_file = stated.get("extensions", {}).get("durableTask", {}).get("storageProvider", {}).get("type")
+    override = _override(environ, _STORAGE_PROVIDER)
+    provider = in_file if override is None else override
+    return _LONGEST_IN_SCHEDULER if str(provider).lower() == "azuremanaged" else None
 
 
 def _function_seconds(stated: Any, environ: Mapping[str, str]) -> float | None:

@@ -66,12 +66,14 @@ class ReviewSettings:
 class ApprovalLinkSettings:
     """The keys that sign the links in review requests.
 
-    Without a `key`, one is kept in `key_file`. Links signed with `previous_key` are still accepted.
+    Without a `key`, one is kept in `key_file`. Links signed with `previous_key` are still accepted. The `unresolved`
+    are the settings that Azure should have filled from a key vault and has not: a key that nobody knows yet.
     """
 
     key_file: Path
     key: str | None = field(default=None, repr=False)
     previous_key: str | None = field(default=None, repr=False)
+    unresolved: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,12 @@ _UNRESOLVED = (
     "is a Key Vault reference that was not resolved. Check that the secret exists and the app's identity may read it; "
     "docs/deployment.md has the rest."
 )
+_REMOVED_BY_SCHEDULER = (
+    "The Durable Task Scheduler removes a run 90 days after its end at the latest, with a Consumption SKU after 30. "
+    "Set a number of days below that, and keep elsewhere what must last."
+)
+# Only the links of reviewers wait for these, so the app starts without; an `azd up` makes key and app at one time.
+_MAY_BE_UNRESOLVED = ("APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY")
 # What each provider needs, with what it is.
 _NEEDS: dict[Provider, dict[str, str]] = {
     "azure_openai": {
@@ -107,6 +113,7 @@ class HostingSettings(BaseSettings):
     OUTBOX_DIR: of.LocalFolder = Field(default=Path("outbox"), validate_default=True)
 
     _host: FunctionsHost = PrivateAttr(default_factory=FunctionsHost)
+    _unresolved: tuple[str, ...] = PrivateAttr(default=())
 
     @classmethod
     def settings_customise_sources(
@@ -124,6 +131,8 @@ class HostingSettings(BaseSettings):
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Build the settings from environment variables; relative folders are resolved now. Empty is not set.
 
+        In Azure, a key of links that the key vault has not given yet is none, see `ApprovalLinkSettings`.
+
         Raises:
             SettingsError: Something is missing or invalid. The message names every such setting and its fix.
         """
@@ -131,10 +140,12 @@ class HostingSettings(BaseSettings):
         source.env_vars = {name: value.strip() for name, value in environ.items() if value.strip()}
         given = source()
         host, unreadable = _read_host(environ)
-        bad = {name: _UNRESOLVED for name, text in given.items() if str(text).startswith(_KEY_VAULT_REFERENCE)}
-        bad |= cls._find_bad({name: text for name, text in given.items() if name not in bad})
-        settings = cls(**{name: text for name, text in given.items() if name not in bad})
-        settings._host = host
+        references = [name for name, text in given.items() if str(text).startswith(_KEY_VAULT_REFERENCE)]
+        unresolved = tuple(name for name in _MAY_BE_UNRESOLVED if name in references and host.in_azure)
+        bad = {name: _UNRESOLVED for name in references if name not in unresolved}
+        bad |= cls._find_bad({name: text for name, text in given.items() if name not in references})
+        settings = cls(**{name: text for name, text in given.items() if name not in (*bad, *unresolved)})
+        settings._host, settings._unresolved = host, unresolved
         broken = {name: what for name, what in settings.broken_rules(given) if name not in bad}
         problems = unreadable + [f"Setting {name!r} {what}" for name, what in (bad | broken).items()]
         if problems:
@@ -159,6 +170,9 @@ class HostingSettings(BaseSettings):
             for name in (name for name in _IN_AZURE if name not in given):
                 yield name, f"is missing. In Azure, set it to {_IN_AZURE[name]}."
         yield from self._broken_rules_of_model(given)
+        kept, longest = self.RUN_RETENTION_DAYS, self._host.keeps_runs
+        if self._host.in_azure and longest is not None and (kept is None or kept >= longest):
+            yield "RUN_RETENTION_DAYS", f"is {'never' if kept is None else kept.days}. {_REMOVED_BY_SCHEDULER}"
         required, named = self.REQUIRED_APPROVALS, len(self.REVIEWERS)
         if required > max(named, 1) and (named or "REVIEWERS" not in given):
             yield "REQUIRED_APPROVALS", f"is {required}, and REVIEWERS names {named}. Name as many or more."
@@ -212,8 +226,21 @@ class HostingSettings(BaseSettings):
         """What signs the links of reviewers; in Azure, several machines must know the same key."""
         key_file = self.STATE_DIR / "approval-link.key"
         return ApprovalLinkSettings(
-            key_file, of.reveal(self.APPROVAL_LINK_KEY), of.reveal(self.APPROVAL_LINK_PREVIOUS_KEY)
+            key_file,
+            of.reveal(self.APPROVAL_LINK_KEY),
+            of.reveal(self.APPROVAL_LINK_PREVIOUS_KEY),
+            self._unresolved,
         )
+
+    @property
+    def seal_key(self) -> BlobFolder | None:
+        """Where the key is kept that ids, page tokens and references are sealed with, in Azure: beside the payloads.
+
+        None on one machine, where it is that of the links.
+        """
+        # No run has this folder: the name of one begins with a letter or a digit.
+        payloads = self.payloads
+        return payloads / "_key" if self._host.in_azure and isinstance(payloads, BlobFolder) else None
 
     @property
     def drafts(self) -> Folder:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from durable_agents.seal import Seal
+from durable_agents.seal import NoSealKeyError, Seal
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.once_files import stem_of
@@ -98,13 +98,19 @@ class ClaimCheck:
     def call(
         self, run: str, value: Any, caller: str | None, *, beside: Collection[str] = (), is_repeated: bool = False
     ) -> Any:
-        """Return what is sent in the place of the value, as `shorten` has it, with the name of its caller beside it."""
+        """Return what is sent in the place of the value, as `shorten` has it, with the name of its caller beside it.
+
+        While nothing can be sealed, the value is sent as it is, and what comes back is as it is too.
+        """
         if caller is None or self._largest_bytes is None:
             return self.shorten(run, value, beside=beside, is_repeated=is_repeated)
         has_room = isinstance(value, dict) and CALLER not in value
         shorten = self.shorten if has_room else self._refer
-        short = shorten(run, value, beside=beside, is_repeated=is_repeated)
-        return {**short, CALLER: self._sealed(CALLER, run=caller)}
+        try:
+            mark = self._sealed(CALLER, run=caller)
+        except NoSealKeyError:
+            return value
+        return {**shorten(run, value, beside=beside, is_repeated=is_repeated), CALLER: mark}
 
     def caller_of(self, value: Any) -> str | None:
         """Return the run that `call` has named as the caller, or None."""

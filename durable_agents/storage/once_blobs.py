@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
 
@@ -46,8 +46,10 @@ def delete_blobs(container: "ContainerClient", prefix: str, names: re.Pattern[st
                     container.delete_blob(name)
 
 
-def upload_once(blob: "BlobClient", content: bytes, content_type: str) -> str:
+def upload_once(blob: "BlobClient", content: bytes, content_type: str, *, is_hasty: bool = False) -> str:
     """Upload unless the blob exists, and return its URL: the first content of a key stays.
+
+    What is hasty gives up within seconds: somebody waits for it.
 
     Raises:
         azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the write.
@@ -56,12 +58,13 @@ def upload_once(blob: "BlobClient", content: bytes, content_type: str) -> str:
     from azure.storage.blob import ContentSettings
 
     with suppress(ResourceExistsError):
-        blob.upload_blob(content, overwrite=False, content_settings=ContentSettings(content_type=content_type))
+        settings = ContentSettings(content_type=content_type)
+        blob.upload_blob(content, overwrite=False, content_settings=settings, **_haste(is_hasty))
     return str(blob.url)
 
 
-def download(blob: "BlobClient") -> bytes | None:
-    """Return the content of the blob, or None if there is no such blob.
+def download(blob: "BlobClient", *, is_hasty: bool = False) -> bytes | None:
+    """Return the content of the blob, or None if there is no such blob; what is hasty gives up within seconds.
 
     Raises:
         azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the read.
@@ -69,10 +72,14 @@ def download(blob: "BlobClient") -> bytes | None:
     from azure.core.exceptions import ResourceNotFoundError
 
     try:
-        content: bytes = blob.download_blob().readall()
+        content: bytes = blob.download_blob(**_haste(is_hasty)).readall()
     except ResourceNotFoundError:
         return None
     return content
+
+
+def _haste(is_hasty: bool) -> dict[str, Any]:
+    return {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5} if is_hasty else {}
 
 
 def _identity() -> TokenCredential:

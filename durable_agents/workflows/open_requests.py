@@ -9,9 +9,8 @@ from typing import Any
 import azure.durable_functions as df
 from pydantic import BaseModel
 
-from durable_agents.activities.notify_reviewer import ReviewRequest, notify_reviewer
+from durable_agents.activities.notify_reviewer import ReviewRequest
 from durable_agents.ids import HUMAN_REQUEST_ID, fits
-from durable_agents.orchestration.attempts import DEFAULT_RETRY, attempt
 from durable_agents.orchestration.deadline import Deadline
 from durable_agents.orchestration.events import Events
 from durable_agents.orchestration.human_requests import (
@@ -25,6 +24,7 @@ from durable_agents.orchestration.human_requests import (
 )
 from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY
+from durable_agents.orchestration.telling import NO_KEY, UNTOLD, Telling
 from durable_agents.workflows.declared_types import value_of
 from durable_agents.workflows.graph_status import GraphStatus
 from durable_agents.workflows.request_policies import RequestPolicies, RequestPolicy, plain
@@ -32,7 +32,6 @@ from durable_agents.workflows.request_policies import RequestPolicies, RequestPo
 logger = logging.getLogger(__name__)
 
 _LONGEST_ID = 400
-_UNTOLD = "The reviewers could not be told. The request can be answered all the same."
 _NO_END = timedelta(days=365)
 
 
@@ -123,17 +122,18 @@ class OpenRequests:
         place, title = f"{self._prefix}{request.source_executor_id}", _title(inquiries.workflow, request)
         request = _opened(request, policy, context.current_utc_datetime, title)
         mailbox, has_expired = inquiries.events.of(name), False
-        telling = Fiber(_tell(inquiries, request, title))
+        telling = _telling(inquiries, request, title)
         telling.go_on()
         status.ask(place, request)
         try:
             while True:
                 with Deadline(context, _next_moment(request, policy)) as deadline:
                     while (event := mailbox.take_raw()) is None and not deadline.is_over:
+                        told = telling.note
                         yield AnyOf((*telling.tasks, mailbox.task(), *deadline.tasks()))
                         telling.go_on()
-                        if telling.has_ended and telling.outcome() is False and request.note != _UNTOLD:
-                            request = request.model_copy(update={"note": _UNTOLD})
+                        if telling.note != told:
+                            request = request.model_copy(update={"note": telling.note})
                             status.ask(place, request)
                 if event is not None:
                     try:
@@ -149,7 +149,7 @@ class OpenRequests:
                     return _otherwise(request, policy, model)
                 request = request.model_copy(update={"reminders": request.reminders + 1})
                 telling.cancel()
-                telling = Fiber(_tell(inquiries, request, title))
+                telling = _telling(inquiries, request, title)
                 telling.go_on()
                 status.ask(place, request)
         finally:
@@ -162,7 +162,7 @@ class OpenRequests:
             place = f"{self._inquiries.context.instance_id}: an event was ignored"
             logger.warning("%s as an answer to %r, a %s: %s.", place, request.request_id, model.__name__, why)
         note = f"An event was ignored as an answer: {why}."
-        return request if request.note == _UNTOLD else request.model_copy(update={"note": note})
+        return request if request.note in (UNTOLD, NO_KEY) else request.model_copy(update={"note": note})
 
     def _log(self, request_id: str, answer: HumanAnswer[Any]) -> None:
         if not self._inquiries.context.is_replaying:
@@ -209,8 +209,8 @@ def _otherwise(request: HumanRequest, policy: RequestPolicy, model: type[BaseMod
     return value_of(read_answer(plain(policy.otherwise), model))
 
 
-def _tell(inquiries: Inquiries, request: HumanRequest, title: str) -> Steps[bool]:
-    """Tell the reviewers of the request, and say whether that was possible."""
+def _telling(inquiries: Inquiries, request: HumanRequest, title: str) -> Telling:
+    """Return what tells the reviewers of the request."""
     instance_id, number = str(inquiries.context.instance_id), request.reminders
     key = f"{instance_id}-{request.request_id}" + (f"-{number}" if number else "")
     assert request.requested_at is not None
@@ -229,10 +229,4 @@ def _tell(inquiries: Inquiries, request: HumanRequest, title: str) -> Steps[bool
         reminder=number,
         answer_at=f"workflow/{inquiries.workflow}/respond/{instance_id}/{request.request_id}",
     )
-    try:
-        payload = message.model_dump(mode="json")
-        yield from attempt(inquiries.context, notify_reviewer.__name__, payload, DEFAULT_RETRY)
-    except Exception:
-        # The SDK has no class for it. Whoever knows of the request can answer it all the same.
-        return False
-    return True
+    return Telling(inquiries.context, message.model_dump(mode="json"))

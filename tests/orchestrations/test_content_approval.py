@@ -36,7 +36,7 @@ def test_approval_publishes_and_leaves_no_timer_behind(waiting: Any) -> None:
     assert (output["outcome"], output["publication"]) == ("published", PUBLISHED)
     assert output["draft"] == FIRST.model_dump()
     assert [decision["approved"] for decision in output["decisions"]] == [True]
-    assert output["notifications"] == [SENT]
+    assert output["notifications"] == [{**SENT, "delivered": True}]
 
 
 def test_feedback_is_revised_in_the_same_session_under_a_new_request(waiting: Any) -> None:
@@ -92,7 +92,7 @@ def test_a_draft_nobody_decides_on_is_escalated(waiting: Any) -> None:
 
     assert escalation["content"] == FIRST.content
     assert waiting.state["output"]["outcome"] == "escalated"
-    assert waiting.state["output"]["escalation"] == SENT
+    assert waiting.state["output"]["escalation"] == {**SENT, "delivered": True}
     assert waiting.state["output"]["decisions"] == []
 
 

@@ -19,7 +19,7 @@ DIGEST = Orchestration(scheduled_digest)
 INPUT = {"since": "2026-03-01T07:00:00Z", "until": "2026-03-02T07:00:00Z", "recipient": None}
 TEA = {"name": "tea.md", "written_at": "2026-03-01T09:00:00Z", "begins": "# Tea\n\nTea is warm."}
 WRITTEN = Digest(subject="Tea", body="One article: tea.")
-SENT = {"transport": "smtp", "message_id": "<x@example.com>", "location": None}
+SENT = {"transport": "smtp", "message_id": "<x@example.com>", "location": None, "delivered": True}
 
 
 def listed(*articles: dict[str, Any], left_out: int = 0, **given: Any) -> Replay:

@@ -135,6 +135,21 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
     assert HostingSettings.from_environ(environ).model == model
 
 
+REFERENCE = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/s/k)"
+
+
+@pytest.mark.parametrize("names", [["APPROVAL_LINK_KEY"], ["APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY"]])
+def test_in_azure_the_app_starts_before_the_vault_has_given_the_key_of_links(names: list[str]) -> None:
+    settings = HostingSettings.from_environ({**OPENAI, **IN_AZURE, **dict.fromkeys(names, REFERENCE)})
+    assert (settings.approval_links.key, settings.approval_links.previous_key) == (None, None)
+    assert settings.approval_links.unresolved == tuple(names)
+    assert settings.seal_key == BlobFolder(IN_AZURE["BLOB_ACCOUNT_URL"], "payloads", "_key/")
+
+
+def test_on_one_machine_the_key_of_links_seals_as_well() -> None:
+    assert HostingSettings.from_environ({**OPENAI, "BLOB_ACCOUNT_URL": IN_AZURE["BLOB_ACCOUNT_URL"]}).seal_key is None
+
+
 @pytest.mark.parametrize(
     ("environ", "problem"),
     [
@@ -170,7 +185,11 @@ def test_the_provider_is_the_one_stated_else_the_one_configured(environ: dict[st
         ({"SECOND_REVIEWER": "eve\u3164"}, "'SECOND_REVIEWER' is 'eve\u3164'. Expected one name"),
         ({"APPROVAL_LINK_KEY": "short"}, "'APPROVAL_LINK_KEY' has 5 characters. Expected 32 or more, at random."),
         (
-            {**OPENAI, **IN_AZURE, "APPROVAL_LINK_KEY": "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/s/k)"},
+            {**OPENAI, **IN_AZURE, "REVIEW_WEBHOOK_URL": REFERENCE},
+            "'REVIEW_WEBHOOK_URL' is a Key Vault reference that was not resolved. Check that the secret exists",
+        ),
+        (
+            {**OPENAI, "APPROVAL_LINK_KEY": REFERENCE},
             "'APPROVAL_LINK_KEY' is a Key Vault reference that was not resolved. Check that the secret exists",
         ),
         ({"APP_SERVICE_AUTHENTICATION": "yes"}, "'APP_SERVICE_AUTHENTICATION' is 'yes'. Expected true or false."),
@@ -327,6 +346,21 @@ def test_the_time_of_a_function_is_that_of_the_host(
     (tmp_path / "host.json").write_text(json.dumps(content), encoding="utf-8")
     environ = environ | {"AzureWebJobsScriptRoot": str(tmp_path)}
     assert HostingSettings.from_environ(environ).host.function_seconds == seconds
+
+
+SCHEDULER = {"extensions": {"durableTask": {"storageProvider": {"type": "azureManaged"}}}}
+OTHER_STORE = {"AzureFunctionsJobHost__extensions__durableTask__storageProvider__type": "AzureStorage"}
+
+
+@pytest.mark.parametrize("days", ["never", "90", "365"])
+def test_what_the_scheduler_removes_cannot_be_kept_longer(tmp_path: Path, days: str) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(SCHEDULER), encoding="utf-8")
+    here = {**OPENAI, "AzureWebJobsScriptRoot": str(tmp_path), "RUN_RETENTION_DAYS": days}
+    (problem,) = problems_of({**here, **IN_AZURE})
+    assert f"'RUN_RETENTION_DAYS' is {days}. The Durable Task Scheduler removes a run 90 days after" in problem
+    HostingSettings.from_environ(here)
+    HostingSettings.from_environ({**here, **IN_AZURE, **OTHER_STORE})
+    HostingSettings.from_environ({**here, **IN_AZURE, "RUN_RETENTION_DAYS": "89.5"})
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,21 @@ def test_where_nobody_is_named_there_is_one_link_for_whoever_gets_it(receiver: R
     assert signer_in(tmp_path).read(link["url"].partition("#")[2]).reviewer is None
 
 
+def test_without_a_key_nobody_is_told_and_the_receipt_and_the_log_say_so(
+    receiver: Receiver, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = ApprovalLinkSettings(tmp_path / "key", unresolved=("APPROVAL_LINK_KEY",))
+    signer = LinkSigner(settings, Links(public_url="https://app.example.com"))
+    drafts = drafts_in(tmp_path)
+    receipt = notify_reviewer(REQUEST, review=receiver.review, outbox_dir=tmp_path, drafts=drafts, signer=signer)
+    assert receipt.model_dump() == {"channel": "none", "location": None, "delivered": False}
+    assert receiver.received == []
+    assert [path.name for path in tmp_path.iterdir()] == ["drafts"]
+    assert "run-1: the reviewers of request r1 are not told yet. APPROVAL_LINK_KEY" in caplog.text
+    assert notify(tmp_path, receiver.review).model_dump()["delivered"] is True
+    assert notify(tmp_path, ReviewSettings()).model_dump()["delivered"] is False
+
+
 def test_the_draft_is_kept_whole_and_the_first_one_stays(tmp_path: Path) -> None:
     notify(tmp_path, ReviewSettings())
     notify(tmp_path, ReviewSettings(), REQUEST.model_copy(update={"content": "Something else."}))

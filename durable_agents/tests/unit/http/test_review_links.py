@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from durable_agents.http.links import Links
-from durable_agents.http.review_links import ForgedLinkError, LinkClaims, LinkSigner
+from durable_agents.http.review_links import ForgedLinkError, LinkClaims, LinkSigner, NoLinkKeyError
 from durable_agents.settings.groups import ApprovalLinkSettings
 
 KEY, NEW_KEY = "k" * 32, "n" * 32
@@ -100,3 +100,26 @@ def test_processes_that_make_a_key_at_the_same_time_agree_on_one(tmp_path: Path)
     keys = {process.communicate()[0] for process in processes}
     assert len(keys) == 1
     assert len(keys.pop()) == 64
+
+
+@pytest.mark.parametrize("previous", [None, NEW_KEY])
+def test_without_the_key_of_the_vault_nothing_is_signed_and_no_file_takes_its_place(
+    previous: str | None, tmp_path: Path
+) -> None:
+    waiting = LinkSigner(ApprovalLinkSettings(tmp_path / "key", None, previous, ("APPROVAL_LINK_KEY",)), LINKS)
+    for act in (waiting.check, lambda: waiting.sign(CLAIMS), lambda: waiting.read(signer(KEY).sign(CLAIMS))):
+        with pytest.raises(NoLinkKeyError, match="APPROVAL_LINK_KEY: the key vault has not given"):
+            act()
+    with pytest.raises(ForgedLinkError):
+        waiting.read("no token")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_of_the_key_that_is_known_counts_although_the_other_is_not() -> None:
+    files = Path("unused")
+    with_old = LinkSigner(ApprovalLinkSettings(files, None, NEW_KEY, ("APPROVAL_LINK_KEY",)), LINKS)
+    with_new = LinkSigner(ApprovalLinkSettings(files, KEY, None, ("APPROVAL_LINK_PREVIOUS_KEY",)), LINKS)
+    assert with_old.read(signer(NEW_KEY).sign(CLAIMS)) == CLAIMS
+    assert with_new.read(with_new.sign(CLAIMS)) == CLAIMS
+    with pytest.raises(NoLinkKeyError, match="APPROVAL_LINK_PREVIOUS_KEY"):
+        with_new.read(signer(NEW_KEY).sign(CLAIMS))

@@ -68,7 +68,7 @@ def test_approval_publishes_and_leaves_no_timer_behind(waiting: Any, as_text: bo
     output = waiting.state["output"]
     assert (output["outcome"], output["publication"]) == ("published", PUBLISHED)
     assert [decision["approved"] for decision in output["decisions"]] == [True]
-    assert output["notifications"] == [SENT]
+    assert output["notifications"] == [{**SENT, "delivered": True}]
 
 
 def test_a_double_click_does_not_approve_the_next_draft(waiting: Any) -> None:
@@ -121,6 +121,49 @@ def test_a_foreign_event_before_the_reviewer_is_told_does_not_end_the_wait(start
     decide(run)
     run.complete("publish", PUBLISHED)
     assert run.state["output"]["outcome"] == "published"
+    assert run.timers() == {}
+
+
+NOT_YET = {"channel": "none", "location": None}
+
+
+def test_while_there_is_no_key_for_links_reviewers_are_told_later_and_the_run_says_so(start: Start) -> None:
+    run = start(APPROVAL, INPUT)
+    run.answer("Writer", FIRST)
+    pauses = []
+    for _ in range(7):
+        run.complete("notify_reviewer", NOT_YET)
+        assert "as soon as the app has the key" in run.waiting_for["note"]
+        asked = run.now
+        run.fire(min(run.timers(), key=lambda number: str(run.timers()[number]["fireAt"])))
+        pauses.append(round((run.now - asked).total_seconds() / 60))
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]
+    run.complete("notify_reviewer", SENT)
+    assert run.waiting_for["note"] is None
+    decide(run)
+    run.complete("publish", PUBLISHED)
+    (receipt,) = run.state["output"]["notifications"]
+    assert (receipt["channel"], receipt["delivered"]) == ("webhook", True)
+    assert run.timers() == {}
+
+
+def test_a_draft_can_be_decided_while_there_is_no_key_for_links(start: Start) -> None:
+    run = start(APPROVAL, INPUT)
+    run.answer("Writer", FIRST)
+    run.complete("notify_reviewer", NOT_YET)
+    decide(run)
+    run.complete("publish", PUBLISHED)
+    output = run.state["output"]
+    assert (output["outcome"], output["notifications"]) == ("published", [])
+    assert run.timers() == {}
+
+
+def test_a_draft_of_which_nobody_was_told_for_want_of_a_key_expires_as_others_do(start: Start) -> None:
+    run = start(APPROVAL, {**INPUT, "approval_timeout_hours": 0.001})
+    run.answer("Writer", FIRST)
+    run.complete("notify_reviewer", NOT_YET)
+    run.fire(min(run.timers(), key=lambda number: str(run.timers()[number]["fireAt"])))
+    assert run.waits_for("escalate")
     assert run.timers() == {}
 
 

@@ -1,3 +1,5 @@
+import asyncio
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,10 +9,12 @@ from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.limits import TurnLimits
+from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.compaction import SUMMARY_HEADING, compact, summarize_with
 from durable_agents.sessions.conversation import (
     add_turn,
     failed_response,
+    find_failure,
     is_summary,
     replayable_messages,
     session_usage,
@@ -55,7 +59,9 @@ def conversation(turns: int) -> DurableAgentState:
     return state
 
 
-async def shorten(state: DurableAgentState, summary: Summary, *, threshold: int = 1_000, keep: int = 2) -> bool:
+async def shorten(
+    state: DurableAgentState, summary: Summary, *, threshold: int = 1_000, keep: int = 2
+) -> Mapping[str, Any]:
     return await compact(state, summary, threshold_bytes=threshold, keep_turns=keep, timeout_seconds=5)
 
 
@@ -92,9 +98,10 @@ async def test_a_summary_is_summarised_again() -> None:
 
 async def test_what_is_removed_still_counts_and_is_known_to_be_gone() -> None:
     state = conversation(5)
-    await shorten(state, Summary("Short."), threshold=2_000)
+    # The turn that has made room counts what it has cost.
+    assert await shorten(state, Summary("Short."), threshold=2_000) == {"total_token_count": 7}
     stored = state.to_dict()
-    assert session_usage(stored)["total_token_count"] == 5 * 15 + 7
+    assert session_usage(stored)["total_token_count"] == 5 * 15
     assert [was_compacted(stored, f"r{n}") for n in range(1, 6)] == [True, True, True, False, False]
     gone, kept = find_response(stored, "r1"), find_response(stored, "r4")
     assert gone is not None and gone.failure is not None and gone.failure.code == "answer_compacted"
@@ -139,9 +146,27 @@ async def test_large_recent_turns_are_kept_only_as_far_as_they_fit() -> None:
 @pytest.mark.parametrize("text", [RuntimeError("no"), ""])
 async def test_without_a_summary_the_session_stays_as_it_is(text: str | Exception) -> None:
     state = conversation(5)
-    before = state.to_dict()
-    assert not await shorten(state, Summary(text))
-    assert state.to_dict() == before
+    before, summary = texts(state), Summary(text, text, "Short.")
+    await shorten(state, summary)
+    assert texts(state) == before
+    for _ in range(3):
+        await shorten(state, summary)
+    assert len(summary.records) == 1, "it is not tried at each turn"
+
+
+async def test_a_failed_summary_is_tried_again_when_the_session_has_grown() -> None:
+    state, summary, tried = conversation(5), Summary(RuntimeError("no"), "Short."), []
+    threshold = stored_bytes(state) - 1
+    for number in range(6, 12):
+        await shorten(state, summary, threshold=threshold)
+        tried.append(len(summary.records))
+        if len(summary.records) == 2:
+            break
+        say(state, number)
+    assert tried[:2] == [1, 1]
+    assert tried[-1] == 2
+    assert texts(state)[0] == f"{SUMMARY_HEADING}\nShort."
+    assert "compaction_failed_at_bytes" not in (state.data.extension_data or {})
 
 
 async def test_a_short_session_is_left_alone() -> None:
@@ -157,6 +182,34 @@ async def test_a_failed_summary_does_not_cost_the_turn() -> None:
     state = conversation(8)
     assert (await turns.run(state, "s1", RunRequest("Next", "next"))).text == "Fine."
     assert len(state.data.conversation_history) == 18
+
+
+async def test_a_summary_is_in_the_budget_of_its_turn() -> None:
+    async def summarize(record: str) -> tuple[str, Mapping[str, Any]]:
+        return "Short.", {"total_token_count": 100}
+
+    for budget, code in ((RunBudget(max_tokens=90), "budget_exceeded"), (RunBudget(max_tokens=1_000), None)):
+        client, state = ScriptedChatClient(["Fine."]), conversation(8)
+        limits = TurnLimits(compaction_bytes=1_000)
+        turns = Turns(name="Test", agent=agent_with(client), limits=limits, summarize=summarize)
+        response = await turns.run(state, "s1", RunRequest("Next", "next"), budget)
+        failure = find_failure(response)
+        assert (failure and failure.error_code) == code
+        assert int((response.usage_details or {}).get("total_token_count") or 0) >= 100
+        assert len(client.requests) == (0 if code else 1)
+
+
+async def test_a_summary_that_hangs_leaves_its_turn_half_of_the_time() -> None:
+    async def summarize(record: str) -> tuple[str, Mapping[str, Any]]:
+        await asyncio.sleep(60)
+        return "", {}
+
+    client, state = ScriptedChatClient(["Fine."]), conversation(8)
+    limits = TurnLimits(compaction_bytes=1_000)
+    turns = Turns(name="Test", agent=agent_with(client), limits=limits, summarize=summarize)
+    began = time.monotonic()
+    assert (await turns.run(state, "s1", RunRequest("Next", "next"), RunBudget(max_seconds=2))).text == "Fine."
+    assert 1 <= time.monotonic() - began < 2
 
 
 async def test_turn_200_costs_less_than_twice_turn_1() -> None:

@@ -228,3 +228,18 @@ def test_without_an_index_whose_sweep_would_find_it_nothing_stays() -> None:
     entity.batch(run("First", 0, correlationId=IDS.new("Test", "s1", datetime.now(UTC))))
     entity.batch(("delete", None))
     assert not entity.exists
+
+
+def test_a_session_that_has_nothing_of_a_run_is_not_made_for_good_by_the_question() -> None:
+    ids = RunIds(Seal(lambda: (b"k" * 32,)))
+    run = ids.new("Test", "s1", datetime.now(UTC))
+    session = EntityUnderTest(ScriptedChatClient(["Hi."]))
+    session.batch(("conclude", {"correlation_id": run}), ("conclude", "no mapping"), ("conclude", {}))
+    lifetime = read_lifetime(json.loads(session.state or "{}")["data"]["extensionData"], "s1")
+    assert lifetime is not None, "it ends as other sessions do"
+    assert session.failure_of(run) is None
+    session.batch(("run", RunRequest("Hello", run).to_dict()))
+    assert session.failure_of(run) is None
+    before = session.state
+    session.batch(("conclude", {"correlation_id": run}))
+    assert session.state == before

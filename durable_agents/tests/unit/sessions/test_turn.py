@@ -3,6 +3,7 @@ import json
 import threading
 from typing import Any
 
+import httpx
 import pytest
 from agent_framework import AgentResponse, AgentResponseUpdate, Content, FunctionInvocationContext, FunctionTool, tool
 from agent_framework_durabletask import AgentCallbackContext, AgentEntity, DurableAgentState, RunRequest
@@ -12,9 +13,11 @@ from durable_agents.limits import TurnLimits
 from durable_agents.sessions.budget import RunBudget
 from durable_agents.sessions.conversation import find_failure, session_usage, stored_bytes
 from durable_agents.sessions.failures import Failure
+from durable_agents.sessions.mcp import McpServer, McpTools
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.room import STATE_LIMIT_BYTES, USABLE_BYTES
 from durable_agents.sessions.turn import Turns
+from durable_agents.settings.groups import McpServerSettings
 from durable_agents.testing import ScriptedChatClient
 from durable_agents.tests.unit.sessions.scripted_agent import Busy, agent_with, call
 
@@ -233,6 +236,52 @@ async def test_a_budget_ends_the_run_and_not_the_session(budget: RunBudget, limi
     client.steps = [["Fine."]]
     assert (await turns_of(client, dig).run(reloaded(state), "s1", request("Again", "r2"))).text == "Fine."
     assert session_usage(state.to_dict())["total_token_count"] == used["tokens"]
+
+
+@pytest.mark.parametrize("where", ["an async tool", "a sync tool", "an MCP server", "a retry"])
+async def test_a_turn_ends_at_its_deadline_wherever_it_hangs(where: str, unused_tcp_port: int) -> None:
+    held = threading.Event()
+
+    @tool(approval_mode="never_require")
+    async def dig() -> str:
+        """Dig."""
+        await asyncio.sleep(60)
+        return "gold"
+
+    @tool(approval_mode="never_require")
+    def drill() -> str:
+        """Drill."""
+        held.wait(30)
+        return "oil"
+
+    async def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()
+        finally:
+            writer.close()
+
+    later = Busy()
+    later.response = httpx.Response(503, headers={"Retry-After": "20"})
+    steps: dict[str, Any] = {
+        "an async tool": [call("dig")],
+        "a sync tool": [call("drill")],
+        "a retry": [later],
+    }
+    connection = McpServerSettings(f"http://127.0.0.1:{unused_tcp_port}/mcp", connect_seconds=60)
+    mcp = McpTools((McpServer(name="slow", connection=connection),)) if where == "an MCP server" else McpTools()
+    client = ScriptedChatClient(steps.get(where, ["Never."]), ["Late."])
+    turns = turns_of(
+        client, dig, drill, mcp=mcp, limits=TurnLimits(stall_seconds=60), budget=RunBudget(max_seconds=0.5)
+    )
+    server = await asyncio.start_server(keep, "127.0.0.1", unused_tcp_port)
+    began = asyncio.get_running_loop().time()
+    try:
+        failure = failure_of(await turns.run(DurableAgentState(), "s1", request()))
+    finally:
+        held.set()
+        server.close()
+    assert (failure.code, "max_seconds" in failure.message) == ("budget_exceeded", True)
+    assert asyncio.get_running_loop().time() - began < 5
 
 
 def test_a_request_narrows_the_budget_of_an_agent() -> None:

@@ -8,7 +8,7 @@ import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import ContainerClient
 
-from durable_agents.seal import Seal
+from durable_agents.seal import NoSealKeyError, Seal
 from durable_agents.settings.groups import BlobFolder, Folder
 from durable_agents.storage import claim_check
 from durable_agents.storage.claim_check import ClaimCheck, PayloadError
@@ -48,6 +48,17 @@ def test_a_small_one_travels_as_it_is(value: Any, tmp_path: Path) -> None:
     assert claims.restore("run-1", value) == value
     assert claims.caller_of(value) is None
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", SMALL + LARGE)
+def test_while_nothing_can_be_sealed_a_call_sends_the_value_as_it_is(value: Any, tmp_path: Path) -> None:
+    def no_key() -> list[None]:
+        return [None]
+
+    assert ClaimCheck(tmp_path, Seal(no_key), 100).call("run-1", value, "run-1") == value
+    reference = claims_at(tmp_path).shorten("run-1", "x" * 200)
+    with pytest.raises(NoSealKeyError):
+        ClaimCheck(tmp_path, Seal(no_key), 100).restore("run-1", reference)
 
 
 @pytest.mark.parametrize("value", SMALL + LARGE)

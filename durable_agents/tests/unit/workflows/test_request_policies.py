@@ -162,6 +162,24 @@ def test_a_request_that_nobody_can_be_told_of_can_be_answered_all_the_same() -> 
     assert run.run.output == ["budget True", "law True"]
 
 
+def test_a_request_whose_reviewers_wait_for_the_key_of_links_can_be_answered_all_the_same() -> None:
+    run = GraphReplay(graph(), {"article": "tea"})
+    run.work_on("dafx-orders-begin")
+    for name in ("dafx-orders-budget", "dafx-orders-law"):
+        run.work_on(name)
+    first, second = [n for n, leaf in run.run.open.items() if leaf.get("functionName") == "notify_reviewer"]
+    run.run.complete_number(first, {"channel": "none"})
+    run.run.complete_number(second, {"channel": "none"})
+    assert all("as soon as the app has the key" in request["note"] for request in run.requests)
+    run.pass_time(timedelta(minutes=2))
+    assert [request.get("note") for request in run.requests] == [None, None]
+    for name in ("budget", "law"):
+        run.run.raise_event(name, {"approved": True})
+    run.work()
+    assert run.run.output == ["budget True", "law True"]
+    assert run.run.timers() == {}
+
+
 @pytest.mark.parametrize(
     ("policies", "message"),
     [
