@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(206 if asked else 200, part, **ranged)
 
     def do_PUT(self) -> None:
-        name, query = self._begin()
+        name, _ = self._begin()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with self.server.lock:
             exists = name in self.server.content
