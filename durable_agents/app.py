@@ -30,6 +30,7 @@ from durable_agents.binding import bind_activity, check_dependencies, in_own_thr
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.determinism.durable_calls import Registered
 from durable_agents.determinism.start_up import check_functions
+from durable_agents.http.access import Access, Authorize
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
@@ -48,7 +49,7 @@ from durable_agents.routes.agent_routes import AgentRoutes
 from durable_agents.routes.approval_routes import ApprovalRoutes
 from durable_agents.routes.event_routes import EventRoutes
 from durable_agents.routes.health_checks import Dependencies
-from durable_agents.routes.health_route import AgentHealth, HealthRoute
+from durable_agents.routes.health_route import AgentHealth, HealthRoutes
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.routes.openapi_route import OpenApiRoute
 from durable_agents.routes.review_routes import ReviewRoutes
@@ -125,6 +126,8 @@ class AgentFunctionApp(FrameworkApp):
         limits: What a turn of an agent may do.
         streaming: How long streams are kept and waited for.
         purges: When ended sessions and old runs are removed.
+        authorize: Is asked before each route of the router begins, in the place of `Access.authorize`: whether this
+            request may do this, by the name of the action, to this. Whose a session or run is remains as it is.
         largest_payload_bytes: What an input or output may have as JSON in a history. A larger one is kept
             beside it, and a reference that nobody sees is in its place; None for no limit.
 
@@ -154,6 +157,7 @@ class AgentFunctionApp(FrameworkApp):
         limits: TurnLimits | None = None,
         streaming: StreamLimits | None = None,
         purges: PurgeSchedules | None = None,
+        authorize: Authorize | None = None,
         largest_payload_bytes: int | None = LARGEST_PAYLOAD_BYTES,
     ) -> None:
         _keep_urls_out_of_logs()
@@ -170,7 +174,8 @@ class AgentFunctionApp(FrameworkApp):
         self._limits = limits or TurnLimits()
         self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
-        self.router = Router(self)
+        self.access = Access.of(settings)
+        self.router = Router(self, authorize or self.access.authorize)
         self._signer = LinkSigner(settings.approval_links, self.links)
         seal = self._seal = self._create_seal()
         self._run_ids = RunIds(seal)
@@ -425,18 +430,18 @@ class AgentFunctionApp(FrameworkApp):
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
-        trusts = settings.APP_SERVICE_AUTHENTICATION
+        access, trusts = self.access, settings.APP_SERVICE_AUTHENTICATION
         view = RunView(self._by_entity, self.links, self._claims)
         tokens = PageTokens(self._seal)
         purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
-        RunRoutes(orchestrations, view, tokens, settings.completion_webhooks).register(router)
+        RunRoutes(orchestrations, access, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
-        ApprovalRoutes(orchestrations, self.links, tokens, trusts_app_service=trusts).register(router)
+        ApprovalRoutes(orchestrations, access, self.links, tokens).register(router)
         workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
         reviews = ReviewRoutes(orchestrations, workflows, self._signer, settings.drafts, trusts_app_service=trusts)
         reviews.register(router)
-        WorkflowRoutes(workflows, self.links, trusts_app_service=trusts).register(router)
+        WorkflowRoutes(workflows, access, self.links).register(router)
         WorkflowGraphRoute(workflows).register(router)
         WorkflowPathsOfDocuments(workflows, self.links).register(router)
         OpenApiRoute(router, self._reachable, self.links).register()
@@ -447,7 +452,7 @@ class AgentFunctionApp(FrameworkApp):
             self._add_agent_routes()
         if self.enable_health_check:
             dependencies = Dependencies(functools.partial(create_chat_client, settings.model), self._signer.check)
-            HealthRoute(self._describe_agents, settings.model.provider, dependencies).register(router)
+            HealthRoutes(self.links, self._describe_agents, settings.model.provider, dependencies).register(router)
 
     def _add_agent_routes(self) -> None:
         """Register the routes of agents, once: one route is for all of them."""
@@ -456,8 +461,8 @@ class AgentFunctionApp(FrameworkApp):
         self._has_agent_routes = True
         agents, router = self._reachable, self.router
         lost = LostRuns()
-        AgentRoutes(agents, self.links, self._run_ids, lost, self._wait_seconds).register(router)
-        SessionRoutes(agents, self.links, self._index).register(router)
+        AgentRoutes(agents, self.access, self.links, self._run_ids, lost, self._wait_seconds).register(router)
+        SessionRoutes(agents, self.access, self.links, self._index).register(router)
         StreamRoutes(agents, self._streams, self._run_ids, lost, self._streaming.wait_seconds).register(router)
 
     def _describe_agents(self) -> list[AgentHealth]:

@@ -18,6 +18,7 @@ from durable_agents.web import (
     IDEMPOTENCY,
     Contract,
     ProblemError,
+    Resource,
     accepted,
     json_response,
     read_idempotency_key,
@@ -83,9 +84,10 @@ def add_chat_sessions(app: AgentFunctionApp, settings: HostingSettings) -> None:
     routes = ChatRoutes(app, settings.AGENT_WAIT_SECONDS)
     say = Contract(_ANSWERS, bodies=(ChatBody,), parameters=(IDEMPOTENCY,), problems=_PROBLEMS)
     later = Contract(_ANSWERS, problems=_PROBLEMS)
-    app.router.add("POST", "chat/{session}", routes.send_chat_message, contract=say)
-    app.router.add("GET", "chat/{session}", routes.read_chat, contract=Contract({200: (ChatHistory,)}))
-    app.router.add("GET", "chat/{session}/messages/{message}", routes.read_chat_message, contract=later)
+    add = partial(app.router.add, resource=routes.resource)
+    add("POST", "chat/{session}", routes.send_chat_message, contract=say)
+    add("GET", "chat/{session}", routes.read_chat, contract=Contract({200: (ChatHistory,)}))
+    add("GET", "chat/{session}/messages/{message}", routes.read_chat_message, contract=later)
 
 
 class ChatRoutes:
@@ -95,6 +97,10 @@ class ChatRoutes:
         self._app = app
         self._wait_seconds = wait_seconds
 
+    def resource(self, req: func.HttpRequest) -> Resource:
+        """Return the session: with App Service authentication, who is signed in has one of each name."""
+        return Resource(session=self._entity_key(req))
+
     async def send_chat_message(self, req: func.HttpRequest, client: DurableClient) -> func.HttpResponse:
         """Say something, and get the answer, or where to pick it up. A failed model call is 502, and is not repeated.
 
@@ -103,12 +109,13 @@ class ChatRoutes:
         session = _session_of(req)
         body, key = read_model(read_json_object(req), ChatBody), read_idempotency_key(req)
         message_id = uuid.uuid4().hex if key is None else hashlib.sha256(key.encode()).hexdigest()[:32]
-        turn = await _find(client, session, message_id)
+        entity = self._entity_of(req)
+        turn = await _find(client, entity, message_id)
         if turn is None:
             message = ChatMessage(message_id=message_id, message=body.message)
-            await client.signal_entity(_entity_of(session), "message", message.model_dump())
+            await client.signal_entity(entity, "message", message.model_dump())
             deadline = time.monotonic() + self._wait_seconds
-            while (turn := await _find(client, session, message_id)) is None and time.monotonic() < deadline:
+            while (turn := await _find(client, entity, message_id)) is None and time.monotonic() < deadline:
                 await asyncio.sleep(_PAUSE_SECONDS)
         if turn is not None and turn.digest != digest_of(body.message):
             detail = "Another message was sent under this Idempotency-Key. Repeat that one, or choose a new key."
@@ -119,7 +126,7 @@ class ChatRoutes:
         """Answer with what came of an earlier message, or that it is still at work."""
         session, text = _session_of(req), req.route_params["message"]
         found = _MESSAGE.fullmatch(text)
-        turn = None if found is None else await _find(client, session, found[2])
+        turn = None if found is None else await _find(client, self._entity_of(req), found[2])
         if found is None or (turn is None and abs(time.time() - int(found[1])) > _LONGEST_SECONDS):
             raise ProblemError(404, "unknown-message", f"Chat session {session!r} has no message {text!r}.")
         return self._respond(req, session, found[2], turn, int(found[1]))
@@ -127,11 +134,17 @@ class ChatRoutes:
     async def read_chat(self, req: func.HttpRequest, client: DurableClient) -> func.HttpResponse:
         """Return a conversation, as far as it is kept."""
         session = _session_of(req)
-        turns = await _turns_of(client, session)
+        turns = await _turns_of(client, self._entity_of(req))
         if not turns:
             detail = f"There is no chat session {session!r}, or its first message is still at work."
             raise ProblemError(404, "unknown-session", detail)
         return json_response(ChatHistory(session_id=session, turns=[_entry(turn) for turn in turns]))
+
+    def _entity_key(self, req: func.HttpRequest) -> str:
+        return self._app.access.own(req, _session_of(req))
+
+    def _entity_of(self, req: func.HttpRequest) -> EntityId:
+        return EntityId(chat_session.__name__, self._entity_key(req))
 
     def _respond(
         self, req: func.HttpRequest, session: str, message_id: str, turn: ChatTurn | None, sent_at: int
@@ -161,17 +174,13 @@ def _session_of(req: func.HttpRequest) -> str:
     return session
 
 
-def _entity_of(session: str) -> EntityId:
-    return EntityId(chat_session.__name__, session)
-
-
-async def _turns_of(client: DurableClient, session: str) -> list[ChatTurn]:
-    stored = await client.read_entity_state(_entity_of(session))
+async def _turns_of(client: DurableClient, entity: EntityId) -> list[ChatTurn]:
+    stored = await client.read_entity_state(entity)
     return read_turns(stored.entity_state) if stored.entity_exists else []
 
 
-async def _find(client: DurableClient, session: str, message_id: str) -> ChatTurn | None:
-    return next((turn for turn in await _turns_of(client, session) if turn.message_id == message_id), None)
+async def _find(client: DurableClient, entity: EntityId, message_id: str) -> ChatTurn | None:
+    return next((turn for turn in await _turns_of(client, entity) if turn.message_id == message_id), None)
 
 
 def _entry(turn: ChatTurn) -> ChatEntry:

@@ -42,7 +42,7 @@ class Contract:
         body_required: Whether the body must be sent.
         parameters: Its query parameters and headers.
         problems: The statuses of the problems it answers with, besides those that every route has: 400 and 413 if it
-            reads a body, 400 if it has parameters, 404 if its path has any, 500 and 503.
+            reads a body, 400 if it has parameters, 404 if its path has any, 403 unless it is anonymous, 500 and 503.
     """
 
     responses: Mapping[int, tuple[Content, ...]]
@@ -69,6 +69,7 @@ class HttpRoute:
         description: The docstring of its function; the first line is the summary.
         contracts: What it takes and answers.
         is_anonymous: Whether it can be called without a key.
+        is_operators: Whether it asks for the operators' key.
     """
 
     methods: tuple[str, ...]
@@ -77,6 +78,7 @@ class HttpRoute:
     description: str
     contracts: Contracts
     is_anonymous: bool = field(default=False)
+    is_operators: bool = field(default=False)
 
 
 IDEMPOTENCY = Parameter(

@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from durable_agents import __version__
 from durable_agents import ids as names
+from durable_agents.http.access import OPERATOR_KEY_HEADER
 from durable_agents.http.contracts import Content, Contract, HttpRoute, Parameter
 from durable_agents.http.problems import Problem
 
@@ -66,6 +67,7 @@ def build_document(routes: Iterable[HttpRoute], path_values: Mapping[str, Sequen
             "securitySchemes": {
                 "key_in_header": {"type": "apiKey", "in": "header", "name": "x-functions-key"},
                 "key_in_query": {"type": "apiKey", "in": "query", "name": "code"},
+                "operator_key": {"type": "apiKey", "in": "header", "name": OPERATOR_KEY_HEADER},
             },
         },
     }
@@ -132,6 +134,10 @@ def _describe(
         operation["description"] = inspect.cleandoc(rest)
     if route.is_anonymous:
         operation["security"] = []
+    elif route.is_operators:
+        # Beside the other key, where the deployment has one for operators.
+        keys = ("key_in_header", "key_in_query")
+        operation["security"] = [{key: [], "operator_key": []} for key in keys] + [{key: []} for key in keys]
     in_path = [_path_parameter(name, path_values) for name in _PARAMETER.findall(path)]
     parameters = in_path + [_parameter(parameter) for parameter in contract.parameters]
     if parameters:
@@ -139,7 +145,9 @@ def _describe(
     if contract.bodies:
         content = schemas.content(contract.bodies, "validation")
         operation["requestBody"] = {"required": contract.body_required, "content": content}
-    operation["responses"] = _responses(contract, schemas, has_path_parameters="{" in route.template)
+    operation["responses"] = _responses(
+        contract, schemas, has_path_parameters="{" in route.template, is_anonymous=route.is_anonymous
+    )
     return operation
 
 
@@ -168,9 +176,12 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
 
 
-def _responses(contract: Contract, schemas: _Schemas, *, has_path_parameters: bool) -> dict[str, Any]:
+def _responses(
+    contract: Contract, schemas: _Schemas, *, has_path_parameters: bool, is_anonymous: bool
+) -> dict[str, Any]:
     told = {status: schemas.content(contents, "serialization") for status, contents in contract.responses.items()}
     problems = {500, 503, *contract.problems}
+    problems |= set() if is_anonymous else {403}
     problems |= {400, 413} if contract.bodies else set()
     problems |= {400} if contract.parameters else set()
     problems |= {404} if has_path_parameters else set()

@@ -27,6 +27,7 @@ from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import EventWait, RunStatus
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD, Allowance, Budget, ChildEnd, Spending, Usage
 from durable_agents.orchestration.steps import AnyOf, First, Step, Steps, Unused, run_all, run_first
+from durable_agents.owners import owner_of
 
 InputT = TypeVar("InputT")
 OutputT = TypeVar("OutputT")
@@ -156,11 +157,13 @@ class OrchestrationContext:
             BudgetError: The budget of the run is used up, and nobody was asked.
             AnswerError: It answered, but not in the form it was asked for.
             StepTimeoutError: It did not answer in time. It goes on, and nobody reads its answer.
+            PermissionError: The session belongs to somebody else than the run.
         """
 
         def once() -> Steps[Any]:
             self._spending.check()
             durable_agent = self._get_agent(self._durable, agent)
+            self._check_owner(session)
             options = None if answer_model is None else {"response_format": answer_model}
             task = durable_agent.run(message, session=session, options=options)
             (entity_call,) = task.children
@@ -450,6 +453,13 @@ class OrchestrationContext:
         if won.index:
             raise StepTimeoutError(f"{what} within {timeout}.")
         return won.result
+
+    def _check_owner(self, session: AgentSession | None) -> None:
+        """Keep a run from talking in somebody else's session: which one may stand in an input that a caller wrote."""
+        durable = getattr(session, "durable_session_id", None)
+        key = "" if durable is None else str(durable.key)
+        if owner_of(self.instance_id) is not None and owner_of(key) not in (None, owner_of(self.instance_id)):
+            raise PermissionError(f"Run {self.instance_id!r} may not use session {key!r}: it is somebody else's.")
 
     def _with_key(self, request: InputT, activity: str) -> InputT:
         if isinstance(request, Keyed) and not request.key:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -74,8 +75,8 @@ class AgentRunRequest:
         return json.dumps([body.message, body.enable_tool_calls, body.response_format, body.budget.model_dump()])
 
 
-def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
-    """Return the checked request.
+def read_agent_request(req: func.HttpRequest, own: Callable[[str], str] = str) -> AgentRunRequest:
+    """Return the checked request; `own` makes of a session id that of the caller's own session.
 
     An object in JSON is read as such unless the request says that it is text: who leaves the content type out, or has
     curl choose one, means its fields.
@@ -89,8 +90,8 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
     """
     is_json = _is_json(req)
     key = read_idempotency_key(req)
-    body = read_model(read_json_object(req) if is_json else {"message": read_text(req)}, AgentRunBody)
-    session_id = _read_session_id(body, req) or _new_session_id(key)
+    body = _read_body(req)
+    session_id = own(check_session_id(_read_session_id(body, req) or _new_session_id(key)))
     wish = read_wait(req, "wait_for_response", "waitForResponse")
     return AgentRunRequest(
         body=body,
@@ -99,6 +100,15 @@ def read_agent_request(req: func.HttpRequest) -> AgentRunRequest:
         wait=body.wait_for_response if wish is None else wish,
         plain_text=not is_json and "application/json" not in _accepted_types(req),
     )
+
+
+def read_stated_session(req: func.HttpRequest) -> str | None:
+    """Return the session id that a request to run an agent states, or None for a new session.
+
+    Raises:
+        ProblemError: As `read_agent_request` does.
+    """
+    return _read_session_id(_read_body(req), req)
 
 
 def check_session_id(session_id: str) -> str:
@@ -111,6 +121,10 @@ def check_session_id(session_id: str) -> str:
         detail = f"Session id {session_id!r} is not possible. Use 1 to 128 letters, digits, '_', '.' and '-'."
         raise ProblemError(400, "invalid-session-id", detail)
     return session_id
+
+
+def _read_body(req: func.HttpRequest) -> AgentRunBody:
+    return read_model(read_json_object(req) if _is_json(req) else {"message": read_text(req)}, AgentRunBody)
 
 
 def _is_json(req: func.HttpRequest) -> bool:

@@ -3,11 +3,13 @@
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import azure.durable_functions as df
 import azure.functions as func
 from agent_framework_durabletask import RunRequest
 
+from durable_agents.http.access import Access, Resource
 from durable_agents.http.contracts import Contract
 from durable_agents.http.links import Links
 from durable_agents.http.problems import invalid_fields
@@ -23,7 +25,12 @@ from durable_agents.routes.agent_models import (
     answer_of,
     run_body_of,
 )
-from durable_agents.routes.agent_requests import RUN_PARAMETERS, AgentRunRequest, read_agent_request
+from durable_agents.routes.agent_requests import (
+    RUN_PARAMETERS,
+    AgentRunRequest,
+    read_agent_request,
+    read_stated_session,
+)
 from durable_agents.routes.agent_runs import AgentRun, find_agent_run
 from durable_agents.sessions.agent_registry import AgentRegistry, HostedAgent
 from durable_agents.sessions.correlation import RunIds
@@ -53,9 +60,16 @@ class AgentRoutes:
     """The routes of agents; `wait_seconds` is how long a caller waits for an answer before it gets 202."""
 
     def __init__(
-        self, agents: AgentRegistry, links: Links, run_ids: RunIds, lost: LostRuns, wait_seconds: float
+        self,
+        agents: AgentRegistry,
+        access: Access,
+        links: Links,
+        run_ids: RunIds,
+        lost: LostRuns,
+        wait_seconds: float,
     ) -> None:
         self._agents = agents
+        self._access = access
         self._links = links
         self._run_ids = run_ids
         self._wait_seconds = wait_seconds
@@ -66,8 +80,16 @@ class AgentRoutes:
         later = Contract({200: (AgentAnswer,), 202: (AgentAccepted, AgentWaiting), **_FAILURES}, problems=(422,))
         template = "agents/{agent}/sessions/{session}/responses/{correlation_id}"
         router.add("GET", "agents", self.list_agents, contract=Contract({200: (AgentList,)}))
-        router.add("POST", "agents/{agent}/run", self.run_agent, contract=self._run_contracts)
+        router.add(
+            "POST", "agents/{agent}/run", self.run_agent, contract=self._run_contracts, resource=self._resource_of_run
+        )
         router.add("GET", template, self.get_agent_response, contract=later)
+
+    def _resource_of_run(self, req: func.HttpRequest) -> Resource:
+        """Return the agent, and the session that the request states."""
+        agent = self._agents.find(req.route_params["agent"])
+        stated = read_stated_session(req)
+        return Resource(agent=agent.name, session=None if stated is None else self._access.own(req, stated))
 
     def _run_contracts(self) -> dict[str, Contract]:
         """Return the contract of each agent, also of those that were added after the routes."""
@@ -82,7 +104,7 @@ class AgentRoutes:
     async def run_agent(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
         """Hand a message to an agent and answer with its response, or with where that can be picked up."""
         agent = self._agents.find(req.route_params["agent"])
-        request = read_agent_request(req)
+        request = read_agent_request(req, partial(self._access.own, req))
         message = self._to_run_request(request, agent)
         run = AgentRun(agent, request.session_id, message.correlation_id, datetime.now(UTC), request.body.message)
         if request.idempotency_key is None or not await _is_known(client, run):

@@ -7,6 +7,8 @@ import azure.functions as func
 from agent_framework_durabletask import workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
+from durable_agents.characters.person_names import find_person
+from durable_agents.http.access import Access, not_yours
 from durable_agents.http.contracts import PAGING, Contract
 from durable_agents.http.links import Links
 from durable_agents.http.query import read_limit, read_page_token
@@ -17,11 +19,19 @@ from durable_agents.orchestration.approval_requests import read_requests
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.runs.approval_models import ApprovalPage, DecisionAnswer, PendingApproval, PendingWorkflowRequest
-from durable_agents.runs.decisions import DecisionBody, Submission, answer_to, decide, read_decision_body
+from durable_agents.runs.decisions import (
+    DecisionBody,
+    Submission,
+    answer_to,
+    asks,
+    decide,
+    is_asked,
+    read_decision_body,
+)
 from durable_agents.runs.events import raise_event
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
 from durable_agents.runs.meant_requests import find_meant_request, refuse_workflow
-from durable_agents.runs.reviewers import read_reviewer
+from durable_agents.runs.reviewers import Reviewer, read_reviewer
 from durable_agents.runs.run_models import EventAccepted
 from durable_agents.runs.status import find_run, open_waits
 
@@ -29,15 +39,13 @@ _RUNNING = RunQuery(statuses=["Running"])
 
 
 class ApprovalRoutes:
-    """Lists what waits for a human, and decides; `trusts_app_service` says that App Service vouches for who decides."""
+    """Lists what waits for a human, and decides; `access` says who the sender of a request is."""
 
-    def __init__(
-        self, orchestrations: OrchestrationRegistry, links: Links, tokens: PageTokens, *, trusts_app_service: bool
-    ) -> None:
+    def __init__(self, orchestrations: OrchestrationRegistry, access: Access, links: Links, tokens: PageTokens) -> None:
         self._orchestrations = orchestrations
+        self._access = access
         self._links = links
         self._tokens = tokens
-        self._trusts_app_service = trusts_app_service
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -51,14 +59,17 @@ class ApprovalRoutes:
         """List what waits for a human, in no promised order.
 
         One page is what is found among `limit` running runs, so it may be short, or empty, although there is a next
-        page: nothing is read that the page does not need.
+        page: nothing is read that the page does not need. Who is signed in sees what their own runs wait for, and what
+        they are asked by name.
         """
-        limit = read_limit(req)
+        limit, reviewer = read_limit(req), self._reviewer(req, None)
         token = read_page_token(req, partial(self._tokens.decode, query=_RUNNING))
         found = await query_runs(client, self._orchestrations, _RUNNING, limit, token)
         page = ApprovalPage(
-            approvals=[approval for status in found.runs for approval in self._approvals_of(req, status)],
-            workflow_requests=[request for status in found.runs for request in self._requests_of(req, status)],
+            approvals=[approval for status in found.runs for approval in self._approvals_of(req, status, reviewer)],
+            workflow_requests=[
+                request for status in found.runs for request in self._requests_of(req, status, reviewer)
+            ],
             next_page_token=self._tokens.encode(found.next_token, _RUNNING),
         )
         return json_response(page)
@@ -72,13 +83,15 @@ class ApprovalRoutes:
         instance_id = req.route_params["instance_id"]
         body = read_decision_body(req)
         status = await find_run(client, self._orchestrations, instance_id)
+        reviewer = self._reviewer(req, body.reviewer)
+        if not self._access.sees(req, instance_id) and not is_asked(status, reviewer):
+            raise not_yours("run", instance_id)
         refuse_workflow(status, partial(self._respond_url, req, status))
         if body.request_id is None:
             event = await self._raise_as_event(req, client, status)
             if event is not None:
                 return accepted(event, event.links["self"])
             body.request_id = await find_meant_request(client, status)
-        reviewer = read_reviewer(req, body.reviewer, trusts_app_service=self._trusts_app_service)
         submission = Submission(body, reviewer, "api")
         decision = await decide(client, self._orchestrations, instance_id, submission)
         answer = answer_to(instance_id, submission, decision)
@@ -99,28 +112,38 @@ class ApprovalRoutes:
         links = {"self": self._links.to(req, "runs", run_id)}
         return EventAccepted(instance_id=run_id, event_name=name, status="accepted", links=links)
 
+    def _reviewer(self, req: func.HttpRequest, stated: str | None) -> Reviewer:
+        return read_reviewer(req, stated, trusts_app_service=self._access.trusts_app_service)
+
     def _respond_url(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> str:
         """Return where the requests of a workflow are answered, without the id of the request."""
         workflow = str(workflow_name_from_orchestrator(str(status.name)))
         return self._links.to(req, "workflow", workflow, "respond", str(status.instance_id))
 
-    def _approvals_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingApproval]:
-        """Return the approvals that a run waits for."""
+    def _approvals_of(
+        self, req: func.HttpRequest, status: DurableOrchestrationStatus, reviewer: Reviewer
+    ) -> list[PendingApproval]:
+        """Return the approvals that a run waits for, as far as the reviewer may know of them."""
         run_id = str(status.instance_id)
+        is_shown = self._access.sees(req, run_id)
         links = {"run": self._links.to(req, "runs", run_id), "decide": self._links.to(req, "approval", run_id)}
         name = str(status.name)
         return [
             PendingApproval(**request.model_dump(), instance_id=run_id, orchestration=name, links=links)
             for request in read_requests(status.custom_status)
+            if is_shown or (reviewer.verified and asks(request, reviewer))
         ]
 
-    def _requests_of(self, req: func.HttpRequest, status: DurableOrchestrationStatus) -> list[PendingWorkflowRequest]:
-        """Return the requests that the run of a workflow waits with."""
+    def _requests_of(
+        self, req: func.HttpRequest, status: DurableOrchestrationStatus, reviewer: Reviewer
+    ) -> list[PendingWorkflowRequest]:
+        """Return the requests that the run of a workflow waits with, as far as the reviewer may know of them."""
         requests = read_human_requests(status.custom_status)
         if not requests:
             return []
         run_id, workflow = str(status.instance_id), str(workflow_name_from_orchestrator(str(status.name)))
         run, respond = self._links.to(req, "runs", run_id), self._respond_url(req, status)
+        is_shown = self._access.sees(req, run_id)
         return [
             PendingWorkflowRequest(
                 **request.model_dump(),
@@ -129,4 +152,5 @@ class ApprovalRoutes:
                 links={"run": run, "respond": f"{respond}/{request.request_id}"},
             )
             for request in requests
+            if is_shown or (reviewer.verified and find_person(reviewer.name, request.reviewers) is not None)
         ]

@@ -1,6 +1,6 @@
 """Ask the task hub and the model whether they answer, and whether links of reviewers can be signed.
 
-Whoever can reach the app may ask for that, and each time would cost a call of the model. So an answer is kept for half
+Whoever has a key may ask for that, and each time would cost a call of the model. So an answer is kept for half
 a minute, and callers who come meanwhile are given the same.
 """
 

@@ -1,4 +1,7 @@
-"""`GET /health` tells that the app is up, and with which agents and model provider; with `deep=1`, what else is."""
+"""`GET /health` tells anybody that the app is up. `GET /health/details` tells who has a key with what it is up.
+
+The two are two functions, for what a function asks for, a key or nothing, is the same for all of its requests.
+"""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -8,6 +11,7 @@ import azure.functions as func
 from pydantic import BaseModel, Field
 
 from durable_agents.http.contracts import Contract, Parameter
+from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.query import read_whole_number
 from durable_agents.http.requests import json_response
@@ -31,6 +35,12 @@ class AgentHealth(BaseModel):
 
 
 class Health(BaseModel):
+    """That the app is up."""
+
+    status: Literal["healthy"]
+
+
+class HealthDetails(BaseModel):
     """That the app is up, and with what. `checks` is there if they were asked for."""
 
     status: Literal["healthy"]
@@ -40,25 +50,35 @@ class Health(BaseModel):
     checks: Checks | None = None
 
 
-class HealthRoute:
-    """The health route; probes call it without a key."""
+class HealthRoutes:
+    """The health routes; probes call the first one without a key."""
 
     def __init__(
-        self, agents: Callable[[], list[AgentHealth]], model_provider: str, dependencies: Dependencies
+        self, links: Links, agents: Callable[[], list[AgentHealth]], model_provider: str, dependencies: Dependencies
     ) -> None:
+        self._links = links
         self._agents = agents
         self._model_provider = model_provider
         self._dependencies = dependencies
 
     def register(self, router: Router) -> None:
-        """Register the route."""
-        contract = Contract({200: (Health,)}, parameters=(_DEEP,))
-        router.add("GET", "health", self.check_health, contract=contract, auth_level=func.AuthLevel.ANONYMOUS)
+        """Register the routes."""
+        anonymous, brief = func.AuthLevel.ANONYMOUS, Contract({200: (Health,)}, problems=(403,))
+        router.add("GET", "health", self.check_health, contract=brief, auth_level=anonymous)
+        details = Contract({200: (HealthDetails,)}, parameters=(_DEEP,))
+        router.add("GET", "health/details", self.describe_health, contract=details)
 
-    async def check_health(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
-        """Answer 200 whenever the worker runs; with `deep=1`, only if all that it depends on does too."""
-        agents = self._agents()
-        health = Health(status="healthy", model_provider=self._model_provider, agents=agents, agent_count=len(agents))
+    async def check_health(self, req: func.HttpRequest) -> func.HttpResponse:
+        """Answer 200 whenever the worker runs, and nothing else; what more there is to know needs a key."""
+        if "deep" in req.params:
+            detail = f"What the app depends on is told to who has a key: GET {self._links.to(req, 'health', 'details')}"
+            raise ProblemError(403, "key-needed", f"{detail}?deep=1")
+        return json_response(Health(status="healthy"))
+
+    async def describe_health(self, req: func.HttpRequest, client: df.DurableOrchestrationClient) -> func.HttpResponse:
+        """Tell the agents and the model provider; with `deep=1`, answer 200 only if all that it depends on does too."""
+        agents, provider = self._agents(), self._model_provider
+        health = HealthDetails(status="healthy", model_provider=provider, agents=agents, agent_count=len(agents))
         if read_whole_number(req, "deep", default=0, least=0, most=1):
             health.checks = checks = await self._dependencies.check(client)
             if checks.failed:

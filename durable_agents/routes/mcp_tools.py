@@ -18,6 +18,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from durable_agents.http.problems import ProblemError
 from durable_agents.http.requests import MAX_BODY_BYTES, read_model
+from durable_agents.owners import owner_of
 from durable_agents.routes.agent_requests import check_session_id
 from durable_agents.routes.agent_runs import AgentRun
 from durable_agents.sessions.agent_registry import HostedAgent
@@ -80,6 +81,9 @@ class AgentTool:
         try:
             arguments = _read_arguments(context)
             session_id = check_session_id(arguments.session_id or uuid.uuid4().hex)
+            if owner_of(session_id) is not None:
+                # Nobody vouches for who calls a tool.
+                raise ProblemError(404, "unknown-session", f"Agent {name!r} has no session {session_id!r}.")
         except ProblemError as problem:
             return _result(f"Nothing was done. {problem.detail}", {}, is_error=True)
         run = AgentRun(self._agent, session_id, self._run_ids.new(name, session_id, now), now)

@@ -21,6 +21,7 @@ from durable_agents.http.requests import (
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD
+from durable_agents.owners import owned, owner_of
 from durable_agents.runs.cancellations import tell_of_cancellation
 from durable_agents.runs.control import ask_for, wait_for_state
 from durable_agents.runs.purge import RunPurge
@@ -139,6 +140,7 @@ class RunControlRoutes:
         stored_input = await self._view.restore(old_id, read_stored_input(status))
         # No key of a start has a space, so restarts under a key are not mistaken for starts.
         new_id = new_instance_id(name) if key is None else instance_id_for(name, f"restart {old_id} {key}")
+        new_id = owned(new_id, owner_of(old_id))
         if not as_sent:
             sent = stored_input if isinstance(stored_input, dict) else {}
             sent = {name: value for name, value in sent.items() if name != ALLOWANCE_FIELD}

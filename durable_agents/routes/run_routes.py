@@ -8,6 +8,7 @@ import azure.functions as func
 from pydantic import Field
 
 from durable_agents.activities.deliver_webhook import is_allowed_url
+from durable_agents.http.access import Access
 from durable_agents.http.contracts import IDEMPOTENCY, PAGING, Contract, Parameter
 from durable_agents.http.problems import ProblemError, invalid_parameter
 from durable_agents.http.query import read_limit, read_page_token, read_time, read_whole_number, read_words
@@ -20,6 +21,7 @@ from durable_agents.http.requests import (
 )
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.owners import owned
 from durable_agents.runs.control import wait_for_state
 from durable_agents.runs.history import read_steps
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
@@ -48,10 +50,12 @@ class RunRoutes:
     def __init__(
         self,
         orchestrations: OrchestrationRegistry,
+        access: Access,
         view: RunView,
         tokens: PageTokens,
         webhooks: CompletionWebhookSettings,
     ) -> None:
+        self._access = access
         self._orchestrations = orchestrations
         self._view = view
         self._tokens = tokens
@@ -78,11 +82,12 @@ class RunRoutes:
         can_be_kept = self._view.claims.is_reader("orchestration", orchestration.name)
         body = read_start_body(req, orchestration, MAX_INPUT_BYTES if can_be_kept else MAX_BODY_BYTES)
         stored_input = stored_input_for(orchestration, body, self._read_webhook(req))
+        owner = self._access.owner(req)
         if key is None:
-            instance_id = new_instance_id(orchestration.name)
+            instance_id = owned(new_instance_id(orchestration.name), owner)
             await self._starts.start(client, orchestration.name, instance_id, stored_input)
         else:
-            instance_id = instance_id_for(orchestration.name, key)
+            instance_id = owned(instance_id_for(orchestration.name, key), owner)
             as_sent = orchestration.stores_as_sent
             await self._starts.start_once(client, orchestration.name, instance_id, stored_input, as_sent=as_sent)
         ended = await wait_for_state(client, self._orchestrations, instance_id, is_over, wait) if wait else None
@@ -164,6 +169,7 @@ class RunRoutes:
             created_from=read_time(req, "created_from"),
             created_to=read_time(req, "created_to"),
             has_any_id=orchestration is not None and orchestration.has_any_id,
+            owner=self._access.listed_owner(req),
         )
 
 

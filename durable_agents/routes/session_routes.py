@@ -6,6 +6,7 @@ from typing import Literal
 import azure.durable_functions as df
 import azure.functions as func
 
+from durable_agents.http.access import Access
 from durable_agents.http.contracts import PAGING, Contract
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
@@ -27,8 +28,9 @@ _WAIT_SECONDS = 5.0
 class SessionRoutes:
     """The routes of sessions."""
 
-    def __init__(self, agents: AgentRegistry, links: Links, index: SessionIndex) -> None:
+    def __init__(self, agents: AgentRegistry, access: Access, links: Links, index: SessionIndex) -> None:
         self._agents = agents
+        self._access = access
         self._links = links
         self._index = index
 
@@ -47,7 +49,8 @@ class SessionRoutes:
         agent = self._agents.find(req.route_params["agent"]).name
         limit = read_limit(req)
         now = datetime.now(UTC)
-        entries = await self._index.newest(agent, limit, read_page_token(req, PageStart.parse))
+        start = read_page_token(req, PageStart.parse)
+        entries = await self._index.newest(agent, limit, start, self._access.listed_owner(req) or None)
         sessions = [
             SessionSummary(
                 session_id=entry.session_id,
@@ -56,7 +59,7 @@ class SessionRoutes:
                 links={"self": self._location(req, agent, entry.session_id)},
             )
             for entry in entries
-            if not entry.is_expired(now) and not entry.is_gone
+            if not entry.is_expired(now) and not entry.is_gone and self._access.sees(req, entry.session_id)
         ]
         next_token = entries[-1].token if len(entries) == limit else None
         return json_response(SessionPage(sessions=sessions, next_page_token=next_token))

@@ -5,6 +5,7 @@ from typing import Literal
 import azure.durable_functions as df
 import azure.functions as func
 
+from durable_agents.http.access import Resource
 from durable_agents.http.contracts import Contract, Parameter
 from durable_agents.http.problems import invalid_parameter
 from durable_agents.http.requests import json_response
@@ -31,7 +32,7 @@ class WorkflowGraphRoute:
         """Register the route."""
         contract = Contract({200: (WorkflowGraph, "text/plain")}, parameters=_PICTURE)
         contracts = {workflow.name: contract for workflow in self._workflows}
-        router.add("GET", "workflow/{workflow}/graph", self.get_workflow_graph, contract=contracts)
+        router.add("GET", "workflow/{workflow}/graph", self.get_workflow_graph, contract=contracts, resource=_resource)
 
     async def get_workflow_graph(
         self, req: func.HttpRequest, client: df.DurableOrchestrationClient
@@ -49,6 +50,10 @@ class WorkflowGraphRoute:
         if _wants_mermaid(req):
             return func.HttpResponse(to_mermaid(graph), mimetype="text/plain", charset="utf-8")
         return json_response(graph)
+
+
+def _resource(req: func.HttpRequest) -> Resource:
+    return Resource(workflow=req.route_params["workflow"], run=req.params.get("run"))
 
 
 def _wants_mermaid(req: func.HttpRequest) -> bool:

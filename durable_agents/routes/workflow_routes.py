@@ -13,6 +13,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from pydantic import Field
 
 from durable_agents.characters.person_names import check_name
+from durable_agents.http.access import Access, not_yours
 from durable_agents.http.contracts import IDEMPOTENCY, Contract, Parameter
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError, invalid_parameter
@@ -23,13 +24,14 @@ from durable_agents.http.waiting import read_wait, wait_parameters
 from durable_agents.ids import WORKFLOW_RUN_ID, fits
 from durable_agents.orchestration.approval_requests import ReviewerName
 from durable_agents.orchestration.human_requests import HumanRequest, read_expired, read_human_requests
+from durable_agents.owners import owned
 from durable_agents.polling import poll
 from durable_agents.runs.reviewers import read_reviewer
 from durable_agents.runs.start_bodies import read_start_body, start_bodies_of
 from durable_agents.runs.starts import RunStarts, instance_id_for, new_instance_id, stored_input_for
 from durable_agents.runs.status import describe_run, is_over
 from durable_agents.workflows.graph_status import read_executors
-from durable_agents.workflows.human_answers import Reply, WorkflowRun, find_workflow_run, respond
+from durable_agents.workflows.human_answers import Reply, WorkflowRun, find_workflow_run, is_asked, respond
 from durable_agents.workflows.workflow_models import (
     AnsweredHumanInput,
     PendingHumanInput,
@@ -59,10 +61,10 @@ _REVIEWER = Parameter("reviewer", ReviewerName, "Who answers, where the request 
 class WorkflowRoutes:
     """The routes of workflows."""
 
-    def __init__(self, workflows: WorkflowRegistry, links: Links, *, trusts_app_service: bool) -> None:
+    def __init__(self, workflows: WorkflowRegistry, access: Access, links: Links) -> None:
         self._workflows = workflows
+        self._access = access
         self._links = links
-        self._trusts_app_service = trusts_app_service
         self._starts = RunStarts()
 
     def register(self, router: Router) -> None:
@@ -81,18 +83,18 @@ class WorkflowRoutes:
         With a `runId` the caller names the run. With an `Idempotency-Key`, a repeat returns the run of the first time.
         """
         workflow = self._workflows.find(req.route_params["workflow"])
-        key, run_id, wait = read_idempotency_key(req), _read_run_id(req), _read_wait_seconds(req)
+        key, run_id, wait = read_idempotency_key(req), self._read_run_id(req), _read_wait_seconds(req)
         if key is not None and run_id is not None:
             detail = "Both runId and Idempotency-Key name the run. Give one: a repeat with the runId is 409."
             raise ProblemError(400, "conflicting-run-ids", detail)
         orchestration = workflow.orchestration
         name, stored_input = orchestration.name, stored_input_for(orchestration, read_start_body(req, orchestration))
         if key is not None:
-            instance_id = instance_id_for(name, key)
+            instance_id = owned(instance_id_for(name, key), self._access.owner(req))
             as_sent = orchestration.stores_as_sent
             await self._starts.start_once(client, name, instance_id, stored_input, as_sent=as_sent)
         else:
-            instance_id = run_id or new_instance_id(name)
+            instance_id = run_id or owned(new_instance_id(name), self._access.owner(req))
             await self._starts.start_new(client, name, instance_id, stored_input)
         status = await poll(partial(_find_rest, client, instance_id), wait) if wait else None
         if status is not None and is_over(status):
@@ -128,7 +130,11 @@ class WorkflowRoutes:
         """
         workflow = self._workflows.find(req.route_params["workflow"])
         instance_id, request_id = req.route_params["instance_id"], req.route_params["human_request_id"]
-        reviewer = read_reviewer(req, _read_reviewer_name(req), trusts_app_service=self._trusts_app_service)
+        reviewer = read_reviewer(req, _read_reviewer_name(req), trusts_app_service=self._access.trusts_app_service)
+        if not self._access.sees(req, instance_id):
+            run = await find_workflow_run(client, workflow, instance_id)
+            if not is_asked(run, request_id, reviewer):
+                raise not_yours("run", instance_id)
         reply = Reply(read_json_value(req), reviewer)
         has_arrived = await respond(client, workflow, instance_id, request_id, reply)
         message = "Response delivered successfully" if has_arrived else "Response accepted"
@@ -136,6 +142,21 @@ class WorkflowRoutes:
         if has_arrived:
             return json_response(delivered)
         return accepted(delivered, self._status_url(req, workflow, instance_id))
+
+    def _read_run_id(self, req: func.HttpRequest) -> str | None:
+        """Return the id that the caller has chosen, as one of its own.
+
+        Raises:
+            ProblemError: 400, it is not possible; 404, it is somebody else's.
+        """
+        text: str | None = req.params.get("runId")
+        if text is None:
+            return None
+        run_id = self._access.own(req, text)
+        if fits(WORKFLOW_RUN_ID, text) and fits(WORKFLOW_RUN_ID, run_id):
+            return run_id
+        longest = 100 - (len(run_id) - len(text))
+        raise invalid_parameter("runId", text, f"1 to {longest} letters, digits, '_', '-', and '.' but not first")
 
     def _status_url(self, req: func.HttpRequest, workflow: HostedWorkflow, instance_id: str) -> str:
         return self._links.to(req, "workflow", workflow.name, "status", instance_id)
@@ -197,13 +218,6 @@ def _shown(requests: Sequence[HumanRequest], respond_url: str) -> list[PendingHu
         )
         for request in requests
     ]
-
-
-def _read_run_id(req: func.HttpRequest) -> str | None:
-    run_id: str | None = req.params.get("runId")
-    if run_id is None or fits(WORKFLOW_RUN_ID, run_id):
-        return run_id
-    raise invalid_parameter("runId", run_id, "1 to 100 letters, digits, '_', '-', and '.' but not first")
 
 
 def _read_reviewer_name(req: func.HttpRequest) -> str | None:

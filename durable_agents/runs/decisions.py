@@ -149,6 +149,19 @@ async def decide(
     return await poll(look, _EFFECT_SECONDS)
 
 
+def is_asked(status: DurableOrchestrationStatus, reviewer: Reviewer) -> bool:
+    """Say whether the run asks this reviewer by name, or has had a decision of theirs."""
+    if any(decision.identity == reviewer.identity for decision in read_audit_log(status)):
+        return True
+    requests = [] if is_over(status) else read_requests(status.custom_status)
+    return any(asks(request, reviewer) for request in requests)
+
+
+def asks(request: ApprovalRequest, reviewer: Reviewer) -> bool:
+    """Say whether the request names this reviewer."""
+    return bool(request.reviewers) and request.voter_of(reviewer.name, reviewer.identity) is not None
+
+
 def answer_to(instance_id: str, submission: Submission, decision: AuditEntry | None) -> DecisionAnswer:
     """Return what the caller is told; `decision` is the one that counts, None as long as that is not known."""
     return DecisionAnswer(
@@ -204,8 +217,9 @@ def _check_reviewer(request: ApprovalRequest, reviewer: Reviewer) -> None:
             f"The reviewers of this draft are {asked}, and the decision names {who}. Say in 'reviewer' who decides."
         )
         raise ProblemError(403, "not-a-reviewer", detail, reviewers=request.reviewers)
-    if request.reviewers and reviewer.may_be_anybody:
-        detail = f"The reviewers of this draft are {asked}. Sign in, or decide by the link that you were sent."
+    if reviewer.may_be_anybody:
+        who = f"The reviewers of this draft are {asked}." if asked else "A decision needs somebody who is known."
+        detail = f"{who} Sign in, or decide by the link that you were sent."
         raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)
 
 

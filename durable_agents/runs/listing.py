@@ -14,6 +14,7 @@ import azure.durable_functions as df
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.owners import owner_of, prefix_of
 from durable_agents.runs.task_hub import TaskHubError, ask_task_hub
 from durable_agents.seal import Seal
 
@@ -33,6 +34,7 @@ class RunQuery:
         created_from: They were created then or later; times have a time zone.
         created_to: They were created then or earlier.
         has_any_id: Callers choose the ids of its runs, so these need not begin with the name of the orchestration.
+        owner: Whose they are; '' for those that belong to nobody, None for everybody's.
     """
 
     orchestration: str | None = None
@@ -40,11 +42,18 @@ class RunQuery:
     created_from: datetime | None = None
     created_to: datetime | None = None
     has_any_id: bool = False
+    owner: str | None = None
 
     def to_parameters(self) -> dict[str, str]:
         """Return the query as the task hub reads it, with the ids that runs get where callers do not choose them."""
+        prefix = "" if self.orchestration is None or self.has_any_id else f"{self.orchestration}-"
+        if self.owner:
+            prefix = prefix_of(self.owner) + prefix
+        elif self.owner is None:
+            # Those with an owner begin otherwise.
+            prefix = ""
         parameters = {
-            "instanceIdPrefix": "" if self.orchestration is None or self.has_any_id else f"{self.orchestration}-",
+            "instanceIdPrefix": prefix,
             "runtimeStatus": ",".join(self.statuses),
             "createdTimeFrom": _utc(self.created_from),
             "createdTimeTo": _utc(self.created_to),
@@ -83,7 +92,8 @@ async def query_runs(
             raise TaskHubError(f"The task hub answered a query for runs with HTTP {answer.status}: {answer.body}")
         for status in map(DurableOrchestrationStatus.from_json, answer.body):
             orchestration = orchestrations.find(status.name)
-            if orchestration is not None and query.orchestration in (None, orchestration.name):
+            is_meant = query.owner is None or owner_of(str(status.instance_id)) == (query.owner or None)
+            if is_meant and orchestration is not None and query.orchestration in (None, orchestration.name):
                 runs.append(status)
         token = answer.next_token
         if token is None or len(runs) >= limit:
@@ -119,7 +129,7 @@ class PageTokens:
 
 
 def _sealed(token: str, query: RunQuery) -> str:
-    return json.dumps([token, query.orchestration, query.to_parameters()])
+    return json.dumps([token, query.orchestration, query.owner, query.to_parameters()])
 
 
 def _utc(time: datetime | None) -> str:

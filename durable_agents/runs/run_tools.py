@@ -16,6 +16,7 @@ from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrc
 from durable_agents.http.problems import ProblemError
 from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.orchestration.registry import Orchestration
+from durable_agents.owners import owned, owner_of
 from durable_agents.runs.starts import RunStarts, instance_id_for, stored_input_for
 from durable_agents.runs.status import STARTED_BY_FIELD, describe_run, read_input
 from durable_agents.sessions.entity import DURABLE_CLIENT, SESSION
@@ -57,7 +58,8 @@ def create_run_tools(
         except ProblemError as problem:
             return json.dumps({"error": problem.detail})
         stored_input[STARTED_BY_FIELD] = context.metadata[SESSION]
-        run_id = instance_id_for(orchestration.name, context.metadata[IDEMPOTENCY_KEY])
+        session_id = str(context.metadata[SESSION]).partition("/")[2]
+        run_id = owned(instance_id_for(orchestration.name, context.metadata[IDEMPOTENCY_KEY]), owner_of(session_id))
         desk: ResultDesk | None = context.metadata[RESULTS] if brings_result else None
         if desk is not None:
             chain: int = context.metadata[CHAIN]

@@ -85,8 +85,12 @@ class SessionIndex(Protocol):
         """Return the entry of one session."""
         ...
 
-    async def newest(self, agent: str, limit: int, start: PageStart | None = None) -> Sequence[SessionEntry]:
+    async def newest(
+        self, agent: str, limit: int, start: PageStart | None = None, owner: str | None = None
+    ) -> Sequence[SessionEntry]:
         """Return at most `limit` sessions of an agent, the last used first; reads no more than these.
+
+        With an `owner`, only those that belong to it.
 
         Sessions that are used while a caller goes from page to page move to the front, so it may miss them.
         """

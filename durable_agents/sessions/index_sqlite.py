@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from durable_agents.owners import prefix_of
 from durable_agents.sessions.index import PageStart, SessionEntry, from_micros, to_micros
 from durable_agents.storage.sqlite_file import SqliteFile
 
@@ -46,14 +47,19 @@ class SqliteSessionIndex:
         where = "WHERE agent = ? AND session_id = ?"
         return next(iter(await self._select(where, agent, session_id)), None)
 
-    async def newest(self, agent: str, limit: int, start: PageStart | None = None) -> Sequence[SessionEntry]:
+    async def newest(
+        self, agent: str, limit: int, start: PageStart | None = None, owner: str | None = None
+    ) -> Sequence[SessionEntry]:
         """See `SessionIndex.newest`."""
-        order = "ORDER BY used_at DESC, session_id LIMIT ?"
-        if start is None:
-            return await self._select(f"WHERE agent = ? {order}", agent, limit)
-        used_at = to_micros(start.used_at)
-        where = "WHERE agent = ? AND used_at <= ? AND (used_at < ? OR session_id > ?)"
-        return await self._select(f"{where} {order}", agent, used_at, used_at, start.session_id, limit)
+        where, values = "WHERE agent = ?", list[object]([agent])
+        if owner is not None:
+            prefix = prefix_of(owner)
+            where, values = f"{where} AND substr(session_id, 1, ?) = ?", [*values, len(prefix), prefix]
+        if start is not None:
+            used_at = to_micros(start.used_at)
+            where += " AND used_at <= ? AND (used_at < ? OR session_id > ?)"
+            values += [used_at, used_at, start.session_id]
+        return await self._select(f"{where} ORDER BY used_at DESC, session_id LIMIT ?", *values, limit)
 
     async def expired(self, agent: str, now: datetime, limit: int) -> Sequence[SessionEntry]:
         """See `SessionIndex.expired`."""

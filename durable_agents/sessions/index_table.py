@@ -2,10 +2,11 @@
 
 All rows of an agent are in one partition, so that those of one session change in one transaction:
 
-    row key               what for
-    s_<session>           to find a session; holds its times
-    u_<~used>_<session>   listing, the last used first: the time is counted down
-    x_<expires>_<session> the sweep, the longest expired first; missing where a session never expires
+    row key                       what for
+    s_<session>                   to find a session; holds its times
+    u_<~used>_<session>           listing, the last used first: the time is counted down
+    o_<owner>_<~used>_<session>   the same of those that belong to one owner; missing where a session has none
+    x_<expires>_<session>         the sweep, the longest expired first; missing where a session never expires
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from itertools import islice
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+from durable_agents.owners import owner_of
 from durable_agents.sessions.index import PageStart, SessionEntry, from_micros, to_micros
 
 if TYPE_CHECKING:
@@ -55,10 +57,14 @@ class TableSessionIndex:
         """See `SessionIndex.find`; raises as `put` does."""
         return await asyncio.to_thread(self._find, agent, session_id)
 
-    async def newest(self, agent: str, limit: int, start: PageStart | None = None) -> Sequence[SessionEntry]:
+    async def newest(
+        self, agent: str, limit: int, start: PageStart | None = None, owner: str | None = None
+    ) -> Sequence[SessionEntry]:
         """See `SessionIndex.newest`; raises as `put` does."""
-        after = "u_" if start is None else _use_key(start.used_at, start.session_id)
-        return await asyncio.to_thread(self._range, agent, after, "u`", limit)
+        # "`" comes next after "_".
+        kind = "u" if owner is None else f"o_{owner}"
+        after = f"{kind}_" if start is None else _use_key(start.used_at, start.session_id, kind)
+        return await asyncio.to_thread(self._range, agent, after, f"{kind}`", limit)
 
     async def expired(self, agent: str, now: datetime, limit: int) -> Sequence[SessionEntry]:
         """See `SessionIndex.expired`; raises as `put` does."""
@@ -113,8 +119,8 @@ class TableSessionIndex:
             return self._connected
 
 
-def _use_key(used_at: datetime, session_id: str) -> str:
-    return f"u_{_LAST_MICROS - to_micros(used_at):017d}_{session_id}"
+def _use_key(used_at: datetime, session_id: str, kind: str = "u") -> str:
+    return f"{kind}_{_LAST_MICROS - to_micros(used_at):017d}_{session_id}"
 
 
 def _keys(entry: SessionEntry | None) -> Iterator[str]:
@@ -123,6 +129,8 @@ def _keys(entry: SessionEntry | None) -> Iterator[str]:
         return
     yield f"s_{entry.session_id}"
     yield _use_key(entry.used_at, entry.session_id)
+    if (owner := owner_of(entry.session_id)) is not None:
+        yield _use_key(entry.used_at, entry.session_id, f"o_{owner}")
     if entry.expires_at is not None:
         yield f"x_{to_micros(entry.expires_at):017d}_{entry.session_id}"
 

@@ -106,6 +106,7 @@ class HostingSettings(BaseSettings):
     APPROVAL_LINK_PREVIOUS_KEY: of.LinkKey | None = None
     # App Service authentication is on: only then nobody else can send its headers.
     APP_SERVICE_AUTHENTICATION: of.Flag = False
+    OPERATOR_KEY: of.LinkKey | None = None
 
     PUBLIC_BASE_URL: of.HttpUrl | None = None
     BLOB_ACCOUNT_URL: of.HttpUrl | None = None

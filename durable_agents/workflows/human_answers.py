@@ -108,6 +108,15 @@ async def find_workflow_run(
     raise ProblemError(404, "unknown-run", detail)
 
 
+def is_asked(run: WorkflowRun, request_id: str, reviewer: Reviewer) -> bool:
+    """Say whether the run asks this reviewer by name, or has had the answer from them."""
+    answer = run.answers.get(request_id)
+    if answer is not None and answer.by.verified and answer.by.reviewer_id == reviewer.id:
+        return True
+    asked = next((request.reviewers for request in run.open_requests if request.request_id == request_id), ())
+    return find_person(reviewer.name, asked) is not None
+
+
 async def respond(
     client: df.DurableOrchestrationClient, workflow: HostedWorkflow, instance_id: str, request_id: str, reply: Reply
 ) -> bool:

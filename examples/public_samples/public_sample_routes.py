@@ -12,6 +12,7 @@ import azure.functions as func
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from pydantic.alias_generators import to_camel
 
+from durable_agents.http.access import Access
 from durable_agents.http.contracts import Contract
 from durable_agents.http.links import Links
 from durable_agents.http.problems import ProblemError
@@ -19,6 +20,7 @@ from durable_agents.http.requests import accepted, json_response, read_json_obje
 from durable_agents.http.routing import Router
 from durable_agents.orchestration.approval_requests import ReviewerName
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.owners import owned
 from durable_agents.runs.decisions import DecisionBody, Submission, decide
 from durable_agents.runs.reviewers import read_reviewer
 from durable_agents.runs.run_models import RunState
@@ -111,15 +113,15 @@ class HitlDecided(_SampleModel):
 
 
 class PublicSampleRoutes:
-    """Starts and shows the runs that do the work of the samples; `trusts_app_service` is as for the app's own routes.
+    """Starts and shows the runs that do the work of the samples; `access` says who the sender of a request is.
 
     Raises:
         ValueError: The app does not have an orchestration that they need.
     """
 
-    def __init__(self, orchestrations: OrchestrationRegistry, links: Links, *, trusts_app_service: bool) -> None:
+    def __init__(self, orchestrations: OrchestrationRegistry, links: Links, access: Access) -> None:
         self._links = links
-        self._trusts_app_service = trusts_app_service
+        self._access = access
         self._paragraphs = _only(orchestrations, text_refinement.__name__)
         self._questions = _only(orchestrations, parallel_answers.__name__)
         self._emails = _only(orchestrations, email_triage.__name__)
@@ -204,7 +206,7 @@ class PublicSampleRoutes:
         """Decide on the draft that `requestId` names: without it, a decision could reach a draft nobody has read."""
         body = read_model(read_json_object(req), HitlDecisionBody)
         decision = DecisionBody(approved=body.approved, feedback=body.feedback, request_id=body.request_id)
-        reviewer = read_reviewer(req, body.reviewer, trusts_app_service=self._trusts_app_service)
+        reviewer = read_reviewer(req, body.reviewer, trusts_app_service=self._access.trusts_app_service)
         run_id = (await _find(req, client, self._articles)).instance_id
         await decide(client, self._articles, run_id, Submission(decision, reviewer, "api"))
         message = "Human approval sent to orchestration."
@@ -220,7 +222,7 @@ class PublicSampleRoutes:
         **members: str,
     ) -> func.HttpResponse:
         (orchestration,) = runs
-        instance_id = new_instance_id(orchestration.name)
+        instance_id = owned(new_instance_id(orchestration.name), self._access.owner(req))
         await client.start_new(orchestration.name, instance_id, stored_input_for(orchestration, run_input))
         location = self._links.to(req, sample, "status", instance_id)
         return accepted(SampleStarted(instance_id=instance_id, status_query_get_uri=location, **members), location)

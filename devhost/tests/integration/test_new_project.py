@@ -129,7 +129,7 @@ def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str
     assert {name: (project / name).read_bytes() for name in mine} == mine
     check(project, "pytest", "-n", "0", "-q", "tests")
     with served(project) as api:
-        assert "Critic" in [agent["name"] for agent in api.get("/health").json()["agents"]]
+        assert "Critic" in [agent["name"] for agent in api.get("/health/details").json()["agents"]]
 
 
 @pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes two minutes: THOROUGH=1, as in CI")

@@ -130,7 +130,7 @@ def test_agents_and_health_are_listed(api: Any, host: Any) -> None:
     assert (models["Writer"], models["SpamDetector"]) == ({"Draft": False}, {"SpamVerdict": True})
     assert agents[3]["tools"] == ["search_library", "count_words"]
     assert agents[3]["budget"] == {"max_tokens": None, "max_tool_calls": 10, "max_seconds": 300}
-    health = api.http.get("/api/health").json()
+    health = api.http.get("/api/health/details").json()
     assert (health["status"], health["model_provider"], health["agent_count"]) == ("healthy", "offline", len(AGENTS))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+OPERATOR_KEY = "an operators' key of 32 characters"
 WEBHOOK = "/runtime/webhooks/durabletask/instances"
 ENDLESS = {"topic": "tea"}
 SOON = 1.5 / 3600
@@ -257,8 +258,9 @@ def test_a_decision_that_has_not_taken_effect_yet_is_accepted_and_outlives_the_h
 def test_who_is_signed_in_is_recorded_only_where_app_service_vouches(start_host: Any, api_of: Any) -> None:
     signed_in = {"X-MS-CLIENT-PRINCIPAL-NAME": "ada@example.com", "X-MS-CLIENT-PRINCIPAL-ID": "7"}
     for setting, who in (("true", ("ada@example.com", "7", True)), ("false", ("bob", None, False))):
-        host = start_host(APP_SERVICE_AUTHENTICATION=setting)
+        host = start_host(APP_SERVICE_AUTHENTICATION=setting, OPERATOR_KEY=OPERATOR_KEY)
         api = api_of(host)
+        api.http.headers["x-operator-key"] = OPERATOR_KEY
         instance_id = api.start("content_approval", ENDLESS)
         body = {"approved": True, "request_id": api.draft(instance_id)["request_id"], "reviewer": "bob"}
         assert api.http.post(f"/api/approval/{instance_id}", json=body, headers=signed_in).status_code == 200
@@ -270,7 +272,8 @@ def test_who_is_signed_in_is_recorded_only_where_app_service_vouches(start_host:
 
 def test_a_stated_name_does_not_use_up_the_vote_of_who_is_signed_in(start_host: Any, api_of: Any) -> None:
     settings = {"APP_SERVICE_AUTHENTICATION": "true", "REVIEWERS": "bob,ada", "REQUIRED_APPROVALS": "2"}
-    api = api_of(start_host(**settings))
+    api = api_of(start_host(**settings, OPERATOR_KEY=OPERATOR_KEY))
+    api.http.headers["x-operator-key"] = OPERATOR_KEY
     instance_id = api.start("content_approval", ENDLESS)
     request_id = api.draft(instance_id)["request_id"]
     for stated, kind in (("bob-id", "not-a-reviewer"), ("bob", "not-signed-in"), ("ada", "not-signed-in")):

@@ -114,7 +114,7 @@ def test_agents_answer_in_a_conversation_and_the_history_shows_them(http: httpx.
 def test_an_agent_that_was_added_later_can_be_talked_to(http: httpx.Client) -> None:
     assert [agent["name"] for agent in http.get("/api/agents").json()["agents"]] == ["Poet", "Critic"]
     assert http.post("/api/agents/Critic/run", json={"message": "Good?"}).status_code == 200
-    assert [agent["name"] for agent in http.get("/api/health").json()["agents"]] == ["Poet", "Critic"]
+    assert [agent["name"] for agent in http.get("/api/health/details").json()["agents"]] == ["Poet", "Critic"]
 
 
 def test_an_event_by_its_own_name_arrives_as_it_was_sent(http: httpx.Client) -> None:

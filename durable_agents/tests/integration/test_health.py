@@ -11,15 +11,22 @@ from durable_agents.tests.wire.faults import Body, EndedStream
 
 @pytest.mark.sample
 def test_all_is_well_with_the_offline_model(api: Any) -> None:
-    health = api.http.get("/api/health", params={"deep": "1"}).json()
+    health = api.http.get("/api/health/details", params={"deep": "1"}).json()
     assert health["status"] == "healthy"
     statuses = {name: check["status"] for name, check in health["checks"].items()}
     assert statuses == {"task_hub": "ok", "model": "ok", "approval_links": "ok"}
-    assert "checks" not in api.http.get("/api/health", params={"deep": "0"}).json()
+    assert "checks" not in api.http.get("/api/health/details", params={"deep": "0"}).json()
+
+
+def test_anybody_is_told_that_the_app_is_up_and_nothing_else(api: Any) -> None:
+    assert api.http.get("/api/health").json() == {"status": "healthy"}
+    refused = api.http.get("/api/health", params={"deep": "1"})
+    assert refused.status_code == 403
+    assert "/api/health/details?deep=1" in refused.json()["detail"]
 
 
 def test_how_deep_is_0_or_1(api: Any) -> None:
-    answer = api.http.get("/api/health", params={"deep": "yes"})
+    answer = api.http.get("/api/health/details", params={"deep": "yes"})
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["field"] == "deep"
 
@@ -28,7 +35,7 @@ async def test_a_model_that_refuses_is_named_without_its_words(start_host: Any, 
     model.script(Failure(401, "Incorrect API key provided: sk-secret"))
     host = start_host(**model.settings)
     async with httpx.AsyncClient(base_url=host.url, timeout=30) as http:
-        answer = await http.get("/api/health", params={"deep": "1"})
+        answer = await http.get("/api/health/details", params={"deep": "1"})
         assert answer.status_code == 503
         problem = answer.json()
         assert (problem["type"], problem["checks"]["task_hub"]["status"]) == ("urn:problem:unhealthy", "ok")
@@ -47,7 +54,7 @@ async def test_what_is_no_whole_answer_is_no_sign_of_health(
 ) -> None:
     model.script(step)
     async with httpx.AsyncClient(base_url=start_host(**model.settings).url, timeout=30) as http:
-        answer = await http.get("/api/health", params={"deep": "1"})
+        answer = await http.get("/api/health/details", params={"deep": "1"})
         assert answer.status_code == 503
         assert reason in answer.json()["checks"]["model"]["error"]
 
@@ -56,6 +63,6 @@ async def test_the_model_is_asked_once_however_many_ask(start_host: Any, model: 
     model.script(Answer("OK"))
     host = start_host(**model.settings)
     async with httpx.AsyncClient(base_url=host.url, timeout=30) as http:
-        answers = [await http.get("/api/health", params={"deep": "1"}) for _ in range(5)]
+        answers = [await http.get("/api/health/details", params={"deep": "1"}) for _ in range(5)]
     assert [answer.status_code for answer in answers] == [200] * 5
     assert len(model.requests) == 1

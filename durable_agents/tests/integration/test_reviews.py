@@ -130,8 +130,10 @@ def test_every_reviewer_of_a_quorum_has_a_link_and_one_vote(start_host: Any, api
 
 
 def test_who_is_signed_in_as_another_does_not_decide_by_link(start_host: Any, api_of: Any) -> None:
-    host = start_host(REVIEWERS="ada", APP_SERVICE_AUTHENTICATION="true")
+    key = "an operators' key of 32 characters"
+    host = start_host(REVIEWERS="ada", APP_SERVICE_AUTHENTICATION="true", OPERATOR_KEY=key)
     api = api_of(host)
+    api.http.headers["x-operator-key"] = key
     instance_id, _, token = ask(api, lambda *ids: links_of(host, *ids))
     other = {"X-MS-CLIENT-PRINCIPAL-NAME": "eve", "X-MS-CLIENT-PRINCIPAL-ID": "7"}
     body = {"token": token, "approved": True}

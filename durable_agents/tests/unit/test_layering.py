@@ -24,7 +24,7 @@ ORDER = [
     {"storage", "chat_clients", "http"},
     {"settings", "binding", "indexing", "payloads", "polling", "seal"},
     {"mail", "determinism"},
-    {"characters", "ids", "limits", "threads", "__version__"},
+    {"characters", "ids", "limits", "owners", "threads", "__version__"},
 ]
 RANKS = {name: rank for rank, names in enumerate(ORDER) for name in names}
 

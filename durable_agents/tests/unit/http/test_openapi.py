@@ -46,13 +46,13 @@ def test_the_docstring_is_summary_and_description() -> None:
 @pytest.mark.parametrize(
     ("contract", "template", "statuses"),
     [
-        (Contract({204: ()}), "things", {"204", "500", "503"}),
-        (Contract({204: ()}), "things/{colour}", {"204", "404", "500", "503"}),
-        (Contract({204: ()}, bodies=(Item,)), "things", {"204", "400", "413", "500", "503"}),
+        (Contract({204: ()}), "things", {"204", "403", "500", "503"}),
+        (Contract({204: ()}), "things/{colour}", {"204", "404", "403", "500", "503"}),
+        (Contract({204: ()}, bodies=(Item,)), "things", {"204", "400", "413", "403", "500", "503"}),
         (
             Contract({204: ()}, parameters=(IDEMPOTENCY,), problems=(422,)),
             "things",
-            {"204", "400", "422", "500", "503"},
+            {"204", "400", "422", "403", "500", "503"},
         ),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
+from durable_agents.owners import owned
 from durable_agents.runs.listing import PageTokens, RunQuery, query_runs
 from durable_agents.runs.task_hub import TaskHubError
 from durable_agents.seal import Seal
@@ -68,7 +69,7 @@ async def test_a_task_hub_full_of_others_is_read_in_bounded_steps() -> None:
 
 async def test_filters_are_sent_as_the_task_hub_reads_them() -> None:
     moment = datetime(2026, 1, 31, 9, 30, tzinfo=timezone(timedelta(hours=2)))
-    query = RunQuery("triage", ["Failed", "Running"], moment, datetime(2026, 2, 1, tzinfo=UTC))
+    query = RunQuery("triage", ["Failed", "Running"], moment, datetime(2026, 2, 1, tzinfo=UTC), owner="")
     async with TaskHubServer() as hub:
         hub.script(200, rows("triage", "review"))
         page = await query_runs(hub.client, ORCHESTRATIONS, query, 10)
@@ -81,6 +82,17 @@ async def test_filters_are_sent_as_the_task_hub_reads_them() -> None:
             "top": "10",
             "showInput": "false",
         }
+
+
+@pytest.mark.parametrize(("owner", "prefix"), [(None, None), ("", "triage-"), ("a" * 16, f"own.{'a' * 16}.triage-")])
+async def test_a_list_of_one_owner_has_no_run_of_another(owner: str | None, prefix: str | None) -> None:
+    ids = ["triage-1", owned("triage-1", "a" * 16), owned("triage-1", "b" * 16)]
+    seen = {None: ids, "": ids[:1], "a" * 16: ids[1:2]}[owner]
+    async with TaskHubServer() as hub:
+        hub.script(200, [{**row, "instanceId": name} for row, name in zip(rows(*["triage"] * 3), ids, strict=True)])
+        page = await query_runs(hub.client, ORCHESTRATIONS, RunQuery("triage", owner=owner), 10)
+        assert [run.instance_id for run in page.runs] == seen
+        assert hub.requests[0][2].get("instanceIdPrefix") == prefix
 
 
 async def test_a_refused_query_is_an_error() -> None:

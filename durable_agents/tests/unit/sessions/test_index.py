@@ -11,6 +11,7 @@ import pytest
 from azure.data.tables import TableClient
 
 from devhost.testing.azurite import CREDENTIAL, running_azurite
+from durable_agents.owners import owned, owner_named
 from durable_agents.sessions.index import PageStart, SessionEntry, SessionIndex
 from durable_agents.sessions.index_sqlite import SqliteSessionIndex
 from durable_agents.sessions.index_table import TableSessionIndex
@@ -86,6 +87,21 @@ async def test_the_longest_expired_come_first_and_some_never_do(index: SessionIn
     await index.put("Writer", entry("first", 6, 20))
     await index.put("Writer", entry("second", 6))
     assert [one.session_id for one in await index.expired("Writer", now, 10)] == ["now"]
+
+
+async def test_those_of_one_owner_are_listed_alone(index: SessionIndex) -> None:
+    ada, bob = owner_named("ada"), owner_named("bob")
+    for number, owner in enumerate((ada, bob, None, ada, bob, ada)):
+        await index.put("Writer", entry(owned(f"s{number}", owner), number))
+    first = list(await index.newest("Writer", 2, owner=ada))
+    rest = list(await index.newest("Writer", 2, PageStart.parse(first[-1].token), ada))
+    assert [one.session_id for one in first + rest] == [owned(name, ada) for name in ("s5", "s3", "s0")]
+    await index.put("Writer", entry(owned("s0", ada), 9))
+    await index.remove("Writer", owned("s5", ada))
+    assert [one.session_id for one in await index.newest("Writer", 9, owner=ada)] == [
+        owned(name, ada) for name in ("s0", "s3")
+    ]
+    assert list(await index.newest("Writer", 9, owner=owner_named("eve"))) == []
 
 
 async def test_everything_may_be_done_twice(index: SessionIndex) -> None:
