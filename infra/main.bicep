@@ -111,6 +111,12 @@ param alertEmail string = ''
 @description('Hours after which an approval has waited so long that there is an alert.')
 param approvalAlertHours int = 24
 
+@description('Whether callers sign in with Microsoft Entra: then each has sessions and runs of their own.')
+param authEnabled bool = false
+
+@description('Client id of the app registration with which they sign in; docs/deployment.md has the commands that make it.')
+param authClientId string = ''
+
 @description('More settings of the app, by name. They win over those that are set here.')
 param extraSettings settingsType = {}
 
@@ -150,7 +156,11 @@ var settings = {
   BLOB_ACCOUNT_URL: storage.outputs.blobUrl
   APPROVAL_LINK_KEY: linkKeys.outputs.keyReference
   APPROVAL_LINK_PREVIOUS_KEY: linkKeys.outputs.previousKeyReference
+  OPERATOR_KEY: linkKeys.outputs.operatorKeyReference
 }
+var needsClientId = authEnabled && empty(authClientId)
+var signInWith = !authEnabled ? '' : needsClientId ? fail('authEnabled needs authClientId: set AZURE_AUTH_CLIENT_ID, as docs/deployment.md says.') : authClientId
+var authSettings = authEnabled ? { APP_SERVICE_AUTHENTICATION: 'true' } : {}
 var redisSettings = redisEnabled ? { STREAM_REDIS_URL: redis!.outputs.url } : {}
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -330,7 +340,8 @@ module functionApp 'modules/function_app.bicep' = {
     httpConcurrency: httpConcurrency
     alwaysReadyHttp: alwaysReadyHttp
     alwaysReadyDurable: alwaysReadyDurable
-    settings: union(settings, redisSettings, extraSettings)
+    authClientId: signInWith
+    settings: union(settings, redisSettings, authSettings, extraSettings)
   }
   // It reads the component by its name.
   dependsOn: [monitoring]
@@ -339,6 +350,7 @@ module functionApp 'modules/function_app.bicep' = {
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
 output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
+output AZURE_APP_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 output AZURE_KEY_VAULT_NAME string = linkKeys.outputs.vaultName
 output AZURE_OPENAI_ENDPOINT string = modelAccess.outputs.endpoint
 output AZURE_OPENAI_DEPLOYMENT_NAME string = deploymentName

@@ -57,6 +57,9 @@ param alwaysReadyHttp int
 @description('Instances that are always ready for orchestrations, activities and entities.')
 param alwaysReadyDurable int
 
+@description('Client id of the app registration with which callers sign in, or empty: then nobody does.')
+param authClientId string
+
 @description('The settings of the app, beside those of the host.')
 param settings settingsType
 
@@ -77,6 +80,9 @@ var hostSettings = {
   // An agent's turn holds a thread for as long as its model takes.
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
 }
+// In the place of a secret, the identity of the app answers for it: the registration trusts it by a federated credential.
+var authSecretSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+var authHostSettings = empty(authClientId) ? {} : { '${authSecretSetting}': identityClientId }
 var alwaysReady = filter(
   [
     { name: 'http', instanceCount: alwaysReadyHttp }
@@ -147,7 +153,36 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
 resource appSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: app
   name: 'appsettings'
-  properties: union(hostSettings, settings)
+  properties: union(hostSettings, authHostSettings, settings)
+  // The app trusts the headers of who is signed in as soon as it is told to: until then anybody could send them.
+  dependsOn: [authentication]
+}
+
+// Who is not signed in gets through to the app, which refuses: probes, holders of links and operators come without.
+resource authentication 'Microsoft.Web/sites/config@2025-03-01' = if (!empty(authClientId)) {
+  parent: app
+  name: 'authsettingsV2'
+  properties: {
+    platform: { enabled: true }
+    globalValidation: {
+      requireAuthentication: false
+      unauthenticatedClientAction: 'AllowAnonymous'
+    }
+    httpSettings: { requireHttps: true }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: true
+        registration: {
+          clientId: authClientId
+          clientSecretSettingName: authSecretSetting
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: { allowedAudiences: [authClientId, 'api://${authClientId}'] }
+      }
+    }
+    // Reviewers' links have their secret behind the #.
+    login: { preserveUrlFragmentsForLogins: true }
+  }
 }
 
 resource ftpCredentials 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2025-03-01' = {

@@ -23,6 +23,10 @@ param key string = '${newGuid()}${newGuid()}'
 @description('Stands for the key before the first rotation. Nothing is signed with it.')
 param previousKey string = '${newGuid()}${newGuid()}'
 
+@secure()
+@description('Opens what operators do. Made up and stored as the others are.')
+param operatorKey string = '${newGuid()}${newGuid()}'
+
 var keyVaultSecretsUser = '4633458b-17de-408a-b874-0445c86b69e6'
 
 resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
@@ -55,6 +59,13 @@ resource previousKeySecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
   properties: { value: previousKey }
 }
 
+@onlyIfNotExists()
+resource operatorKeySecret 'Microsoft.KeyVault/vaults/secrets@2025-05-01' = {
+  parent: vault
+  name: 'operator-key'
+  properties: { value: operatorKey }
+}
+
 resource secretsUser 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(vault.id, appPrincipalId, keyVaultSecretsUser)
   scope: vault
@@ -84,3 +95,4 @@ output vaultName string = vault.name
 // Without a version, so that a new version of a secret reaches the app without a deployment.
 output keyReference string = '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/${keySecret.name})'
 output previousKeyReference string = '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/${previousKeySecret.name})'
+output operatorKeyReference string = '@Microsoft.KeyVault(SecretUri=${vault.properties.vaultUri}secrets/${operatorKeySecret.name})'

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from durable_agents import SettingsError
 from durable_agents.settings.groups import AzureOpenAISettings, BlobFolder
 from durable_agents.streams.store_factory import signs_in_with_identity
-from infra.tests.bicep_file import INFRA, BicepFile
+from infra.tests.bicep_file import INFRA, BicepFile, text
 from infra.write_local_settings import MODEL_OUTPUTS
 from settings import Settings
 
@@ -34,6 +34,7 @@ VALUES = {
     "storage.outputs.blobUrl": "https://st.blob.core.windows.net/",
     "linkKeys.outputs.keyReference": "k" * 72,
     "linkKeys.outputs.previousKeyReference": "p" * 72,
+    "linkKeys.outputs.operatorKeyReference": "o" * 72,
     "redis!.outputs.url": "rediss://redis.swedencentral.redis.azure.net:10000",
 }
 
@@ -105,7 +106,25 @@ def test_the_host_gets_its_storage_by_identity_and_nothing_that_the_plan_refuses
     }
     local = json.loads((PROJECT / "local.settings.json.example").read_text(encoding="utf-8"))["Values"]
     assert HOST_SETTINGS["PYTHON_THREADPOOL_THREAD_COUNT"] == local["PYTHON_THREADPOOL_THREAD_COUNT"]
-    assert APP.declared("resource")["appSettings"].properties["properties"] == "union(hostSettings, settings)"
+    assert (
+        APP.declared("resource")["appSettings"].properties["properties"]
+        == "union(hostSettings, authHostSettings, settings)"
+    )
+
+
+def test_who_is_signed_in_is_trusted_where_sign_in_is_set_up_and_nowhere_else() -> None:
+    assert not Settings.from_environ(deployed_environment()).APP_SERVICE_AUTHENTICATION
+    trusted = VARIABLES["authSettings"]
+    assert trusted.value is not None
+    assert text(trusted.value) == "authEnabled ? { APP_SERVICE_AUTHENTICATION: 'true' } : {}"
+    # The headers of who is signed in are anybody's until authentication is on, so it comes first.
+    assert APP.declared("resource")["appSettings"].properties["dependsOn"] == "[authentication]"
+    sign_in, secret = APP.declared("resource")["authentication"], APP.declared("variable")["authHostSettings"]
+    assert sign_in.properties[
+        "properties.identityProviders.azureActiveDirectory.registration.clientSecretSettingName"
+    ] == ("authSecretSetting")
+    assert secret.value is not None
+    assert text(secret.value) == "empty(authClientId) ? {} : { '${authSecretSetting}': identityClientId }"
 
 
 def test_the_task_hub_is_reached_by_identity() -> None:

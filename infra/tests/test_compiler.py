@@ -54,6 +54,17 @@ def test_a_deployment_makes_what_was_reviewed(parameters: Path) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
 
 
+def test_sign_in_without_its_registration_is_refused(tmp_path: Path) -> None:
+    right = SNAPSHOTS.joinpath("sign_in.bicepparam").read_text(encoding="utf-8")
+    file = tmp_path / "unregistered.bicepparam"
+    main = Path(os.path.relpath(INFRA / "main.bicep", tmp_path)).as_posix()
+    lines = [line for line in right.splitlines()[1:] if not line.startswith("param authClientId ")]
+    file.write_text("\n".join([f"using '{main}'", *lines]) + "\n", encoding="utf-8")
+    place = ["--subscription-id", NOBODY, "--tenant-id", NOBODY, "--location", "swedencentral"]
+    said = bicep("snapshot", file, "--mode", "overwrite", *place, "--deployment-name", "azd")
+    assert (said.returncode, "AZURE_AUTH_CLIENT_ID" in said.stderr) == (1, True), said.stderr
+
+
 def test_wrong_parameters_are_refused_each_by_its_name(tmp_path: Path) -> None:
     wrong = {"location": "'mars'", "runRetentionDays": "90", "pythonVersion": "'3.14'", "extraSettings": "{ A: 1 }"}
     right = SNAPSHOTS.joinpath("default.bicepparam").read_text(encoding="utf-8")

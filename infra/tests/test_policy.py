@@ -121,7 +121,7 @@ def test_no_secret_gets_out(file: BicepFile) -> None:
 
 def test_the_link_keys_are_made_up_in_azure_once_and_differ_each_time() -> None:
     file = FILES["link_keys"]
-    for name in ("key", "previousKey"):
+    for name in ("key", "previousKey", "operatorKey"):
         parameter = file.declared("parameter")[name]
         assert parameter.value is not None and text(parameter.value) == "'${newGuid()}${newGuid()}'"
         assert "secure" in parameter.decorators

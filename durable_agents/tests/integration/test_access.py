@@ -62,6 +62,7 @@ def ids_of(http: httpx.Client, path: str, member: str, name: str) -> set[str]:
         params["page_token"] = page["next_page_token"]
 
 
+@pytest.mark.kills
 def test_a_session_is_its_callers_alone_although_all_call_it_the_same(signed_in: HostProcess) -> None:
     ada, bob = caller(signed_in, "ada"), caller(signed_in, "bob")
     first, other = talk(ada, "s"), talk(bob, "s", "And you?")
@@ -84,6 +85,7 @@ def test_a_session_is_its_callers_alone_although_all_call_it_the_same(signed_in:
     assert ada.delete(session).status_code in (202, 204)
 
 
+@pytest.mark.kills
 def test_a_run_is_its_callers_alone_and_stays_so(signed_in: HostProcess) -> None:
     ada, bob, operator = caller(signed_in, "ada"), caller(signed_in, "bob"), caller(signed_in, None, **OPERATOR)
     key = {"Idempotency-Key": "k"}
