@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from devhost.testing.plugin import StartHost
 from durable_agents.testing import Api
 
 HELLO = {"message": "Hello"}
@@ -48,3 +49,14 @@ def test_what_cannot_be_meant_is_refused_before_anything_is_stored(
     answer = api.http.post(f"/api/chat/{session}", json=body, headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (400, f"urn:problem:{kind}")
     assert api.http.get("/api/chat/bad").status_code == 404
+
+
+def test_who_is_signed_in_has_a_session_of_each_name(start_host: StartHost) -> None:
+    host = start_host(APP_SERVICE_AUTHENTICATION="true")
+    with host.client() as http:
+        assert http.post("/api/chat/mine", json=HELLO).status_code == 403
+        for who in ("ada", "bob"):
+            headers = {"X-MS-CLIENT-PRINCIPAL-ID": who, "X-MS-CLIENT-PRINCIPAL-NAME": who}
+            assert http.post("/api/chat/mine", json={"message": f"I am {who}."}, headers=headers).status_code == 200
+            (turn,) = http.get("/api/chat/mine", headers=headers).json()["turns"]
+            assert turn["message"] == f"I am {who}."

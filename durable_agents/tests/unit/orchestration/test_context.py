@@ -9,6 +9,7 @@ from typing import Any, cast
 import azure.durable_functions as df
 import pytest
 from agent_framework import AgentResponse, Message
+from agent_framework_durabletask import AgentSessionId, DurableAgentSession
 from pydantic import BaseModel
 
 from durable_agents import (
@@ -22,6 +23,7 @@ from durable_agents import (
     Steps,
     StepTimeoutError,
 )
+from durable_agents.owners import owned
 from durable_agents.sessions.failures import Failure
 from durable_agents.testing import Replay, replay
 
@@ -834,3 +836,21 @@ def test_more_requests_than_the_status_has_room_for_are_counted_and_shown_as_oth
         run.raise_event(request["event_name"], {**named, "approved": True})
         decided += 1
     assert output_of(run) == 20
+
+
+@pytest.mark.parametrize(
+    ("run", "session", "is_refused"),
+    [
+        (owned("r", "a" * 16), owned("s", "b" * 16), True),
+        (owned("r", "a" * 16), owned("s", "a" * 16), False),
+        (owned("r", "a" * 16), "s", False),
+        ("r", owned("s", "b" * 16), False),
+    ],
+)
+def test_a_run_does_not_talk_in_the_session_of_somebody_else(run: str, session: str, is_refused: bool) -> None:
+    def talk(context: OrchestrationContext, order: Order) -> Steps[str]:
+        named = DurableAgentSession(durable_session_id=AgentSessionId("Writer", session))
+        return (yield from context.ask("Writer", "Hello", session=named))
+
+    played = Replay(replay(Orchestration(talk), {}).handle, run).start({})
+    assert ("it is somebody else's" in str(played.state.get("error"))) is is_refused
