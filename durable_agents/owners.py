@@ -7,7 +7,8 @@ id have a session each, no list has to be read to find one's own, and nothing ha
 import hashlib
 import re
 
-_OWNED = re.compile(r"own\.([0-9a-f]{16})\.")
+# In whatever case: a store might not tell them apart.
+_OWNED = re.compile(r"own\.([0-9a-f]{16})\.", re.IGNORECASE)
 
 
 def owner_named(account: str) -> str:
