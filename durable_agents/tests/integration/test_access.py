@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -12,6 +13,7 @@ from devhost.testing.host_process import HostProcess
 from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, ToolCall
 
 KEY = "an operators' key of 32 characters"
+APPS = Path(__file__).parents[1] / "apps"
 OPERATOR = {"x-operator-key": KEY}
 ENDLESS = {"topic": "tea", "approval_timeout_seconds": 0}
 MAIL = {"email": {"sender": "ada@example.com", "subject": "Order", "body": "Where is it?"}}
@@ -159,6 +161,28 @@ def test_who_is_asked_decides_on_a_run_of_another_and_nobody_else(signed_in: Hos
     decided = [carol.post(f"/approval/{run}", json=body) for _ in range(2)]
     assert [(answer.status_code, answer.json()["decision"]["verified"]) for answer in decided] == [(200, True)] * 2
     assert bob.post(f"/approval/{run}", json=body).status_code == 404
+
+
+def test_who_is_asked_by_a_workflow_answers_and_nobody_else(start_host: Any) -> None:
+    host = start_host(APPS / "requests", APP_SERVICE_AUTHENTICATION="true")
+    owner, eve, bob = (caller(host, who) for who in ("owner", "eve", "bob"))
+    bob.headers["x-ms-client-principal-name"] = "bob"
+    started = owner.post("/workflow/plans/run", params={"waitForResponse": "true"}, json={"topic": "tea"}).json()
+    run = started["instanceId"]
+    listed = [
+        {one["request_id"] for one in http.get("/approvals").json()["workflow_requests"]} for http in (owner, eve, bob)
+    ]
+    assert (listed[1], listed[2]) == (set(), {"budget"})
+    assert listed[0] >= {"budget", "colour"}
+    path, answer = f"/workflow/plans/respond/{run}", {"isApproved": True, "atMost": 7}
+    for http, request in ((eve, "budget"), (eve, "colour"), (bob, "colour"), (eve, "none"), (bob, "none")):
+        refused = http.post(f"{path}/{request}", params={"reviewer": "bob"}, json=answer)
+        assert (refused.status_code, refused.json()["type"]) == (404, "urn:problem:unknown-run")
+    assert owner.post(f"{path}/budget", params={"reviewer": "bob"}, json=answer).status_code == 403
+    assert [bob.post(f"{path}/budget", json=answer).status_code for _ in range(2)] == [200, 200]
+    assert bob.get(f"/workflow/plans/status/{run}").status_code == 404
+    (answered,) = owner.get(f"/workflow/plans/status/{run}").json()["answeredRequests"]
+    assert (answered["reviewer"], answered["verified"]) == ("bob", True)
 
 
 async def test_what_an_agent_starts_belongs_to_whoever_talks_to_it(

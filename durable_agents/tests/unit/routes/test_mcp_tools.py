@@ -9,6 +9,7 @@ from agent_framework_azurefunctions import AgentFunctionApp
 from agent_framework_durabletask import DurableAgentState, RunRequest
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient
+from durable_agents.owners import owned, owner_named
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry
@@ -84,3 +85,12 @@ async def test_a_turn_that_a_human_has_to_decide_on_is_no_answer(decided: bool, 
     (text,) = (part["text"] for part in content["content"])
     assert "do not send the query again" in text
     assert ("human" in text) is not decided
+
+
+async def test_a_client_reaches_no_session_that_has_an_owner() -> None:
+    async with TaskHubServer() as hub:
+        tool = AgentTool(AgentRegistry(app_with("Writer").agents).find("Writer"), IDS, wait_seconds=0)
+        arguments = {"query": "What did I say?", "sessionId": owned("s", owner_named("ada"))}
+        result = json.loads(await tool.call_agent(json.dumps({"arguments": arguments}), hub.client))
+        assert json.loads(result["content"])["isError"]
+        assert hub.requests == []
