@@ -153,7 +153,7 @@ def test_before_the_vault_has_given_the_key_everything_but_links_works(app: Depl
         page, said = http.get("/api/review"), http.post("/api/review", json={"token": f"{'a' * 20}.{'b' * 43}"})
         assert (page.status_code, said.status_code) == (200, 503)
         assert said.json()["type"] == "urn:problem:no-link-key"
-        deep = http.get("/api/health", params={"deep": "1"})
+        deep = http.get("/api/health/details", params={"deep": "1"})
         assert (deep.status_code, deep.json()["checks"]["approval_links"]["status"]) == (503, "failed")
         assert http.get("/api/health").status_code == 200
         answer = http.post("/api/agents/Writer/run", json={"message": "Hello"})
