@@ -35,7 +35,7 @@ _REMOVED_BY_SCHEDULER = (
     "Set a number of days below that, and keep elsewhere what must last."
 )
 # Only the links of reviewers wait for these, so the app starts without; an `azd up` makes key and app at one time.
-_MAY_BE_UNRESOLVED = ("APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY")
+_MAY_BE_UNRESOLVED = ("APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY", "OPERATOR_KEY")
 # What each provider needs, with what it is.
 _NEEDS: dict[Provider, dict[str, str]] = {
     "azure_openai": {
@@ -230,7 +230,7 @@ class HostingSettings(BaseSettings):
             key_file,
             of.reveal(self.APPROVAL_LINK_KEY),
             of.reveal(self.APPROVAL_LINK_PREVIOUS_KEY),
-            self._unresolved,
+            tuple(name for name in self._unresolved if name != "OPERATOR_KEY"),
         )
 
     @property

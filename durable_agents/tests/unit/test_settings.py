@@ -10,6 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from durable_agents import HostingSettings, SettingsError
+from durable_agents.http.access import Access
 from durable_agents.settings.functions_host import FunctionsHost
 from durable_agents.settings.groups import (
     ApprovalLinkSettings,
@@ -144,6 +145,15 @@ def test_in_azure_the_app_starts_before_the_vault_has_given_the_key_of_links(nam
     assert (settings.approval_links.key, settings.approval_links.previous_key) == (None, None)
     assert settings.approval_links.unresolved == tuple(names)
     assert settings.seal_key == BlobFolder(IN_AZURE["BLOB_ACCOUNT_URL"], "payloads", "_key/")
+
+
+def test_in_azure_the_app_starts_before_the_vault_has_given_the_key_of_operators() -> None:
+    settings = HostingSettings.from_environ({**OPENAI, **IN_AZURE, "OPERATOR_KEY": REFERENCE})
+    access = Access.of(settings)
+    # What operators do is closed until it is there, and no link waits for it.
+    assert (access.operator_key, access.needs_operator_key) == (None, True)
+    assert settings.approval_links.unresolved == ()
+    assert settings.approval_links.key == IN_AZURE["APPROVAL_LINK_KEY"]
 
 
 def test_on_one_machine_the_key_of_links_seals_as_well() -> None:
