@@ -76,6 +76,7 @@ def test_an_encoded_subject_starts_no_header(api: Api) -> None:
 
 @pytest.mark.sample
 def test_the_editor_is_told_when_its_article_is_published(api: Api) -> None:
+    """A run of content_approval that the editor has started tells it how it ended."""
     run = "/api/agents/Editor/run"
     api.http.post(run, json={"message": "Start an article about white tea", "session_id": "desk"})
     started = api.http.get("/api/agents/Editor/sessions/desk").json()["turns"][0]["tool_calls"][0]["result"]

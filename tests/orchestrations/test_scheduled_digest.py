@@ -99,6 +99,8 @@ def test_an_input_that_cannot_be_meant_is_refused(field: str, value: object) -> 
 
 
 def test_it_runs_on_a_host_for_who_asks_about_some_time(api: Api) -> None:
+    if "/runs/content_approval" not in api.http.get("/api/openapi.json").json()["paths"]:
+        pytest.skip("there is nothing here that publishes")
     article = api.start("content_approval", {"topic": "a digest"})
     assert api.decide(article, api.draft(article)["request_id"], approved=True).status_code == 200
     api.finish(article)
