@@ -54,11 +54,13 @@ class ScratchProject:
     def delete(self, *paths: str) -> None:
         """Delete folders, or samples: each with its test, its stories and what the app does with it."""
         names: set[str] = set()
+        modules: set[str] = set()
         for path in paths:
             if (self.folder / path).is_dir():
                 shutil.rmtree(self.folder / path)
                 continue
             names |= {Path(path).stem, *_defined_in(self.folder / path)}
+            modules.add(path.removesuffix(".py").replace("/", "."))
             (self.folder / path).unlink()
             (self.folder / "tests" / Path(path).parent / f"test_{Path(path).name}").unlink()
             for history in (self.folder / "tests" / "histories").glob(f"{Path(path).stem}_*.json"):
@@ -67,7 +69,7 @@ class ScratchProject:
             stories = self.folder / "tests" / "test_app.py"
             for app in (self.folder / "function_app.py", self.folder / "samples.py"):
                 if app.exists():
-                    app.write_text(_without(app.read_text("utf-8"), names), encoding="utf-8")
+                    app.write_text(_without(app.read_text("utf-8"), modules), encoding="utf-8")
             stories.write_text(_without_stories(stories.read_text("utf-8"), names), encoding="utf-8")
 
     def run(self, *command: str) -> str:
@@ -94,21 +96,23 @@ def _names_in(node: ast.AST) -> set[str]:
     return {found.id for found in ast.walk(node) if isinstance(found, ast.Name)}
 
 
-def _without(source: str, names: set[str]) -> str:
-    """Return the module without its imports of these names, and without what is made of them."""
-    return "\n".join(ast.unparse(node) for node in _kept(ast.parse(source).body, set(names))) + "\n"
+def _without(source: str, modules: set[str]) -> str:
+    """Return a module without its imports of these, and without what is made of what it imported."""
+    return "\n".join(ast.unparse(node) for node in _kept(ast.parse(source).body, modules, set())) + "\n"
 
 
-def _kept(body: list[ast.stmt], gone: set[str]) -> list[ast.stmt]:
+def _kept(body: list[ast.stmt], modules: set[str], gone: set[str]) -> list[ast.stmt]:
     """Return the statements that need nothing of what is gone; a function loses those that do."""
     kept: list[ast.stmt] = []
     for node in body:
         if isinstance(node, ast.ImportFrom):
-            node.names = [alias for alias in node.names if alias.name not in gone]
+            lost = [one for one in node.names if {node.module, f"{node.module}.{one.name}"} & modules]
+            gone |= {one.asname or one.name for one in lost}
+            node.names = [one for one in node.names if one not in lost]
             kept += [node] if node.names else []
             continue
         if isinstance(node, ast.FunctionDef):
-            node.body = _kept(node.body, set(gone))
+            node.body = _kept(node.body, modules, set(gone))
             kept.append(node)
             continue
         for listed in [found for found in ast.walk(node) if isinstance(found, ast.List)]:
