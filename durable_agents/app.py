@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import azure.durable_functions as df
 import azure.functions as func
-from agent_framework import FunctionTool, SupportsAgentRun, Workflow
+from agent_framework import SupportsAgentRun, Workflow
 from agent_framework_azurefunctions import AgentFunctionApp as FrameworkApp
 from agent_framework_durabletask import (
     DEFAULT_MAX_POLL_RETRIES,
@@ -36,13 +36,8 @@ from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
 from durable_agents.indexing import durable_names, give_way, is_decorated, orchestration_name, play_instead
 from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamLimits, TurnLimits
-from durable_agents.orchestration.completion_reports import reporting_end
-from durable_agents.orchestration.decorated import watched
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.orchestration.run_ends import counted_at_end
-from durable_agents.orchestration.run_payloads import ending_by_reference
-from durable_agents.orchestration.spending import Budget, counting_end
-from durable_agents.orchestration.story import is_story, play
+from durable_agents.orchestration.spending import Budget
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
 from durable_agents.routes.agent_routes import AgentRoutes
@@ -61,15 +56,15 @@ from durable_agents.routes.workflow_graph_route import WorkflowGraphRoute
 from durable_agents.routes.workflow_paths_of_documents import WorkflowPathsOfDocuments
 from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.listing import PageTokens
+from durable_agents.runs.playable import playable
 from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_view import RunView
 from durable_agents.runs.schedules import Schedule
-from durable_agents.runs.status import INTERNAL_FIELDS
 from durable_agents.runs.tool_approval_runs import ToolApprovals
 from durable_agents.seal import Seal
 from durable_agents.sessions.agent_registry import AgentRegistry, host_agent
+from durable_agents.sessions.agent_turns import create_turns
 from durable_agents.sessions.budget import RunBudget
-from durable_agents.sessions.compaction import summarize_with
 from durable_agents.sessions.correlation import RunIds
 from durable_agents.sessions.entity import create_agent_entity
 from durable_agents.sessions.entity_function import register_entity
@@ -77,10 +72,6 @@ from durable_agents.sessions.idle_timeout import IdleSessions
 from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
 from durable_agents.sessions.lost import LostRuns
-from durable_agents.sessions.mcp import McpTools
-from durable_agents.sessions.pending import allow_approvals, find_free_tools
-from durable_agents.sessions.tool_retries import ToolRetry
-from durable_agents.sessions.turn import StreamingAgent, Turns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import ClaimCheck
@@ -411,22 +402,14 @@ class AgentFunctionApp(FrameworkApp):
         self._handles[handle] = known
 
     def _playable(self, orchestration: Orchestration) -> Callable[..., Any]:
-        """Return the orchestration as the SDK plays it, with `get_agent`; at its end it reports to a webhook."""
-        function = orchestration.function
-        if orchestration.is_decorated:
-            return counted_at_end(watched(function), orchestration.name)
-        if is_story(function):
-            unread = set() if orchestration.stores_as_sent else INTERNAL_FIELDS
-            function = play(function, unread, self._is_registered, self._claims, orchestration.budget, self._budget_of)
-            self._claims.add_reader("orchestration", orchestration.name)
-        if not orchestration.stores_as_sent:
-            function = reporting_end(function, self._limits.tool_result_bytes)
-        if is_story(orchestration.function):
-            function = ending_by_reference(function, self._claims)
-            if not orchestration.stores_as_sent:
-                function = counting_end(function)
-        function = counted_at_end(function, orchestration.name)
-        return functools.update_wrapper(functools.partial(function, get_agent=self.get_agent), function)
+        return playable(
+            orchestration,
+            get_agent=self.get_agent,
+            is_registered=self._is_registered,
+            budget_of=self._budget_of,
+            claims=self._claims,
+            result_bytes=self._limits.tool_result_bytes,
+        )
 
     def _add_routes(self, purges: PurgeSchedules) -> None:
         settings, orchestrations, router = self.settings, self.orchestrations, self.router
@@ -505,24 +488,7 @@ class AgentFunctionApp(FrameworkApp):
         self, agent: SupportsAgentRun, agent_name: str, callback: AgentResponseCallbackProtocol | None
     ) -> None:
         self._by_entity[AgentSessionId.to_entity_name(agent_name).lower()] = agent_name
-        options: dict[str, Any] = getattr(agent, "default_options", {})
-        for tool in options.get("tools") or ():
-            # A policy that cannot be read would otherwise show at the first call of the tool, as the tool's failure.
-            if isinstance(tool, FunctionTool):
-                ToolRetry.of_tool(tool)
-        declared = options.get("response_format")
-        turns = Turns(
-            name=agent_name,
-            agent=cast(StreamingAgent, agent),
-            limits=self._limits,
-            budget=RunBudget.of_agent(agent).tightened(self._turn_budget),
-            mcp=McpTools.of_agent(agent),
-            summarize=summarize_with(agent),
-            callback=both(self._shown, callback),
-            default_format=declared if isinstance(declared, type) and issubclass(declared, BaseModel) else None,
-            free_tools=find_free_tools(agent),
-        )
-        allow_approvals(agent)
+        turns = create_turns(agent, agent_name, self._limits, self._turn_budget, both(self._shown, callback))
         lifetime = SessionLifetime(agent_name, ttl_of_agent(agent, self.settings.SESSION_TTL_DAYS), self._index)
         entity = create_agent_entity(turns, lifetime, self._approvers, self._run_ids)
         register_entity(self, AgentSessionId.to_entity_name(agent_name), entity, self._claims)
