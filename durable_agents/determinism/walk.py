@@ -84,7 +84,7 @@ class Walk:
     def _follow(self, function: Function, frame: Frame) -> None:
         """Look at a function, once; `frame` is its own."""
         node, first_only = function.node, frame.is_first_only
-        if {(node, first_only), (node, False)} & self._seen or _is_excused(function):
+        if {(node, first_only), (node, False)} & self._seen or _says_why(function):
             return
         self._seen.add((node, first_only))
         for default in (*node.args.defaults, *filter(None, node.args.kw_defaults)):
@@ -219,9 +219,11 @@ class Walk:
                 self._validate(model, node, frame)
         return arguments
 
-    def _visit_change(self, node: ast.AST, scope: Scope, frame: Frame) -> None:
-        targets: list[ast.expr] = getattr(node, "targets", None) or [getattr(node, "target")]  # noqa: B009
-        value: ast.expr | None = getattr(node, "value", None)
+    def _visit_change(
+        self, node: ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Delete, scope: Scope, frame: Frame
+    ) -> None:
+        targets = node.targets if isinstance(node, ast.Assign | ast.Delete) else [node.target]
+        value = None if isinstance(node, ast.Delete) else node.value
         self._visit_all([*targets, *([] if value is None else [value])], scope, frame)
         for target in targets:
             for one in target.elts if isinstance(target, ast.Tuple | ast.List) else [target]:
@@ -395,7 +397,7 @@ def _know(scope: Scope, parameter: str, values: Values) -> None:
     scope.names[parameter] = [Binding("known", scope.node, scope, values=values)]
 
 
-def _is_excused(function: Function) -> bool:
+def _says_why(function: Function) -> bool:
     """Say whether the lines that a function begins with say why all of it is right."""
     node, reasons = function.node, function.scope.module.reasons
     if isinstance(node, ast.Lambda):
