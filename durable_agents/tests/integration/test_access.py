@@ -188,11 +188,10 @@ def test_who_is_asked_by_a_workflow_answers_and_nobody_else(start_host: Any) -> 
 async def test_what_an_agent_starts_belongs_to_whoever_talks_to_it(
     start_host: Any, model: ChatCompletionsServer
 ) -> None:
-    model.script(
-        Answer(tool_calls=(ToolCall("call_1", "start_content_approval", {"topic": "tea"}),)),
-        Answer("It has begun."),
-        Answer('{"title": "Tea", "content": "A drink."}'),
-    )
+    model.script(Answer(tool_calls=(ToolCall("call_1", "start_content_approval", {"topic": "tea"}),)))
+    # The Editor and the Writer ask at the same time.
+    draft = Answer('{"title": "Tea", "content": "A drink."}')
+    model.answer_by(lambda request: draft if request.output_model == "Draft" else Answer("It has begun."))
     host = start_host(APP_SERVICE_AUTHENTICATION="true", REVIEWERS="carol@example.com", **model.settings)
     ada, bob = caller(host, "ada"), caller(host, "bob")
     said = {"message": "Have one written about tea.", "session_id": "s"}
