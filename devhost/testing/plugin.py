@@ -6,8 +6,10 @@ and `start_host` run is said by the fixture `app_root`, which a folder of tests 
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -33,6 +35,11 @@ _ITS_PROGRAMS = {
 _TEST_SECONDS = 240
 _AFTER_A_KILL = "Azure Storage gives back what a killed host had leased after minutes"
 
+
+# Hundreds of hosts are started. Where bytecode is not kept, as in some containers, each compiles all its packages anew,
+# which takes longer than the rest of its start.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what it runs in the background this way, and children inherit it: Ctrl-C would not reach them.
@@ -72,7 +79,11 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On the Functions host, run what runs on a host, skip what devhost alone has, and wait longer."""
+    """Skip what is thorough unless it is asked for. On the Functions host, run what runs on a host, and wait longer."""
+    if not os.environ.get("THOROUGH"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="thorough: runs with THOROUGH=1"))
     if config.getoption("host") != "func":
         return
     kept: list[pytest.Item] = []

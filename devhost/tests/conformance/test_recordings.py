@@ -41,7 +41,10 @@ class Played:
     may_differ: dict[str, str]
 
 
-@pytest.fixture(params=["--verify", pytest.param("--replay", marks=pytest.mark.devhost_only("only devhost has flags"))])
+_REPLAY = pytest.param("--replay", marks=[pytest.mark.devhost_only("only devhost has flags"), pytest.mark.thorough])
+
+
+@pytest.fixture(params=["--verify", _REPLAY])
 def reference(request: pytest.FixtureRequest, new_host: NewHost, tmp_path: Path) -> Iterator[Played]:
     """The reference app on the host of the tests.
 

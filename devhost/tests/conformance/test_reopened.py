@@ -59,6 +59,7 @@ def reopening_host(folder: Path) -> Iterator[ReopeningHost]:
             process.kill()
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_cases_are_answered_as_recorded(tmp_path: Path) -> None:
     with reopening_host(tmp_path) as host:

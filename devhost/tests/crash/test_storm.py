@@ -27,7 +27,9 @@ def seed() -> int:
     return chosen
 
 
-@pytest.mark.parametrize("is_restless", [False, True], ids=["at ease", "restless"])
+@pytest.mark.parametrize(
+    "is_restless", [pytest.param(False, marks=pytest.mark.thorough), True], ids=["at ease", "restless"]
+)
 @pytest.mark.parametrize("mode", Mode)
 def test_all_promises_are_kept(tmp_path: Path, seed: int, mode: Mode, is_restless: bool) -> None:
     outcome = storm(tmp_path, Weather(seed, mode, is_restless=is_restless), seconds=2)

@@ -28,8 +28,6 @@ pytestmark = [
     ),
 ]
 
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes minutes: THOROUGH=1")
-
 
 def dev(project: Path, *arguments: str) -> str:
     """Run dev.py of a project and return what it printed."""
@@ -108,7 +106,7 @@ def newer_version(folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / "newer"), "gztar", folder, source.name))
 
 
-@pytest.mark.parametrize("flags", [["--bare"], pytest.param([], marks=thorough)], ids=["bare", "samples"])
+@pytest.mark.parametrize("flags", [["--bare"], pytest.param([], marks=pytest.mark.thorough)], ids=["bare", "samples"])
 def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str]) -> None:
     project = tmp_path / "Mein Projekt äöü 日本"
     dev(ROOT, "new", str(project), *flags)
@@ -132,7 +130,7 @@ def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str
         assert "Critic" in [agent["name"] for agent in api.get("/health/details").json()["agents"]]
 
 
-@pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes two minutes: THOROUGH=1, as in CI")
+@pytest.mark.thorough
 def test_a_bare_project_passes_lint_and_types(tmp_path: Path) -> None:
     project = tmp_path / "bare"
     dev(ROOT, "new", str(project), "--bare")

@@ -287,7 +287,9 @@ def test_a_stated_name_does_not_use_up_the_vote_of_who_is_signed_in(start_host: 
 
 
 @pytest.mark.kills
-@pytest.mark.parametrize("delay", [0.0, 0.002, 0.005, 0.01, 0.02])
+@pytest.mark.parametrize(
+    "delay", [0.0, 0.01, *(pytest.param(delay, marks=pytest.mark.thorough) for delay in (0.002, 0.005, 0.02))]
+)
 def test_a_kill_between_a_decision_and_its_effect_loses_nothing(start_host: Any, api_of: Any, delay: float) -> None:
     host = start_host()
     api = api_of(host)

@@ -249,7 +249,7 @@ def test_what_an_orchestration_has_the_agent_start_comes_back_to_nobody(begin: C
 @pytest.mark.kills
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
-@pytest.mark.parametrize("way", ["ends", "fails"])
+@pytest.mark.parametrize("way", ["ends", pytest.param("fails", marks=pytest.mark.thorough)])
 def test_a_kill_at_each_commit_changes_nothing(way: str, tmp_path: Path) -> None:
     outbox = tmp_path / "outbox"
     folders = {"OUTBOX_DIR": str(outbox), "STATE_DIR": str(tmp_path / "state")}

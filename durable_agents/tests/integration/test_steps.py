@@ -206,7 +206,7 @@ def test_runs_end_as_they_should_when_no_payload_is_in_a_history(tmp_path: Path,
 
 @pytest.mark.kills
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (1, 2))])
 def test_kills_at_any_moment_change_nothing(seed: int, tmp_path: Path) -> None:
     with DevhostProcess(tmp_path, APP, ("--early-timers",) if seed % 2 else ()) as host:
         teller, chance = Teller(host.url, host.outbox), random.Random(seed)
@@ -261,8 +261,13 @@ def test_the_second_of_several_requests_is_decided_first(way: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("name", "largest_payload"),
     [
-        *((name, "48000") for name in ("all_kinds", "first_of_kinds", "failing", "rounds", "wait_in_vain")),
-        *((name, "0") for name in ("all_kinds", "rounds")),
+        ("all_kinds", "48000"),
+        ("rounds", "0"),
+        *(
+            pytest.param(name, "48000", marks=pytest.mark.thorough)
+            for name in ("first_of_kinds", "failing", "rounds", "wait_in_vain")
+        ),
+        pytest.param("all_kinds", "0", marks=pytest.mark.thorough),
     ],
 )
 def test_a_kill_at_each_commit_changes_nothing(name: str, largest_payload: str, tmp_path: Path) -> None:

@@ -254,7 +254,9 @@ async def test_kills_around_a_decision_lose_and_repeat_nothing(start: Any, model
     assert sorted(receipt["order_id"] for receipt in shop.receipts) == [f"K-{number}" for number in range(5)]
 
 
-@pytest.mark.parametrize("delay", [0.0, 0.01, 0.03, 0.1])
+@pytest.mark.parametrize(
+    "delay", [0.0, 0.03, *(pytest.param(delay, marks=pytest.mark.thorough) for delay in (0.01, 0.1))]
+)
 async def test_a_kill_before_reviewers_are_asked_asks_them_once(
     start: Any, model: ChatCompletionsServer, delay: float
 ) -> None:

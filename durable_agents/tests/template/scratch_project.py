@@ -78,7 +78,8 @@ class ScratchProject:
         Raises:
             AssertionError: It failed; the message ends with what it has printed.
         """
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))}
+        mine = ("PYTEST", "PYTHONPATH", "THOROUGH")
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(mine)}
         done = subprocess.run(
             [sys.executable, "-m", *command], cwd=self.folder, env=environ, capture_output=True, text=True
         )

@@ -5,7 +5,6 @@ run an app of their own, on which nothing of the user's has an effect, see test_
 minutes runs with THOROUGH=1 in the environment, as in CI.
 """
 
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -37,9 +36,6 @@ YOURS = [
 pytestmark = [pytest.mark.timeout(400), pytest.mark.devhost_only("it looks at which files are there")]
 
 
-thorough = pytest.mark.skipif(not os.environ.get("THOROUGH"), reason="takes minutes: THOROUGH=1")
-
-
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory: pytest.TempPathFactory) -> ScratchProject:
     """The project with one thing more of each kind."""
@@ -62,7 +58,7 @@ def test_the_documents_add_one_of_each_kind(extended: ScratchProject) -> None:
         assert new_tests > {file.name for file in (ROOT / "tests" / kind).glob("test_*.py")}, kind
 
 
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "tests",
     [
@@ -93,7 +89,7 @@ def test_what_was_added_works_over_http(extended: ScratchProject, start_host: An
     assert "/words/{word}" in api.http.get("/api/openapi.json").json()["paths"]
 
 
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "samples",
     [
@@ -122,7 +118,7 @@ def test_a_sample_can_be_deleted(samples: list[str], tmp_path: Path, start_host:
     assert api_of(start_host(project.folder)).http.get("/api/health").json()["status"] == "healthy"
 
 
-@thorough
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "folders",
     [

@@ -48,6 +48,7 @@ def told(request: ChatRequest) -> list[tuple[str, str]]:
 
 
 @pytest.mark.kills
+@pytest.mark.thorough
 async def test_kills_repeat_no_tool_and_no_model_call_that_had_finished(
     start_host: Any, api_of: Callable[[Any], Api], model: ChatCompletionsServer
 ) -> None:
@@ -77,6 +78,7 @@ async def test_kills_repeat_no_tool_and_no_model_call_that_had_finished(
 
 
 @pytest.mark.kills
+@pytest.mark.thorough
 async def test_a_kill_after_the_run_began_anew_repeats_nothing_of_before(
     start_host: Any, api_of: Callable[[Any], Api], model: ChatCompletionsServer
 ) -> None:

@@ -23,6 +23,9 @@ from durable_agents.testing.chat_server import Answer, ChatCompletionsServer, Ch
 from durable_agents.tests.template.pattern_runs import PatternRuns, check_completed, files_below
 from durable_agents.tests.template.patterns import PATTERNS, Pattern
 
+# Children and parallel activities, approvals, a loop that begins anew. The others are killed where time is no matter.
+_ALWAYS = {"deep_research", "content_approval", "agent_loop"}
+_PATTERNS = [pytest.param(one, marks=[] if one.name in _ALWAYS else pytest.mark.thorough) for one in PATTERNS]
 _FEWEST_KILLS = 6
 _SECONDS = 60
 _BEGINS = re.compile(r" (\S+): activity '(\w+)' begins, task (\d+)\.")
@@ -124,8 +127,6 @@ def only_host(tmp_path_factory: pytest.TempPathFactory, model: ChatCompletionsSe
     """The app on a host that is started again after each kill."""
     folder = tmp_path_factory.mktemp("killed")
     environment = {"OUTBOX_DIR": str(folder / "outbox"), "STATE_DIR": str(folder / "state"), **model.settings}
-    # Each host reads the modules of the app again.
-    environment["PYTHONDONTWRITEBYTECODE"] = ""
     flags = ("--import", "durable_agents", "--import", "durable_agents.tests.template.preloaded")
     host = SupervisedHost(folder, REPOSITORY, flags, environment=environment)
     host.read("/instances")
@@ -141,7 +142,7 @@ def host(only_host: SupervisedHost) -> Iterator[SupervisedHost]:
     only_host.go_on()
 
 
-@pytest.mark.parametrize("pattern", PATTERNS, ids=str)
+@pytest.mark.parametrize("pattern", _PATTERNS, ids=str)
 def test_nothing_that_was_finished_is_done_again(
     pattern: Pattern, host: SupervisedHost, model: ChatCompletionsServer
 ) -> None:

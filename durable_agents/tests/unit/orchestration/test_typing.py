@@ -74,6 +74,7 @@ WRONG = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(180)  # Without a cache of mypy.
 def test_mypy_finds_what_is_wrong(tmp_path: Path) -> None:
     lines = [
