@@ -155,7 +155,7 @@ def test_who_is_signed_in_is_trusted_where_sign_in_is_set_up_and_nowhere_else(pr
     assert trusted.value is not None
     assert text(trusted.value) == "authEnabled ? { APP_SERVICE_AUTHENTICATION: 'true' } : {}"
     # The headers of who is signed in are anybody's until authentication is on, so it comes first.
-    assert project.resource("function_app", "appSettings").properties["dependsOn"] == "[authentication]"
+    assert project.resource("function_app", "appSettings").properties.get("dependsOn") == "[authentication]"
     sign_in = project.resource("function_app", "authentication")
     assert sign_in.properties["properties.platform"] == "{ enabled: true }"
     secret = project.bicep["function_app"].declared("variable")["authHostSettings"]

@@ -40,9 +40,10 @@ def test_a_turn_that_hangs_does_not_end_its_neighbours_before_its_deadline(proje
 def test_turns_and_activities_do_not_wait_for_each_others_threads(project: Infrastructure) -> None:
     durable = project.host["extensions"]["durableTask"]
     at_a_time = durable["maxConcurrentEntityFunctions"] + durable["maxConcurrentActivityFunctions"]
-    all_there = threading.Barrier(at_a_time)
+    all_there = threading.Barrier(at_a_time, timeout=2)
 
-    async def work() -> None:
-        await asyncio.gather(*(in_thread(all_there.wait, 5) for _ in range(at_a_time)))
+    async def work() -> list[int | BaseException]:
+        return await asyncio.gather(*(in_thread(all_there.wait) for _ in range(at_a_time)), return_exceptions=True)
 
-    asyncio.run(work())
+    kept_out = [one for one in asyncio.run(work()) if isinstance(one, threading.BrokenBarrierError)]
+    assert kept_out == [], f"{at_a_time} at a time are more than there are threads"
