@@ -188,7 +188,8 @@ def test_in_what_was_reviewed_nobody_has_more(project: Infrastructure) -> None:
     """The roles of a deployment as the compiler has worked them out: it is held to these snapshots."""
     for file in sorted((project.infra / "tests" / "snapshots").glob("*.snapshot.json")):
         predicted = json.loads(file.read_text(encoding="utf-8"))["predictedResources"]
-        app, others = set(), set()
+        app: set[tuple[str, ...]] = set()
+        others: set[tuple[str, ...]] = set()
         for principal, *grant in roles_in(predicted):
             (app if "userAssignedIdentities" in principal else others).add(tuple(grant))
         assert app == OF_THE_APP, file.name

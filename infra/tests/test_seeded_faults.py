@@ -31,13 +31,14 @@ needs_bicep = pytest.mark.skipif(BICEP is None, reason="no bicep on PATH: az bic
 
 @dataclass(frozen=True)
 class Fault:
-    """One edit of one file, and the check that must tell it."""
+    """One edit of one file, the check that must tell it, and whether the compiler has nothing to say of it."""
 
     name: str
     file: str
     old: str
     new: str
     check: Check
+    compiles: bool = True
 
 
 FAULTS = [
@@ -69,6 +70,7 @@ FAULTS = [
         "  storageQueueDataContributor\n  storageTableDataContributor\n]",
         "  storageTableDataContributor\n]",
         of_policy.test_every_role_is_given_where_it_is_used_and_nowhere_else,
+        compiles=False,
     ),
     Fault(
         "the package is not among the containers with a role",
@@ -76,6 +78,7 @@ FAULTS = [
         "var appContainers = concat([packageContainer], dataContainers)",
         "var appContainers = concat(dataContainers, [])",
         of_policy.test_every_role_is_given_where_it_is_used_and_nowhere_else,
+        compiles=False,
     ),
     Fault(
         "one environment reaches the runs of another",
@@ -90,6 +93,7 @@ FAULTS = [
         "resource metricsPublisher 'Microsoft.Authorization/roleAssignments@2022-04-01' =",
         "resource metricsPublisher 'Microsoft.Authorization/roleAssignments@2022-04-01' existing =",
         of_policy.test_every_role_is_given_where_it_is_used_and_nowhere_else,
+        compiles=False,
     ),
     Fault(
         "a role under another one's name",
@@ -242,6 +246,7 @@ FAULTS = [
         "  location: location\n",
         "  location: 'westeurope'\n",
         of_policy.test_nothing_says_where_it_is_but_the_parameters,
+        compiles=False,
     ),
     Fault(
         "the model is where everything else is",
@@ -249,6 +254,7 @@ FAULTS = [
         "    location: modelLocation\n",
         "    location: location\n",
         of_policy.test_nothing_says_where_it_is_but_the_parameters,
+        compiles=False,
     ),
     Fault(
         "the scheduler forgets a run before the app has",
@@ -473,8 +479,8 @@ FAULTS = [
 ]
 # What no check of ours has to look for: edit, and what the compiler says.
 SAID_BY_THE_COMPILER = [
-    (KEYS, "softDeleteRetentionInDays: 7", "softDeleteRetentionDays: 7", "BCP037"),
-    (STORAGE, "minimumTlsVersion: 'TLS1_2'", "minimumTlsVersion: '1.2'", "BCP036"),
+    (KEYS, "softDeleteRetentionInDays: 7", "softDeleteRetentionDays: 7", "BCP089"),
+    (STORAGE, "supportsHttpsTrafficOnly: true", "supportsHttpsTrafficOnly: 'true'", "BCP036"),
     (MAIN, "var redisSettings =", "var unused = 1\nvar redisSettings =", "no-unused-vars"),
     (MAIN, "    planName: 'plan-${token}'\n", "", "BCP035"),
 ]
@@ -535,9 +541,13 @@ def checks() -> Iterator[tuple[str, Check]]:
 @needs_bicep
 @pytest.mark.thorough
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("fault", [one for one in FAULTS if one.file.endswith(".bicep")], ids=lambda fault: fault.name)
-def test_the_compiler_would_not_have_said_so(fault: Fault, copy: Path) -> None:
-    make(fault, copy)
+def test_the_compiler_would_not_have_said_so(copy: Path) -> None:
+    """All of them at once that do not edit the same lines, for one build takes seconds."""
+    made = []
+    for fault in FAULTS:
+        if fault.compiles and (copy / fault.file).read_text(encoding="utf-8").count(fault.old) == 1:
+            made.append(make(fault, copy))
+    assert len(made) > 40
     built = bicep("build", copy / MAIN, "--stdout")
     assert built.returncode == 0, built.stderr
 
@@ -545,8 +555,8 @@ def test_the_compiler_would_not_have_said_so(fault: Fault, copy: Path) -> None:
 @needs_bicep
 @pytest.mark.thorough
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize(("file", "old", "new", "said"), SAID_BY_THE_COMPILER, ids=lambda part: part[:30])
-def test_it_is_told_by_the_compiler(file: str, old: str, new: str, said: str, copy: Path) -> None:
-    edit(copy / file, old, new)
+def test_it_is_told_by_the_compiler(copy: Path) -> None:
+    for file, old, new, _ in SAID_BY_THE_COMPILER:
+        edit(copy / file, old, new)
     told = bicep("lint", copy / MAIN)
-    assert told.returncode != 0 and said in told.stderr + told.stdout
+    assert [said for *_, said in SAID_BY_THE_COMPILER if said not in told.stdout + told.stderr] == []
