@@ -1,6 +1,6 @@
 targetScope = 'subscription'
 
-import { settingsType } from 'types.bicep'
+import { settingsType, tagsType } from 'types.bicep'
 
 @minLength(1)
 @maxLength(64)
@@ -20,7 +20,7 @@ param location string
 @description('Region of the model. It is not used with a model account that exists.')
 param modelLocation string
 
-@description('Object id of who deploys, who gets the roles of a developer. Empty: nobody does.')
+@description('Object id of who deploys, who gets the roles of a developer unless it is a service principal. Empty: nobody does.')
 param principalId string = ''
 
 @allowed(['User', 'Group', 'ServicePrincipal'])
@@ -28,10 +28,11 @@ param principalId string = ''
 param principalType string = 'User'
 
 @allowed(['3.11', '3.12', '3.13'])
-@description('Version of Python.')
+@description('Version of Python. The worker of 3.13 is another than that of 3.11 and 3.12, and the least tried here.')
 param pythonVersion string = '3.11'
 
-@allowed([512, 2048, 4096])
+// The plan also has 512, a quarter of a core: nothing here was tried with it.
+@allowed([2048, 4096])
 @description('Memory of an instance, in MB.')
 param instanceMemoryMB int = 2048
 
@@ -104,8 +105,38 @@ param redisSku string = 'Balanced_B0'
 @description('Whether storage, scheduler and Redis are reached through private endpoints only.')
 param vnetEnabled bool = false
 
+@description('The only addresses that reach the app, such as 203.0.113.0/24. None: all do.')
+param allowedIpRanges string[] = []
+
+@description('Whether instances and storage are spread over the zones of the region.')
+param zoneRedundant bool = false
+
+@minValue(0)
+@maxValue(365)
+@description('Days for which deleted blobs can be restored. 0: not at all.')
+param blobSoftDeleteDays int = 7
+
+@minValue(0)
+@maxValue(3650)
+@description('Days after which what nobody sent is deleted from the outbox. 0: never.')
+param outboxRetentionDays int = 0
+
+@description('Whether the vault cannot be purged before its time. It cannot be undone, and keeps azd down --purge from ending.')
+param vaultPurgeProtection bool = false
+
+@minValue(-1)
+@description('GB of telemetry that are kept a day. -1: all; what comes after the cap is lost.')
+param logDailyCapGb int = -1
+
 @description('Who gets alerts by e-mail. Empty: there are none.')
 param alertEmail string = ''
+
+@minValue(0)
+@description('What the resource group may cost in a month, in the currency of the subscription: alertEmail is told at 80 percent. 0: there is no budget.')
+param monthlyBudget int = 0
+
+@description('The first day of the month in which the budget begins, such as 2026-12-01.')
+param budgetStart string = ''
 
 @minValue(1)
 @description('Hours after which an approval has waited so long that there is an alert.')
@@ -120,8 +151,11 @@ param authClientId string = ''
 @description('More settings of the app, by name. They win over those that are set here.')
 param extraSettings settingsType = {}
 
+@description('More tags of every resource, by name.')
+param extraTags tagsType = {}
+
 var token = toLower(uniqueString(subscription().id, environmentName, location))
-var tags = { 'azd-env-name': environmentName }
+var tags = union(extraTags, { 'azd-env-name': environmentName })
 var groupName = 'rg-${environmentName}'
 var containers = {
   package: 'app-package'
@@ -140,7 +174,9 @@ var createsModelAccount = empty(existingModelAccountName)
 var modelAccountName = createsModelAccount ? 'ai-${token}' : existingModelAccountName
 var modelGroup = createsModelAccount || empty(existingModelAccountResourceGroup) ? groupName : existingModelAccountResourceGroup
 var deploymentName = empty(modelDeploymentName) ? modelName : modelDeploymentName
-var developers = empty(principalId) ? [] : [{ id: principalId, type: principalType }]
+// A pipeline deploys, and looks at no data.
+var hasDeveloper = !empty(principalId) && principalType != 'ServicePrincipal'
+var developers = hasDeveloper ? [{ id: principalId, type: principalType }] : []
 var grantees = concat([{ id: identity.outputs.principalId, type: 'ServicePrincipal' }], developers)
 
 // What host.json and settings.py read. What only the Functions host reads is set in function_app.bicep.
@@ -161,6 +197,8 @@ var settings = {
 var needsClientId = authEnabled && empty(authClientId)
 var signInWith = !authEnabled ? '' : needsClientId ? fail('authEnabled needs authClientId: set AZURE_AUTH_CLIENT_ID, as docs/deployment.md says.') : authClientId
 var authSettings = authEnabled ? { APP_SERVICE_AUTHENTICATION: 'true' } : {}
+var needsBudgetParts = monthlyBudget > 0 && (empty(alertEmail) || empty(budgetStart))
+var budgetAmount = needsBudgetParts ? fail('monthlyBudget needs who is told and when it begins: set AZURE_ALERT_EMAIL and AZURE_BUDGET_START, such as 2026-12-01.') : monthlyBudget
 var redisSettings = redisEnabled ? { STREAM_REDIS_URL: redis!.outputs.url } : {}
 
 resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
@@ -185,6 +223,7 @@ module monitoring 'modules/monitoring.bicep' = {
     insightsName: insightsName
     location: location
     tags: tags
+    dailyCapGb: logDailyCapGb
     // The name of a role assignment must hold the principal, or it is taken once the identity has been made anew. What-if
     // then shows these assignments less precisely, and nothing else.
     #disable-next-line what-if-short-circuiting
@@ -198,12 +237,19 @@ module storage 'modules/storage.bicep' = {
     name: 'st${token}'
     location: location
     tags: tags
-    containers: [containers.package, containers.published, containers.drafts, containers.outbox, containers.payloads]
+    packageContainer: containers.package
+    dataContainers: [containers.published, containers.drafts, containers.outbox, containers.payloads]
+    outboxContainer: containers.outbox
+    outboxRetentionDays: outboxRetentionDays
+    softDeleteDays: blobSoftDeleteDays
+    zoneRedundant: zoneRedundant
     isPrivate: vnetEnabled
+    workspaceName: workspaceName
     #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
     developers: developers
   }
+  dependsOn: [monitoring]
 }
 
 module scheduler 'modules/scheduler.bicep' = if (createsScheduler) {
@@ -261,6 +307,7 @@ module linkKeys 'modules/link_keys.bicep' = {
     name: 'kv-${token}'
     location: location
     tags: tags
+    purgeProtection: vaultPurgeProtection
     workspaceName: workspaceName
     #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId
@@ -279,6 +326,16 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
     approvalHours: approvalAlertHours
   }
   dependsOn: [monitoring]
+}
+
+module budget 'modules/budget.bicep' = if (budgetAmount > 0) {
+  scope: group
+  params: {
+    name: 'budget-${token}'
+    amount: budgetAmount
+    startDate: budgetStart
+    email: alertEmail
+  }
 }
 
 module workbook 'modules/workbook.bicep' = {
@@ -325,6 +382,8 @@ module functionApp 'modules/function_app.bicep' = {
     planName: 'plan-${token}'
     location: location
     tags: tags
+    zoneRedundant: zoneRedundant
+    allowedIpRanges: allowedIpRanges
     serviceName: 'agents'
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
@@ -347,10 +406,14 @@ module functionApp 'modules/function_app.bicep' = {
   dependsOn: [monitoring]
 }
 
+output AZURE_LOCATION string = location
+output AZURE_TENANT_ID string = tenant().tenantId
 output AZURE_RESOURCE_GROUP string = group.name
 output AZURE_FUNCTION_APP_NAME string = functionApp.outputs.name
 output AZURE_FUNCTION_APP_URL string = functionApp.outputs.url
 output AZURE_APP_IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
+output AZURE_STORAGE_ACCOUNT_NAME string = storage.outputs.name
+output APPLICATIONINSIGHTS_NAME string = insightsName
 output AZURE_KEY_VAULT_NAME string = linkKeys.outputs.vaultName
 output AZURE_OPENAI_ENDPOINT string = modelAccess.outputs.endpoint
 output AZURE_OPENAI_DEPLOYMENT_NAME string = deploymentName

@@ -9,6 +9,12 @@ param planName string
 @description('Where both are.')
 param location string
 
+@description('Whether the instances of the plan are spread over zones.')
+param zoneRedundant bool
+
+@description('The only addresses that reach the app, such as 203.0.113.0/24. None: all do.')
+param allowedIpRanges string[]
+
 @description('Tags of every resource.')
 param tags tagsType
 
@@ -77,12 +83,21 @@ var hostSettings = {
   OTEL_SERVICE_NAME: name
   // Of libraries that the app does not use: each takes time at a cold start.
   OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'django,fastapi,flask,psycopg2'
-  // An agent's turn holds a thread for as long as its model takes.
+  // For orchestrations, and whatever else is a plain function. Turns and activities have threads of their own.
   PYTHON_THREADPOOL_THREAD_COUNT: '32'
 }
 // In the place of a secret, the identity of the app answers for it: the registration trusts it by a federated credential.
 var authSecretSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 var authHostSettings = empty(authClientId) ? {} : { '${authSecretSetting}': identityClientId }
+var ipRestrictions = empty(allowedIpRanges) ? {} : {
+  ipSecurityRestrictionsDefaultAction: 'Deny'
+  ipSecurityRestrictions: map(allowedIpRanges, (range, index) => {
+    name: 'allowed-${index}'
+    priority: 100 + index
+    action: 'Allow'
+    ipAddress: range
+  })
+}
 var alwaysReady = filter(
   [
     { name: 'http', instanceCount: alwaysReadyHttp }
@@ -102,7 +117,10 @@ resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
     name: 'FC1'
     tier: 'FlexConsumption'
   }
-  properties: { reserved: true }
+  properties: {
+    reserved: true
+    zoneRedundant: zoneRedundant
+  }
 }
 
 resource app 'Microsoft.Web/sites@2025-03-01' = {
@@ -119,10 +137,10 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
     httpsOnly: true
     keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
-    siteConfig: {
+    siteConfig: union({
       http20Enabled: true
       minTlsVersion: '1.2'
-    }
+    }, ipRestrictions)
     functionAppConfig: {
       deployment: {
         storage: {

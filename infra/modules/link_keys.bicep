@@ -12,6 +12,9 @@ param tags tagsType
 @description('Object id of the identity of the app, which may read the keys.')
 param appPrincipalId string
 
+@description('Whether nobody can purge the vault before its time, not even who owns it. It cannot be undone.')
+param purgeProtection bool
+
 @description('Name of the Log Analytics workspace that keeps who read what.')
 param workspaceName string
 
@@ -40,6 +43,8 @@ resource vault 'Microsoft.KeyVault/vaults@2025-05-01' = {
       name: 'standard'
     }
     softDeleteRetentionInDays: 7
+    // Azure refuses false.
+    enablePurgeProtection: purgeProtection ? true : null
     tenantId: tenant().tenantId
   }
 }

@@ -33,6 +33,8 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
   tags: tags
   kind: 'AIServices'
   sku: { name: 'S0' }
+  // It has no role anywhere: policies ask for one, and an account with its own keys would use it.
+  identity: { type: 'SystemAssigned' }
   properties: {
     customSubDomainName: name
     disableLocalAuth: true

@@ -12,6 +12,9 @@ param location string
 @description('Tags of every resource.')
 param tags tagsType
 
+@description('GB that the workspace takes a day, or -1: as many as there are.')
+param dailyCapGb int
+
 @description('Object id of the identity of the app, which may send telemetry.')
 param appPrincipalId string
 
@@ -24,6 +27,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' = {
   properties: {
     retentionInDays: 30
     sku: { name: 'PerGB2018' }
+    workspaceCapping: { dailyQuotaGb: dailyCapGb }
   }
 }
 

@@ -9,8 +9,26 @@ param location string
 @description('Tags of every resource.')
 param tags tagsType
 
-@description('Names of the blob containers.')
-param containers string[]
+@description('Name of the blob container of the package, which only the identity of the app reaches.')
+param packageContainer string
+
+@description('Names of the blob containers with the data of the app.')
+param dataContainers string[]
+
+@description('Whether the account is kept in three zones.')
+param zoneRedundant bool
+
+@description('Days for which a deleted blob or container can be restored, or 0.')
+param softDeleteDays int
+
+@description('Name of the container whose blobs are deleted some time after they were written.')
+param outboxContainer string
+
+@description('Days after which they are, or 0: never.')
+param outboxRetentionDays int
+
+@description('Name of the Log Analytics workspace that keeps who deleted what.')
+param workspaceName string
 
 @description('Whether the account is reached through private endpoints only.')
 param isPrivate bool
@@ -26,20 +44,30 @@ var storageBlobDataContributor = 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
 var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 
-// Blobs: the Functions host, the package, articles, drafts, the outbox, payloads. Queues: the host's MCP extension. Tables: the
-// list of sessions, and the host's own diagnostics.
-var appRoles = [
-  storageBlobDataOwner
+// The Functions host keeps its locks, timers and keys in these, and makes them unless they are there.
+var hostContainers = ['azure-webjobs-hosts', 'azure-webjobs-secrets']
+var appContainers = concat([packageContainer], dataContainers)
+// What the app has on the whole account, for nobody knows its names beforehand, and nothing else in it. Queues: one of the
+// host's MCP extension for each instance. Tables: the host's diagnostics, one a month, beside the list of sessions.
+var accountRoles = [
   storageQueueDataContributor
   storageTableDataContributor
 ]
+var sessionTable = 'sessions'
+var softDelete = softDeleteDays > 0 ? { enabled: true, days: softDeleteDays } : { enabled: false }
+// Each developer with each container: one role on one container.
+var developerGrants = flatten(map(developers, developer => map(dataContainers, (container, index) => {
+  index: index + 1
+  id: developer.id
+  type: developer.type
+})))
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
   location: location
   tags: tags
   kind: 'StorageV2'
-  sku: { name: 'Standard_LRS' }
+  sku: { name: zoneRedundant ? 'Standard_ZRS' : 'Standard_LRS' }
   properties: {
     allowBlobPublicAccess: false
     allowSharedKeyAccess: false
@@ -57,18 +85,101 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
 resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
+  properties: {
+    deleteRetentionPolicy: softDelete
+    containerDeleteRetentionPolicy: softDelete
+  }
 }
 
 resource blobContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
-  for container in containers: {
+  for container in appContainers: {
     parent: blobs
     name: container
     properties: { publicAccess: 'None' }
   }
 ]
 
-resource appAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for role in appRoles: {
+resource blobContainersOfHost 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [
+  for container in hostContainers: {
+    parent: blobs
+    name: container
+    properties: { publicAccess: 'None' }
+  }
+]
+
+resource tables 'Microsoft.Storage/storageAccounts/tableServices@2025-01-01' = {
+  parent: account
+  name: 'default'
+}
+
+resource sessions 'Microsoft.Storage/storageAccounts/tableServices/tables@2025-01-01' = {
+  parent: tables
+  name: sessionTable
+}
+
+resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01-01' = if (outboxRetentionDays > 0) {
+  parent: account
+  name: 'default'
+  properties: {
+    policy: {
+      rules: [
+        {
+          name: 'outbox'
+          type: 'Lifecycle'
+          definition: {
+            filters: { blobTypes: ['blockBlob'], prefixMatch: ['${outboxContainer}/'] }
+            actions: { baseBlob: { delete: { daysAfterModificationGreaterThan: outboxRetentionDays } } }
+          }
+        }
+      ]
+    }
+  }
+  dependsOn: [blobContainers]
+}
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-02-01' existing = {
+  name: workspaceName
+}
+
+// Deletions only: the host alone writes several times a minute.
+// The stable version is of 2016 and knows no workspace.
+#disable-next-line use-recent-api-versions
+resource deletions 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'deletions'
+  scope: blobs
+  properties: {
+    workspaceId: workspace.id
+    logs: [{ category: 'StorageDelete', enabled: true }]
+  }
+}
+
+// Owner is what the Functions host is documented to need. There is nothing but its own in these.
+resource hostAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (container, index) in hostContainers: {
+    name: guid(blobContainersOfHost[index].id, appPrincipalId, storageBlobDataOwner)
+    scope: blobContainersOfHost[index]
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataOwner)
+    }
+  }
+]
+
+resource containerAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for (container, index) in appContainers: {
+    name: guid(blobContainers[index].id, appPrincipalId, storageBlobDataContributor)
+    scope: blobContainers[index]
+    properties: {
+      principalId: appPrincipalId
+      principalType: 'ServicePrincipal'
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', storageBlobDataContributor)
+    }
+  }
+]
+
+resource accountAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for role in accountRoles: {
     name: guid(account.id, appPrincipalId, role)
     scope: account
     properties: {
@@ -80,9 +191,9 @@ resource appAssignments 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 ]
 
 resource blobDevelopers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
-  for grantee in developers: {
-    name: guid(account.id, grantee.id, storageBlobDataContributor)
-    scope: account
+  for grantee in developerGrants: {
+    name: guid(blobContainers[grantee.index].id, grantee.id, storageBlobDataContributor)
+    scope: blobContainers[grantee.index]
     properties: {
       principalId: grantee.id
       principalType: grantee.type
@@ -93,8 +204,8 @@ resource blobDevelopers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
 
 resource tableDevelopers 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for grantee in developers: {
-    name: guid(account.id, grantee.id, storageTableDataContributor)
-    scope: account
+    name: guid(sessions.id, grantee.id, storageTableDataContributor)
+    scope: sessions
     properties: {
       principalId: grantee.id
       principalType: grantee.type
@@ -104,6 +215,7 @@ resource tableDevelopers 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
 ]
 
 output id string = account.id
+output name string = account.name
 output blobUrl string = account.properties.primaryEndpoints.blob
 output queueUrl string = account.properties.primaryEndpoints.queue
 output tableUrl string = account.properties.primaryEndpoints.table

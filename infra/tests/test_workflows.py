@@ -32,6 +32,18 @@ def test_it_signs_in_without_a_secret() -> None:
     assert "--federated-credential-provider github" in SOURCES["azure-dev.yml"]
 
 
+def test_it_shows_what_would_change_before_it_changes_it() -> None:
+    commands = [step["run"] for step in DEPLOY["jobs"]["azd"]["steps"] if "run" in step]
+    assert commands[1:] == [
+        "azd provision --preview --no-prompt",
+        "azd provision --no-prompt",
+        "azd deploy --no-prompt",
+    ]
+    # Where a preview cannot be made, the deployment is still to be.
+    previews = [step for step in DEPLOY["jobs"]["azd"]["steps"] if "--preview" in step.get("run", "")]
+    assert [step["continue-on-error"] for step in previews] == ["true"]
+
+
 @pytest.mark.parametrize("name", SOURCES)
 def test_actions_are_pinned_to_a_commit_and_say_of_which_version(name: str) -> None:
     used = re.findall(r"uses: (.+)", SOURCES[name])
