@@ -54,15 +54,25 @@ def test_a_deployment_makes_what_was_reviewed(parameters: Path) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
 
 
-def test_sign_in_without_its_registration_is_refused(tmp_path: Path) -> None:
-    right = SNAPSHOTS.joinpath("sign_in.bicepparam").read_text(encoding="utf-8")
-    file = tmp_path / "unregistered.bicepparam"
+@pytest.mark.parametrize(
+    ("parameters", "lacking", "asked_for"),
+    [
+        ("sign_in", "authClientId", "AZURE_AUTH_CLIENT_ID"),
+        pytest.param("production", "alertEmail", "AZURE_ALERT_EMAIL", marks=pytest.mark.thorough),
+        pytest.param("production", "budgetStart", "AZURE_BUDGET_START", marks=pytest.mark.thorough),
+    ],
+)
+def test_what_another_parameter_needs_is_asked_for(
+    parameters: str, lacking: str, asked_for: str, tmp_path: Path
+) -> None:
+    right = SNAPSHOTS.joinpath(f"{parameters}.bicepparam").read_text(encoding="utf-8")
+    file = tmp_path / "lacking.bicepparam"
     main = Path(os.path.relpath(INFRA / "main.bicep", tmp_path)).as_posix()
-    lines = [line for line in right.splitlines()[1:] if not line.startswith("param authClientId ")]
+    lines = [line for line in right.splitlines()[1:] if not line.startswith(f"param {lacking} ")]
     file.write_text("\n".join([f"using '{main}'", *lines]) + "\n", encoding="utf-8")
     place = ["--subscription-id", NOBODY, "--tenant-id", NOBODY, "--location", "swedencentral"]
     said = bicep("snapshot", file, "--mode", "overwrite", *place, "--deployment-name", "azd")
-    assert (said.returncode, "AZURE_AUTH_CLIENT_ID" in said.stderr) == (1, True), said.stderr
+    assert (said.returncode, asked_for in said.stderr) == (1, True), said.stderr
 
 
 def test_wrong_parameters_are_refused_each_by_its_name(tmp_path: Path) -> None:
