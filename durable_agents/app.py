@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
+from durable_agents.activities.record_decision import record_decision
 from durable_agents.binding import bind_activity, check_dependencies, in_own_thread, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.determinism.durable_calls import Registered
@@ -74,6 +75,7 @@ from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
 from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
+from durable_agents.storage.audit_log import AuditLog
 from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.seal_key import StoredKey
 from durable_agents.streams.store_factory import create_stream_store
@@ -171,6 +173,7 @@ class AgentFunctionApp(FrameworkApp):
         seal = self._seal = self._create_seal()
         self._run_ids = RunIds(seal)
         self._claims = ClaimCheck(settings.payloads, seal, largest_payload_bytes)
+        self._audit = AuditLog(settings.audit)
         self._index = create_session_index(settings.session_index)
         self._streams = create_stream_store(settings.stream_store, self._streaming.expiry_seconds)
         self._shown = None if self._streams is None else StreamCallback(self._streams)
@@ -213,6 +216,7 @@ class AgentFunctionApp(FrameworkApp):
             signer=self._signer,
         )
         self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
+        self.add_activity(record_decision, log=self._audit)
         self._add_routes(purges or PurgeSchedules())
         self._own = list(self._builders)
 
@@ -361,7 +365,7 @@ class AgentFunctionApp(FrameworkApp):
         for builder in self._builders:
             # Those of a blueprint, and those that were given another name after their trigger.
             self._join(builder)
-        give_way(self._own, self._builders, (notify_reviewer, deliver_webhook))
+        give_way(self._own, self._builders, (notify_reviewer, deliver_webhook, record_decision))
         functions: list[Any] = cast(Any, super()).get_functions()
         triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
         self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
