@@ -48,6 +48,7 @@ from durable_agents.routes.health_checks import Dependencies
 from durable_agents.routes.health_route import AgentHealth, HealthRoutes
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.routes.openapi_route import OpenApiRoute
+from durable_agents.routes.operator_acts import OperatorActs
 from durable_agents.routes.review_routes import ReviewRoutes
 from durable_agents.routes.run_control_routes import RunControlRoutes
 from durable_agents.routes.run_routes import RunRoutes
@@ -168,12 +169,13 @@ class AgentFunctionApp(FrameworkApp):
         self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
         self.access = Access.of(settings)
-        self.router = Router(self, authorize or self.access.authorize)
+        self._audit = AuditLog(settings.audit)
+        acts = OperatorActs(self._audit, self.access)
+        self.router = Router(self, authorize or self.access.authorize, acts.recorded)
         self._signer = LinkSigner(settings.approval_links, self.links)
         seal = self._seal = self._create_seal()
         self._run_ids = RunIds(seal)
         self._claims = ClaimCheck(settings.payloads, seal, largest_payload_bytes)
-        self._audit = AuditLog(settings.audit)
         self._index = create_session_index(settings.session_index)
         self._streams = create_stream_store(settings.stream_store, self._streaming.expiry_seconds)
         self._shown = None if self._streams is None else StreamCallback(self._streams)
@@ -424,7 +426,7 @@ class AgentFunctionApp(FrameworkApp):
         RunRoutes(orchestrations, access, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
-        ApprovalRoutes(orchestrations, access, self.links, tokens).register(router)
+        ApprovalRoutes(orchestrations, access, self.links, tokens, self._audit).register(router)
         workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
         reviews = ReviewRoutes(orchestrations, workflows, self._signer, settings.drafts, trusts_app_service=trusts)
         reviews.register(router)

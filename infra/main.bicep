@@ -129,6 +129,7 @@ var containers = {
   drafts: 'drafts'
   outbox: 'outbox'
   payloads: 'payloads'
+  audit: 'audit'
 }
 var workspaceName = 'log-${token}'
 var taskHubName = 'hub-${token}'
@@ -198,7 +199,7 @@ module storage 'modules/storage.bicep' = {
     name: 'st${token}'
     location: location
     tags: tags
-    containers: [containers.package, containers.published, containers.drafts, containers.outbox, containers.payloads]
+    containers: [containers.package, containers.published, containers.drafts, containers.outbox, containers.payloads, containers.audit]
     isPrivate: vnetEnabled
     #disable-next-line what-if-short-circuiting // as in monitoring
     appPrincipalId: identity.outputs.principalId

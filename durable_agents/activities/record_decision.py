@@ -1,7 +1,9 @@
 """Write down what a human has decided, where it outlives the run that asked."""
 
+import hashlib
+import json
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
@@ -13,7 +15,8 @@ class DecisionRecord(BaseModel):
 
     What was decided on and what was written about it are not in it, but their hashes: `content_hash` of what the
     reviewers have read, `answer_hash` of an answer that is more than a yes or no. A decision is `settled` when nothing
-    more is asked after it, `counted` as one of several, or `refused` for a `reason`.
+    more is asked after it, `counted` as one of several, `refused` for a `reason`, or `sent` to a run
+    that judges it itself.
     """
 
     id: str
@@ -25,7 +28,7 @@ class DecisionRecord(BaseModel):
     content_hash: str | None = None
     attempt: int = 1
     asked: tuple[str, ...] = ()
-    outcome: Literal["settled", "counted", "refused"]
+    outcome: Literal["settled", "counted", "refused", "sent"]
     reason: str | None = None
     approved: bool | None = None
     answer_hash: str | None = None
@@ -39,6 +42,11 @@ class RecordReceipt(BaseModel):
     """Says that the entry of this id is kept."""
 
     id: str
+
+
+def hash_answer(value: Any) -> str:
+    """Return the SHA-256, in hex, of an answer, which is plain JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def record_decision(record: DecisionRecord, *, log: AuditLog) -> RecordReceipt:

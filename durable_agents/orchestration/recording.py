@@ -1,20 +1,24 @@
 """Have a decision written to the audit log, next to all else that a run waits for."""
 
-import hashlib
-import json
 import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
 from azure.durable_functions.models.history.HistoryEventType import HistoryEventType
 
-from durable_agents.activities.record_decision import DecisionRecord, record_decision
+from durable_agents.activities.record_decision import DecisionRecord, hash_answer, record_decision
 from durable_agents.orchestration.approval_requests import ApprovalRequest, AuditEntry, Decision
 from durable_agents.orchestration.attempts import DEFAULT_RETRY, attempt, pause
 from durable_agents.orchestration.human_requests import AnsweredBy, HumanRequest
 from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
 
 UNWRITTEN = "The audit log cannot be written. The decision stands, and the run goes on once it is written down."
+_SCHEDULED = (
+    HistoryEventType.TASK_SCHEDULED,
+    HistoryEventType.SUB_ORCHESTRATION_INSTANCE_CREATED,
+    HistoryEventType.TIMER_CREATED,
+    HistoryEventType.EVENT_SENT,
+)
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(minutes=1), timedelta(minutes=30)
 
 
@@ -69,7 +73,7 @@ class Recordings:
             outcome="refused" if refused else "settled",
             reason=refused,
             approved=_approval_in(value),
-            answer_hash=hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest(),
+            answer_hash=hash_answer(value),
             request_id=request.request_id,
             content_hash=request.content_hash,
             asked=tuple(request.reviewers),
@@ -130,20 +134,20 @@ class _Recording(Fiber):
 
 
 def _is_recorded(context: Any) -> bool:
-    """Say whether this turn writes to the log: it did not in runs that had decided before there was one.
+    """Say whether this decision goes to the log. It did not in runs that had decided before there was one.
 
-    What a turn has scheduled stands behind its beginning in the history, whose time is that of the run in it.
+    Then the history goes on, from the next number on that the run gives, without such an activity in that turn. Where
+    it does not go on, the run may do anything.
     """
-    if not context.is_replaying:
-        return True
-    turn: datetime | None = None
+    is_reached = False
     for event in context.histories:
-        if event.event_type == HistoryEventType.ORCHESTRATOR_STARTED:
-            turn = event.timestamp if turn is None else max(turn, event.timestamp)
+        if event.event_type == HistoryEventType.ORCHESTRATOR_STARTED and is_reached:
+            return False
+        is_reached |= event.event_type in _SCHEDULED and event.event_id >= context._sequence_number
         is_activity = event.event_type == HistoryEventType.TASK_SCHEDULED
-        if is_activity and turn == context.current_utc_datetime and event.Name == record_decision.__name__:
+        if is_reached and is_activity and event.Name == record_decision.__name__:
             return True
-    return False
+    return not is_reached
 
 
 def _name_of(context: Any) -> str:

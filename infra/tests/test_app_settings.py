@@ -86,7 +86,7 @@ def test_the_containers_that_the_app_writes_to_are_created() -> None:
     settings = Settings.from_environ(deployed_environment())
     created = MAIN.declared("module")["storage"].properties["params.containers"].strip("[]").split(", ")
     names = {VARIABLES["containers"].properties[one.removeprefix("containers.")] for one in created}
-    folders = (settings.publishing, settings.drafts, settings.outbox_dir, settings.payloads)
+    folders = (settings.publishing, settings.drafts, settings.outbox_dir, settings.payloads, settings.audit)
     assert names == {folder.container for folder in folders if isinstance(folder, BlobFolder)} | {"app-package"}
     assert MAIN.declared("module")["functionApp"].properties["params.packageContainer"] == "containers.package"
 
