@@ -5,7 +5,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from durable_agents.settings.groups import BlobFolder, Folder
 from durable_agents.storage.once_blobs import BlobCredential, open_container
@@ -159,7 +159,8 @@ class BlobAuditFiles:
 
             retry = LinearRetry(backoff=1, retry_total=1, random_jitter_range=0)
             place = self._folder.account_url, self._folder.container
-            self._client = open_container(*place, self._credential, retry_policy=retry, **_TIMES)
+            options: dict[str, Any] = {"retry_policy": retry, **_TIMES}
+            self._client = open_container(*place, self._credential, **options)
         return self._client
 
 

@@ -81,8 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._answer(404, code="BlobNotFound")
             return
-        appends = {"x-ms-blob-committed-block-count": self.server.appends.get(name, 0)}
-        self._answer(200, length=len(content), **{"x-ms-blob-type": "AppendBlob", **appends})
+        appends: Any = {"x-ms-blob-committed-block-count": self.server.appends.get(name, 0)}
+        self._answer(200, content, **{"x-ms-blob-type": "AppendBlob", **appends})
 
     def do_PUT(self) -> None:
         name, query = self._begin()
@@ -147,15 +147,13 @@ class _Handler(BaseHTTPRequestHandler):
         properties += "<BlobType>BlockBlob</BlobType>"
         return f"<Blob><Name>{escape(name)}</Name><Properties>{properties}</Properties></Blob>"
 
-    def _answer(
-        self, status: int, body: bytes = b"", code: str = "", length: int | None = None, **headers: Any
-    ) -> None:
+    def _answer(self, status: int, body: bytes = b"", code: str = "", **headers: Any) -> None:
         self.send_response(status)
-        size = len(body) if length is None else length
-        stated = {"Content-Length": str(size), "ETag": '"1"', "Last-Modified": self.date_time_string()}
+        stated = {"Content-Length": str(len(body)), "ETag": '"1"', "Last-Modified": self.date_time_string()}
         for name, value in {**stated, "x-ms-request-id": os.urandom(4).hex(), **headers}.items():
             self.send_header(name, value)
         if code:
             self.send_header("x-ms-error-code", code)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

@@ -1,7 +1,7 @@
 """What humans decide is written to the audit log before a run acts on it, however long that takes."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,7 +181,7 @@ def _as_before(run: Any) -> None:
 def test_the_activity_writes_one_entry_however_often_it_runs(tmp_path: Any, times: int) -> None:
     record = DecisionRecord(
         id="d1",
-        decided_at="2026-01-01T09:00:00Z",
+        decided_at=datetime(2026, 1, 1, 9, tzinfo=UTC),
         instance_id="run-1",
         asked_by="content_approval",
         request_id="r1",

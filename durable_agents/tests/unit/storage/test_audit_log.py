@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,6 +33,11 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         yield BlobFolder(blobs.url, "audit"), blobs.credential
 
 
+def on_day(day: int) -> Callable[[], datetime]:
+    """Return the clock of a day."""
+    return lambda: NOON + timedelta(days=day)
+
+
 def checked(place: Place) -> AuditLogCheck:
     """Return what is to be said of the log."""
     return check_audit_log(open_audit_files(*place))
@@ -44,7 +49,7 @@ def kept(place: Place) -> list[str]:
 
 
 def test_entries_follow_each_other_and_are_what_was_given(place: Place) -> None:
-    log = AuditLog(*place, now=lambda: NOON)
+    log = AuditLog(*place, now=on_day(0))
     for number in range(3):
         log.append(f"e{number}", {"kind": "decision", "reviewer": "Zo\u00eb\U0001f600"})
     lines = [line for _, line in read_log(open_audit_files(*place))]
@@ -77,10 +82,10 @@ def test_writers_that_race_leave_one_chain_with_nothing_missing_and_nothing_twic
 
 def test_writers_that_race_at_midnight_close_a_file_once_and_go_on_in_one(place: Place) -> None:
     """Their clocks differ: some have the new day, some the old."""
-    AuditLog(*place, now=lambda: NOON).append("before", {})
+    AuditLog(*place, now=on_day(0)).append("before", {})
 
     def write(number: int) -> None:
-        AuditLog(*place, now=lambda: NOON + timedelta(days=number % 2)).append(str(number), {})
+        AuditLog(*place, now=on_day(number % 2)).append(str(number), {})
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(write, range(12)))
@@ -93,12 +98,12 @@ def test_writers_that_race_at_midnight_close_a_file_once_and_go_on_in_one(place:
 
 
 def test_a_writer_that_comes_late_finds_the_end_of_the_chain(place: Place) -> None:
-    old = AuditLog(*place, now=lambda: NOON)
+    old = AuditLog(*place, now=on_day(0))
     old.append("1", {})
     for day in (1, 2, 3):
-        AuditLog(*place, now=lambda day=day: NOON + timedelta(days=day)).append(f"of day {day}", {})
+        AuditLog(*place, now=on_day(day)).append(f"of day {day}", {})
     old.append("late", {})
-    AuditLog(*place, now=lambda: NOON).append("later", {})
+    AuditLog(*place, now=on_day(0)).append("later", {})
     assert kept(place) == ["1", "of day 1", "of day 2", "of day 3", "late", "later"]
     assert checked(place).fault is None
 
@@ -113,9 +118,9 @@ def test_an_entry_that_is_appended_again_is_known_by_its_id(place: Place) -> Non
 
 
 def test_an_entry_that_comes_again_after_a_day_counts_once_and_is_no_fault(place: Place) -> None:
-    AuditLog(*place, now=lambda: NOON).append("same", {})
-    AuditLog(*place, now=lambda: NOON + timedelta(days=1)).append("other", {})
-    AuditLog(*place, now=lambda: NOON + timedelta(days=1)).append("same", {})
+    AuditLog(*place, now=on_day(0)).append("same", {})
+    AuditLog(*place, now=on_day(1)).append("other", {})
+    AuditLog(*place, now=on_day(1)).append("same", {})
     found = checked(place)
     assert (found.entries, found.repeated, found.fault) == (2, 1, None)
 
@@ -123,7 +128,7 @@ def test_an_entry_that_comes_again_after_a_day_counts_once_and_is_no_fault(place
 def test_a_blob_that_is_full_is_closed() -> None:
     with BlobServer() as blobs:
         folder = BlobFolder(blobs.url, "audit")
-        log = AuditLog(folder, blobs.credential, now=lambda: NOON)
+        log = AuditLog(folder, blobs.credential, now=on_day(0))
         log.append("1", {})
         blobs.appends["audit/000001.jsonl"] = 40_000
         log.append("2", {})
@@ -195,7 +200,7 @@ def test_processes_append_to_one_chain_and_those_that_are_killed_break_none(tmp_
 def three_days(tmp_path: Path) -> Path:
     """A log of three files, each with three entries."""
     for day in range(3):
-        log = AuditLog(tmp_path, now=lambda day=day: NOON + timedelta(days=day))
+        log = AuditLog(tmp_path, now=on_day(day))
         for entry in range(3):
             log.append(f"{day}.{entry}", {"kind": "decision", "approved": False})
     return tmp_path
@@ -275,7 +280,7 @@ def test_the_log_goes_on_behind_rubbish_and_the_check_names_that(three_days: Pat
     file = three_days / "000003-2026-11-30.jsonl"
     with file.open("ab") as open_file:
         open_file.write(rubbish)
-    AuditLog(three_days, now=lambda: NOON + timedelta(days=2)).append("after", {})
+    AuditLog(three_days, now=on_day(2)).append("after", {})
     assert kept((three_days, None))[-1] == "after"
     fault = checked((three_days, None)).fault
     assert fault is not None
@@ -305,8 +310,7 @@ def test_the_log_is_one_chain_in_azurite_too(tmp_path: Path) -> None:
 
         def write(number: int) -> None:
             for entry in range(5):
-                now = NOON + timedelta(days=entry > 2)
-                AuditLog(*place, now=lambda now=now: now).append(f"{number}.{entry}", {})
+                AuditLog(*place, now=on_day(entry > 2)).append(f"{number}.{entry}", {})
 
         with ThreadPoolExecutor(6) as pool:
             list(pool.map(write, range(6)))
