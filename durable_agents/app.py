@@ -26,6 +26,7 @@ from pydantic import BaseModel
 from durable_agents.activities.carried import carried, check_keyed
 from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
+from durable_agents.activities.record_decision import record_decision
 from durable_agents.binding import bind_activity, check_dependencies, in_own_thread, is_bindable, rename_parameter
 from durable_agents.chat_clients.factory import create_chat_client
 from durable_agents.determinism.durable_calls import Registered
@@ -47,6 +48,7 @@ from durable_agents.routes.health_checks import Dependencies
 from durable_agents.routes.health_route import AgentHealth, HealthRoutes
 from durable_agents.routes.mcp_tools import AgentTool
 from durable_agents.routes.openapi_route import OpenApiRoute
+from durable_agents.routes.operator_acts import OperatorActs
 from durable_agents.routes.review_routes import ReviewRoutes
 from durable_agents.routes.run_control_routes import RunControlRoutes
 from durable_agents.routes.run_routes import RunRoutes
@@ -74,6 +76,7 @@ from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
 from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
+from durable_agents.storage.audit_log import AuditLog
 from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.seal_key import StoredKey
 from durable_agents.streams.store_factory import create_stream_store
@@ -166,7 +169,9 @@ class AgentFunctionApp(FrameworkApp):
         self._turn_budget = RunBudget(max_seconds=settings.host.turn_seconds(self._limits.turn_seconds))
         self._streaming = streaming or StreamLimits()
         self.access = Access.of(settings)
-        self.router = Router(self, authorize or self.access.authorize)
+        self._audit = AuditLog(settings.audit)
+        acts = OperatorActs(self._audit, self.access)
+        self.router = Router(self, authorize or self.access.authorize, acts.recorded)
         self._signer = LinkSigner(settings.approval_links, self.links)
         seal = self._seal = self._create_seal()
         self._run_ids = RunIds(seal)
@@ -213,6 +218,7 @@ class AgentFunctionApp(FrameworkApp):
             signer=self._signer,
         )
         self.add_activity(deliver_webhook, webhooks=settings.completion_webhooks)
+        self.add_activity(record_decision, log=self._audit)
         self._add_routes(purges or PurgeSchedules())
         self._own = list(self._builders)
 
@@ -361,7 +367,7 @@ class AgentFunctionApp(FrameworkApp):
         for builder in self._builders:
             # Those of a blueprint, and those that were given another name after their trigger.
             self._join(builder)
-        give_way(self._own, self._builders, (notify_reviewer, deliver_webhook))
+        give_way(self._own, self._builders, (notify_reviewer, deliver_webhook, record_decision))
         functions: list[Any] = cast(Any, super()).get_functions()
         triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
         self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
@@ -420,7 +426,7 @@ class AgentFunctionApp(FrameworkApp):
         RunRoutes(orchestrations, access, view, tokens, settings.completion_webhooks).register(router)
         RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
         EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
-        ApprovalRoutes(orchestrations, access, self.links, tokens).register(router)
+        ApprovalRoutes(orchestrations, access, self.links, tokens, self._audit).register(router)
         workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
         reviews = ReviewRoutes(orchestrations, workflows, self._signer, settings.drafts, trusts_app_service=trusts)
         reviews.register(router)

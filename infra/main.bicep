@@ -163,6 +163,7 @@ var containers = {
   drafts: 'drafts'
   outbox: 'outbox'
   payloads: 'payloads'
+  audit: 'audit'
 }
 var workspaceName = 'log-${token}'
 var taskHubName = 'hub-${token}'
@@ -238,6 +239,7 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     packageContainer: containers.package
+    auditContainer: containers.audit
     dataContainers: [containers.published, containers.drafts, containers.outbox, containers.payloads]
     outboxContainer: containers.outbox
     outboxRetentionDays: outboxRetentionDays

@@ -23,7 +23,7 @@ from durable_agents.determinism.values import (
 )
 
 # What an `AgentFunctionApp` registers of its own.
-_OWN_ACTIVITIES = ("notify_reviewer", "deliver_webhook")
+_OWN_ACTIVITIES = ("notify_reviewer", "deliver_webhook", "record_decision")
 _TRIGGERS = {"activity_trigger": "activity", "orchestration_trigger": "orchestration", "entity_trigger": "entity"}
 _GENERIC = {"activityTrigger": "activity", "orchestrationTrigger": "orchestration", "entityTrigger": "entity"}
 _APPS = ("AgentFunctionApp", "DFApp")

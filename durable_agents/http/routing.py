@@ -18,12 +18,19 @@ from durable_agents.http.problems import HttpHandler, handle_problems
 class Router:
     """Registers the routes of one app; `routes` are those registered so far, in order.
 
-    Before the function of a route begins, `authorize` is asked, so no route can forget it.
+    Before the function of a route begins, `authorize` is asked, so no route can forget it. What operators do goes
+    through `recorded` as well, which is given the function and returns what takes its place.
     """
 
-    def __init__(self, app: AgentFunctionApp, authorize: Authorize) -> None:
+    def __init__(
+        self,
+        app: AgentFunctionApp,
+        authorize: Authorize,
+        recorded: Callable[[HttpHandler], HttpHandler] = lambda handler: handler,
+    ) -> None:
         self._app = app
         self._authorize = authorize
+        self._recorded = recorded
         self.routes: list[HttpRoute] = []
 
     def add(
@@ -59,12 +66,13 @@ class Router:
     ) -> HttpHandler:
         """Return the handler with the question before it whether the request may do this."""
         action = handler.__name__
+        act = self._recorded(handler) if action in OPERATOR_ACTIONS else handler
 
         @functools.wraps(handler)
         async def answer(*, req: func.HttpRequest, **bindings: Any) -> func.HttpResponse:
             asked = self._authorize(req, action, replace(resource(req), is_anonymous=is_anonymous))
             if inspect.isawaitable(asked):
                 await asked
-            return await handler(req=req, **bindings)
+            return await act(req=req, **bindings)
 
         return answer

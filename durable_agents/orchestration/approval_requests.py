@@ -95,7 +95,14 @@ class AuditEntry(Decision):
 
 
 class IgnoredDecisionError(ValueError):
-    """An event that does not count; the message says why, for the reviewers to see."""
+    """An event that does not count; the message says why, for the reviewers to see.
+
+    `decision` is what it says, if it is a decision on this very draft, which was refused.
+    """
+
+    def __init__(self, message: str, decision: Decision | None = None) -> None:
+        super().__init__(message)
+        self.decision = decision
 
 
 def hash_content(title: str, content: str) -> str:

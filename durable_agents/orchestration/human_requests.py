@@ -71,7 +71,14 @@ class HumanAnswer(Generic[ModelT]):
 
 
 class IgnoredAnswerError(ValueError):
-    """An event that is no answer; the message says why."""
+    """An event that is no answer; the message says why.
+
+    `refused` is the answer of somebody who was not asked, as plain JSON, with who that is.
+    """
+
+    def __init__(self, message: str, refused: tuple[AnsweredBy, Any] | None = None) -> None:
+        super().__init__(message)
+        self.refused = refused
 
 
 def read_human_requests(custom_status: object) -> list[HumanRequest]:
@@ -118,7 +125,7 @@ def read_human_answer(payload: object, model: type[ModelT], reviewers: Sequence[
             raise IgnoredAnswerError("it does not say who has answered") from error
         content = payload = content[_ANSWER]
     if reviewers and find_person(by.reviewer, reviewers) is None:
-        raise IgnoredAnswerError("whoever sent it is none of those who were asked")
+        raise IgnoredAnswerError("whoever sent it is none of those who were asked", (by, content))
     # A text that the webhook has sent is no JSON text.
     for candidate in (content, payload):
         try:

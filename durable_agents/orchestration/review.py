@@ -20,6 +20,7 @@ from durable_agents.orchestration.approval_requests import (
     read_decision,
 )
 from durable_agents.orchestration.deadline import Deadline
+from durable_agents.orchestration.recording import Recordings
 from durable_agents.orchestration.run_payloads import RunPayloads
 from durable_agents.orchestration.run_status import RunStatus
 from durable_agents.orchestration.steps import AnyOf, Steps
@@ -102,9 +103,11 @@ def review(
     attempt: int = 1,
     until: datetime | None = None,
     payloads: RunPayloads | None = None,
+    asked_by: str | None = None,
 ) -> Steps[Review]:
-    """Have the reviewers of the policy decide; `context` is the SDK's.
+    """Have the reviewers of the policy decide; `context` is the SDK's, `asked_by` who asks if not the orchestration.
 
+    It ends when all that they have decided is in the audit log.
     With `until`, the time of those who are asked first ends then, and not after that of the policy. With `payloads`, a
     long text does not have to fit into the history.
     """
@@ -125,15 +128,21 @@ def review(
             escalated=number > 0,
         )
         outcome.request_id = request.request_id
-        telling = _telling(context, payloads, request, title, content)
+        telling, recordings = _telling(context, payloads, request, title, content), Recordings(context)
         try:
-            outcome.decision = yield from _wait(context, status, request, telling)
-            status.set("expired" if outcome.decision is None else "decided", attempt=attempt)
-            while not telling.has_ended and not telling.waits_for_key:
-                yield AnyOf(telling.tasks)
+            outcome.decision = yield from _wait(context, status, request, telling, recordings, asked_by)
+            stage, note = "expired" if outcome.decision is None else "decided", None
+            status.set(stage, attempt=attempt)
+            while recordings.tasks or not (telling.has_ended or telling.waits_for_key):
+                yield AnyOf((*telling.tasks, *recordings.tasks))
                 telling.go_on()
+                recordings.go_on()
+                if recordings.note != note:
+                    note = recordings.note
+                    status.set(stage, attempt=attempt, **({"note": note} if note else {}))
         finally:
             telling.cancel()
+            recordings.cancel()
         receipt = telling.outcome()
         if receipt is None:
             outcome.untold.append(request.request_id)
@@ -197,7 +206,14 @@ def _telling(context: Any, payloads: RunPayloads | None, request: ApprovalReques
     return Telling(context, payloads.send("activity", notify_reviewer.__name__, payload), payloads.receive)
 
 
-def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Telling) -> Steps[AuditEntry | None]:
+def _wait(
+    context: Any,
+    status: RunStatus,
+    request: ApprovalRequest,
+    telling: Telling,
+    recordings: Recordings,
+    asked_by: str | None,
+) -> Steps[AuditEntry | None]:
     """Return the decision that settles the request, or None once it has expired.
 
     The reviewers are being told meanwhile, so a decision may come before that has ended; one that could not be made
@@ -217,19 +233,23 @@ def _wait(context: Any, status: RunStatus, request: ApprovalRequest, telling: Te
                     if deadline.is_over:
                         return None
                     told = telling.note
-                    yield AnyOf((*telling.tasks, decision, *deadline.tasks()))
+                    yield AnyOf((*telling.tasks, *recordings.tasks, decision, *deadline.tasks()))
                     telling.go_on()
+                    recordings.go_on()
                     if telling.note != told:
                         request = request.model_copy(update={"note": telling.note})
                         status.wait(key, request)
             note = telling.note
             try:
                 recorded = status.count(read_decision(decision.result, request), request)
+                recordings.approval(request, recorded, asked_by)
                 if recorded.settled:
                     return recorded
                 request = request.model_copy(update={"approvals": request.approvals + 1})
             except IgnoredDecisionError as ignored:
                 note = str(ignored)
+                if ignored.decision is not None:
+                    recordings.approval(request, ignored.decision, asked_by, refused=note)
             request = request.model_copy(update={"note": note})
             status.wait(key, request)
     finally:

@@ -80,10 +80,11 @@ class RunStatus:
         """
         voter = request.voter_of(decision.reviewer, decision.identity)
         if voter is None:
-            raise IgnoredDecisionError("A decision was ignored: its reviewer is none of those who were asked.")
+            why = "A decision was ignored: its reviewer is none of those who were asked."
+            raise IgnoredDecisionError(why, decision)
         earlier = [record for record in self.decisions if record.request_id == request.request_id]
         if any(request.voter_of(record.reviewer, record.identity) == voter for record in earlier):
-            raise IgnoredDecisionError("A decision was ignored: the same reviewer has decided before.")
+            raise IgnoredDecisionError("A decision was ignored: the same reviewer has decided before.", decision)
         approvals = 1 + sum(record.approved for record in earlier)
         record = AuditEntry(
             **decision.model_dump(),

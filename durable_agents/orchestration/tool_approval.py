@@ -51,7 +51,8 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
     title = f"{call.agent} wants to call {call.tool}"
     content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
     policy = ReviewPolicy(reviewers=call.reviewers, required_approvals=call.required_approvals)
-    asking = review(context, status, title, content, policy, until=call.expires_at)
+    asked_by = f"{call.agent} ({call.tool})"
+    asking = review(context, status, title, content, policy, until=call.expires_at, asked_by=asked_by)
     outcome = yield from drive(context, asking)
     _tell(context, call, outcome.decision)
     output = ToolApprovalOutput(outcome="expired", decisions=outcome.decisions)

@@ -1,5 +1,7 @@
 """What waits for a human: `GET /approvals` lists it, `POST /approval/{instance_id}` decides on one of it."""
 
+import uuid
+from datetime import UTC, datetime
 from functools import partial
 
 import azure.durable_functions as df
@@ -7,6 +9,7 @@ import azure.functions as func
 from agent_framework_durabletask import workflow_name_from_orchestrator
 from azure.durable_functions.models.DurableOrchestrationStatus import DurableOrchestrationStatus
 
+from durable_agents.activities.record_decision import DecisionRecord, hash_answer, record_decision
 from durable_agents.characters.person_names import find_person
 from durable_agents.http.access import Access, not_yours
 from durable_agents.http.contracts import PAGING, Contract
@@ -18,6 +21,7 @@ from durable_agents.ids import EVENT_NAME, fits
 from durable_agents.orchestration.approval_requests import read_requests
 from durable_agents.orchestration.human_requests import read_human_requests
 from durable_agents.orchestration.registry import OrchestrationRegistry
+from durable_agents.routes.operator_acts import no_effect_without_entry
 from durable_agents.runs.approval_models import ApprovalPage, DecisionAnswer, PendingApproval, PendingWorkflowRequest
 from durable_agents.runs.decisions import (
     DecisionBody,
@@ -34,18 +38,26 @@ from durable_agents.runs.meant_requests import find_meant_request, refuse_workfl
 from durable_agents.runs.reviewers import Reviewer, read_reviewer
 from durable_agents.runs.run_models import EventAccepted
 from durable_agents.runs.status import find_run, open_waits
+from durable_agents.storage.audit_log import AuditLog
+from durable_agents.threads import in_thread
 
 _RUNNING = RunQuery(statuses=["Running"])
 
 
 class ApprovalRoutes:
-    """Lists what waits for a human, and decides; `access` says who the sender of a request is."""
+    """Lists what waits for a human, and decides; `access` says who the sender of a request is.
 
-    def __init__(self, orchestrations: OrchestrationRegistry, access: Access, links: Links, tokens: PageTokens) -> None:
+    What is sent to a run that judges it itself is in the audit log `log` before.
+    """
+
+    def __init__(
+        self, orchestrations: OrchestrationRegistry, access: Access, links: Links, tokens: PageTokens, log: AuditLog
+    ) -> None:
         self._orchestrations = orchestrations
         self._access = access
         self._links = links
         self._tokens = tokens
+        self._log = log
 
     def register(self, router: Router) -> None:
         """Register the routes."""
@@ -88,7 +100,7 @@ class ApprovalRoutes:
             raise not_yours("run", instance_id)
         refuse_workflow(status, partial(self._respond_url, req, status))
         if body.request_id is None:
-            event = await self._raise_as_event(req, client, status)
+            event = await self._raise_as_event(req, client, status, reviewer, approved=body.approved)
             if event is not None:
                 return accepted(event, event.links["self"])
             body.request_id = await find_meant_request(client, status)
@@ -99,7 +111,13 @@ class ApprovalRoutes:
         return accepted(answer, answer.links["self"]) if decision is None else json_response(answer)
 
     async def _raise_as_event(
-        self, req: func.HttpRequest, client: df.DurableOrchestrationClient, status: DurableOrchestrationStatus
+        self,
+        req: func.HttpRequest,
+        client: df.DurableOrchestrationClient,
+        status: DurableOrchestrationStatus,
+        reviewer: Reviewer,
+        *,
+        approved: bool,
     ) -> EventAccepted | None:
         """Send the run the decision as the one event that it waits for; None says that it does not wait so."""
         orchestration, waits = self._orchestrations.find(status.name), open_waits(status)
@@ -108,7 +126,24 @@ class ApprovalRoutes:
         run_id, name = str(status.instance_id), str(waits[0]["event_name"])
         if not fits(EVENT_NAME, name):
             return None
-        await raise_event(client, orchestration, run_id, name, read_json_object(req))
+        payload = read_json_object(req)
+        record = DecisionRecord(
+            id=uuid.uuid4().hex,
+            decided_at=datetime.now(UTC),
+            instance_id=run_id,
+            asked_by=orchestration.name,
+            request_id=name,
+            outcome="sent",
+            approved=approved,
+            answer_hash=hash_answer(payload),
+            reviewer=reviewer.name,
+            reviewer_id=reviewer.id,
+            verified=reviewer.verified,
+            channel="api",
+        )
+        with no_effect_without_entry("the decision"):
+            await in_thread(record_decision, record, log=self._log)
+        await raise_event(client, orchestration, run_id, name, payload)
         links = {"self": self._links.to(req, "runs", run_id)}
         return EventAccepted(instance_id=run_id, event_name=name, status="accepted", links=links)
 

@@ -254,6 +254,11 @@ class HostingSettings(BaseSettings):
         return self.folder("payloads", self.STATE_DIR / "payloads")
 
     @property
+    def audit(self) -> Folder:
+        """Where decisions and what operators do are written down, for longer than their runs are kept."""
+        return self.folder("audit", self.STATE_DIR / "audit")
+
+    @property
     def outbox_dir(self) -> Folder:
         """Where goes what no channel is configured for: mail, review requests, quarantine, receipts of refunds.
 

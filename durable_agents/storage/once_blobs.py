@@ -24,11 +24,13 @@ def open_blob(account_url: str, container: str, name: str, credential: BlobCrede
     return BlobClient(account_url, container, name, credential=credential or _identity())
 
 
-def open_container(account_url: str, container: str, credential: BlobCredential | None = None) -> "ContainerClient":
-    """Return the client of one container; use it as that of `open_blob`."""
+def open_container(
+    account_url: str, container: str, credential: BlobCredential | None = None, **options: Any
+) -> "ContainerClient":
+    """Return the client of one container; use it as that of `open_blob`. The `options` are the client's."""
     from azure.storage.blob import ContainerClient
 
-    return ContainerClient(account_url, container, credential=credential or _identity())
+    return ContainerClient(account_url, container, credential=credential or _identity(), **options)
 
 
 def delete_blobs(container: "ContainerClient", prefix: str, names: re.Pattern[str]) -> None:

@@ -37,7 +37,7 @@ def once(folder: Folder, key: str, act: Callable[[], bytes], credential: BlobCre
     kept = read_file(folder, key, _RESULT, credential)
     if kept is not None:
         return kept
-    with _locked_file(folder, key) if isinstance(folder, Path) else _leased_blob(folder, key, credential):
+    with locked_file(folder, key) if isinstance(folder, Path) else _leased_blob(folder, key, credential):
         kept = read_file(folder, key, _RESULT, credential)
         if kept is None:
             kept = act()
@@ -46,7 +46,7 @@ def once(folder: Folder, key: str, act: Callable[[], bytes], credential: BlobCre
 
 
 @contextmanager
-def _locked_file(folder: Path, key: str) -> Iterator[None]:
+def locked_file(folder: Path, key: str) -> Iterator[None]:
     path = keyed_path(folder, key, _LOCK)
     folder.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=_LONGEST_SECONDS, isolation_level=None)) as lock:

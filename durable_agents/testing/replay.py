@@ -15,6 +15,7 @@ from agent_framework import Agent, AgentResponse, Message, Workflow
 from agent_framework_durabletask import DurableAIAgent, workflow_orchestrator_name
 from pydantic import BaseModel
 
+from durable_agents.activities.record_decision import record_decision
 from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
@@ -22,6 +23,7 @@ from durable_agents.orchestration.spending import ALLOWANCE_FIELD
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import CALLER, REFERENCE
 
+_RECORD = record_decision.__name__
 FAILURE_LABEL = "\n\n$OutOfProcData$:"
 ENDED = 1
 TIMER = 5
@@ -40,7 +42,8 @@ class _BrokenError(Exception):
 class Replay:
     """One instance. `state` is what its last turn returned; `open` are the scheduled actions by their id.
 
-    `durations` are what a storage provider says of long timers, as the extension sends it.
+    `durations` are what a storage provider says of long timers, as the extension sends it. `audit_log` has what the run
+    has written to it, which is done at once unless `keeps_audit_log` says otherwise.
     """
 
     handle: Callable[[str], str]
@@ -50,6 +53,8 @@ class Replay:
     state: dict[str, Any] = field(default_factory=dict)
     open: dict[int, dict[str, Any]] = field(default_factory=dict)
     durations: dict[str, str] = field(default_factory=dict)
+    audit_log: list[dict[str, Any]] = field(default_factory=list)
+    keeps_audit_log: bool = True
     _ids: list[int] = field(default_factory=list)
     _next_id: int = 0
 
@@ -245,6 +250,9 @@ class Replay:
             return
         self._schedule([leaf for action in self.state["actions"][0] for leaf in _flatten(action)])
         self.history.append(self._event({"EventType": 13}))
+        if self.keeps_audit_log and any(leaf.get("functionName") == _RECORD for leaf in self.open.values()):
+            self.audit_log.append(self.waits_for(_RECORD))
+            self.complete(_RECORD, {"id": self.audit_log[-1]["id"]})
 
     def look(self, run_input: Any) -> dict[str, Any]:
         """Return what the orchestration answers to the history as it is.

@@ -22,6 +22,7 @@ from durable_agents.orchestration.human_requests import (
     read_human_answer,
     text_of,
 )
+from durable_agents.orchestration.recording import Recordings
 from durable_agents.orchestration.steps import AnyOf, Fiber, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY
 from durable_agents.orchestration.telling import NO_KEY, UNTOLD, Telling
@@ -122,7 +123,7 @@ class OpenRequests:
         place, title = f"{self._prefix}{request.source_executor_id}", _title(inquiries.workflow, request)
         request = _opened(request, policy, context.current_utc_datetime, title)
         mailbox, has_expired = inquiries.events.of(name), False
-        telling = _telling(inquiries, request, title)
+        telling, recordings = _telling(inquiries, request, title), Recordings(context)
         telling.go_on()
         status.ask(place, request)
         try:
@@ -130,8 +131,9 @@ class OpenRequests:
                 with Deadline(context, _next_moment(request, policy)) as deadline:
                     while (event := mailbox.take_raw()) is None and not deadline.is_over:
                         told = telling.note
-                        yield AnyOf((*telling.tasks, mailbox.task(), *deadline.tasks()))
+                        yield AnyOf((*telling.tasks, *recordings.tasks, mailbox.task(), *deadline.tasks()))
                         telling.go_on()
+                        recordings.go_on()
                         if telling.note != told:
                             request = request.model_copy(update={"note": telling.note})
                             status.ask(place, request)
@@ -139,13 +141,20 @@ class OpenRequests:
                     try:
                         answer = read_human_answer(event[0], model, request.reviewers)
                     except IgnoredAnswerError as ignored:
+                        if ignored.refused is not None:
+                            recordings.answer(request, ignored.refused[0], title, ignored.refused[1], str(ignored))
                         request = self._ignore(request, model, str(ignored))
                         status.ask(place, request)
                         continue
                     self._log(name, answer)
+                    telling.cancel()
+                    status.stop_asking(name, has_expired=False)
+                    recordings.answer(request, answer.by, title, answer.value.model_dump(mode="json"))
+                    yield from recordings.finish()
                     return value_of(answer.value)
                 if _has_expired(request, context.current_utc_datetime):
                     has_expired = True
+                    yield from recordings.finish()
                     return _otherwise(request, policy, model)
                 request = request.model_copy(update={"reminders": request.reminders + 1})
                 telling.cancel()
@@ -154,6 +163,7 @@ class OpenRequests:
                 status.ask(place, request)
         finally:
             telling.cancel()
+            recordings.cancel()
             status.stop_asking(name, has_expired=has_expired)
 
     def _ignore(self, request: HumanRequest, model: type[BaseModel], why: str) -> HumanRequest:

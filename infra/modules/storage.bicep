@@ -12,6 +12,9 @@ param tags tagsType
 @description('Name of the blob container of the package, which only the identity of the app reaches.')
 param packageContainer string
 
+@description('Name of the blob container of the audit log, which nobody else writes to.')
+param auditContainer string
+
 @description('Names of the blob containers with the data of the app.')
 param dataContainers string[]
 
@@ -46,7 +49,7 @@ var storageTableDataContributor = '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
 
 // The Functions host keeps its locks, timers and keys in these, and makes them unless they are there.
 var hostContainers = ['azure-webjobs-hosts', 'azure-webjobs-secrets']
-var appContainers = concat([packageContainer], dataContainers)
+var appContainers = concat([packageContainer, auditContainer], dataContainers)
 // What the app has on the whole account, for nobody knows its names beforehand, and nothing else in it. Queues: one of the
 // host's MCP extension for each instance. Tables: the host's diagnostics, one a month, beside the list of sessions.
 var accountRoles = [
@@ -57,7 +60,7 @@ var sessionTable = 'sessions'
 var softDelete = softDeleteDays > 0 ? { enabled: true, days: softDeleteDays } : { enabled: false }
 // Each developer with each container: one role on one container.
 var developerGrants = flatten(map(developers, developer => map(dataContainers, (container, index) => {
-  index: index + 1
+  index: index + 2
   id: developer.id
   type: developer.type
 })))

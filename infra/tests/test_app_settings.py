@@ -106,6 +106,8 @@ def test_the_containers_that_the_app_writes_to_are_created(project: Infrastructu
     # The app's own code is not among its data.
     assert given["params.packageContainer"] == "containers.package" and containers["package"] not in names
     assert modules["functionApp"].properties["params.packageContainer"] == "containers.package"
+    assert isinstance(settings.audit, BlobFolder) and settings.audit.container == containers["audit"]
+    assert given["params.auditContainer"] == "containers.audit"
     assert given["params.outboxContainer"] == "containers.outbox"
     package = project.resource("function_app", "app").properties[
         "properties.functionAppConfig.deployment.storage.value"

@@ -40,18 +40,18 @@ ASSIGNMENTS = {
 # The variables of storage.bicep on which they rest.
 ROLE_LISTS = {
     "hostContainers": "['azure-webjobs-hosts', 'azure-webjobs-secrets']",
-    "appContainers": "concat([packageContainer], dataContainers)",
+    "appContainers": "concat([packageContainer, auditContainer], dataContainers)",
     "accountRoles": "[ storageQueueDataContributor storageTableDataContributor ]",
-    # The package, which is the first of the app's containers, is none of theirs.
+    # The package and the audit log, the first of the app's containers, are none of theirs.
     "developerGrants": (
         "flatten(map(developers, developer => map(dataContainers, (container, index) => "
-        "{ index: index + 1 id: developer.id type: developer.type })))"
+        "{ index: index + 2 id: developer.id type: developer.type })))"
     ),
 }
 HOST, DATA = ("azure-webjobs-hosts", "azure-webjobs-secrets"), ("drafts", "outbox", "payloads", "published")
 OF_THE_APP = {
     *(("storageBlobDataOwner", container) for container in HOST),
-    *(("storageBlobDataContributor", container) for container in ("app-package", *DATA)),
+    *(("storageBlobDataContributor", container) for container in ("app-package", "audit", *DATA)),
     ("storageQueueDataContributor", "Microsoft.Storage/storageAccounts"),
     ("storageTableDataContributor", "Microsoft.Storage/storageAccounts"),
     ("durableTaskDataContributor", "Microsoft.DurableTask/schedulers/taskHubs"),

@@ -30,7 +30,7 @@ from infra.tests.test_deployed_files import deployed
 pytestmark = pytest.mark.timeout(180)
 
 REFERENCE = "@Microsoft.KeyVault(SecretUri=https://v.vault.azure.net/secrets/approval-link-key)"
-CONTAINERS = {"drafts", "outbox", "payloads", "published"}
+CONTAINERS = {"audit", "drafts", "outbox", "payloads", "published"}
 # At noon of the first of January 2026, as the patterns have it.
 NOON = "Thu, 01 Jan 2026 12:00:00 GMT"
 

@@ -58,10 +58,10 @@ FAULTS = [
         of_policy.test_every_role_is_given_where_it_is_used_and_nowhere_else,
     ),
     Fault(
-        "developers reach the host's keys",
+        "developers write to the audit log",
         STORAGE,
+        "  index: index + 2\n",
         "  index: index + 1\n",
-        "  index: index\n",
         of_policy.test_every_role_is_given_where_it_is_used_and_nowhere_else,
     ),
     Fault(

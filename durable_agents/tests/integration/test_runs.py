@@ -113,6 +113,7 @@ def test_the_history_of_an_approval_has_agents_tokens_timers_and_events(api: Any
         ("timer", ""),
         ("activity", "notify_reviewer"),
         ("event", waiting_for["event_name"]),
+        ("activity", "record_decision"),
         ("activity", "publish"),
     }
     assert steps["agent", "Writer"]["usage"] == history["usage"]

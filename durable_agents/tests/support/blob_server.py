@@ -15,7 +15,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 
 class BlobServer(ThreadingHTTPServer):
-    """Keeps blobs in memory: writes one if there is none, reads, lists and deletes. Nobody's signature is checked.
+    """Keeps blobs in memory: writes one if there is none, appends to one, reads, lists and deletes.
+
+    Nobody's signature is checked.
 
     With the `certificate` it speaks TLS, as an identity is sent to nobody else.
     """
@@ -27,7 +29,9 @@ class BlobServer(ThreadingHTTPServer):
         self.content: dict[str, bytes] = {}
         self.written: dict[str, str] = {}
         self.requests: list[str] = []
+        self.appends: dict[str, int] = {}
         self.refuses = False
+        self.loses_answers = 0
         self.lock = Lock()
         super().__init__(("127.0.0.1", 0), _Handler)
         scheme = "http"
@@ -71,15 +75,46 @@ class _Handler(BaseHTTPRequestHandler):
         ranged = {"Content-Range": f"bytes {first}-{first + len(part) - 1}/{size}"} if asked else {}
         self._answer(206 if asked else 200, part, **ranged)
 
-    def do_PUT(self) -> None:
+    def do_HEAD(self) -> None:
         name, _ = self._begin()
+        content = self.server.content.get(name)
+        if content is None:
+            self._answer(404, code="BlobNotFound")
+            return
+        appends: Any = {"x-ms-blob-committed-block-count": self.server.appends.get(name, 0)}
+        self._answer(200, content, **{"x-ms-blob-type": "AppendBlob", **appends})
+
+    def do_PUT(self) -> None:
+        name, query = self._begin()
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if query.get("comp") == ["appendblock"]:
+            self._append(name, body)
+            return
         with self.server.lock:
             exists = name in self.server.content
             if exists and self.headers.get("If-None-Match") == "*":
                 self._answer(409, code="BlobAlreadyExists")
                 return
             self.server.content[name] = body
+        self._answer(201)
+
+    def _append(self, name: str, body: bytes) -> None:
+        with self.server.lock:
+            before = self.server.content.get(name)
+            if before is None:
+                self._answer(404, code="BlobNotFound")
+                return
+            position = self.headers.get("x-ms-blob-condition-appendpos")
+            if position is not None and int(position) != len(before):
+                self._answer(412, code="AppendPositionConditionNotMet")
+                return
+            self.server.content[name] = before + body
+            self.server.appends[name] = self.server.appends.get(name, 0) + 1
+            is_lost = self.server.loses_answers > 0
+            self.server.loses_answers -= is_lost
+        if is_lost:
+            self.close_connection = True
+            return
         self._answer(201)
 
     def do_DELETE(self) -> None:
@@ -120,4 +155,5 @@ class _Handler(BaseHTTPRequestHandler):
         if code:
             self.send_header("x-ms-error-code", code)
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)

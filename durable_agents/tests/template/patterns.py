@@ -75,7 +75,7 @@ PATTERNS = [
         },
         {"outcome": "published", "draft": {"title": "Green tea", "content": "Green tea is warm."}},
         model_calls=2,
-        activities={"notify_reviewer": 2, "publish_content": 1},
+        activities={"notify_reviewer": 2, "record_decision": 2, "publish_content": 1},
         approvals=({"approved": False, "feedback": "Say which"}, {"approved": True}),
     ),
     Pattern(

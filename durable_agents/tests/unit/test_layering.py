@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 LIBRARY = ROOT / "durable_agents"
 # Each imports those after it. What is not listed, a single module at the top, is of the first or of the last layer.
 ORDER = [
-    {"testing", "web"},
+    {"testing", "web", "audit"},
     {"app"},
     {"routes"},
     {"workflows", "streams"},

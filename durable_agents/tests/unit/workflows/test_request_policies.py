@@ -1,5 +1,6 @@
 """Who is asked, for how long, and what happens when nobody answers."""
 
+import hashlib
 import json
 from datetime import timedelta
 from typing import Any, Never
@@ -160,6 +161,35 @@ def test_a_request_that_nobody_can_be_told_of_can_be_answered_all_the_same() -> 
         run.run.raise_event(name, {"approved": True})
     run.work()
     assert run.run.output == ["budget True", "law True"]
+
+
+def test_answers_are_in_the_audit_log_before_the_graph_goes_on_and_so_are_those_that_were_refused() -> None:
+    run = start({Budget: RequestPolicy(reviewers=["ada"])})
+    run.run.raise_event("budget", signed("mallory"))
+    (refused,) = run.run.audit_log
+    assert (refused["outcome"], refused["reviewer"], refused["approved"]) == ("refused", "mallory", True)
+    run.run.raise_event("budget", {"rubbish": True})
+    run.run.keeps_audit_log = False
+    run.run.raise_event("budget", signed("Ada", approved=False))
+    assert [leaf["functionName"] for leaf in run.run.open.values() if "functionName" in leaf] == ["record_decision"]
+    entry = run.run.waits_for("record_decision")
+    assert {
+        "outcome": "settled",
+        "reviewer": "Ada",
+        "approved": False,
+        "channel": "api",
+        "asked_by": "orders: budget",
+        "asked": ["ada"],
+        "request_id": "budget",
+        "content_hash": run.told[0]["content_hash"],
+        "answer_hash": hashlib.sha256(b'{"approved": false}').hexdigest(),
+    }.items() <= entry.items()
+    assert names(run) == ["law"]
+    run.run.complete("record_decision", {"id": entry["id"]})
+    run.run.keeps_audit_log = True
+    run.run.raise_event("law", {"approved": True})
+    run.work()
+    assert run.run.output == ["budget False", "law True"]
 
 
 def test_a_request_whose_reviewers_wait_for_the_key_of_links_can_be_answered_all_the_same() -> None:
