@@ -33,7 +33,7 @@ YOURS = [
     "settings.py",
 ]
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.devhost_only("it looks at which files are there")]
+pytestmark = [pytest.mark.timeout(900), pytest.mark.devhost_only("it looks at which files are there")]
 
 
 @pytest.fixture(scope="module")
