@@ -54,6 +54,18 @@ def test_a_mail_server_may_want_no_login_and_has_a_usual_port() -> None:
     [
         ({"MCP_SERVER_TOKEN": "token"}, "'MCP_SERVER_URL' is missing, and MCP_SERVER_TOKEN is set. Set both"),
         ({"MCP_SERVER_URL": "tools.example.com"}, "'MCP_SERVER_URL' is not a URL."),
+        (
+            {"MAIL_SERVICE_URL": "http://x.communication.azure.com", "MAIL_SENDER": "bot@example.com"},
+            "'MAIL_SERVICE_URL' is not",
+        ),
+        (
+            {"MAIL_SERVICE_URL": "https://x.communication.azure.com"},
+            "'MAIL_SENDER' is missing. With MAIL_SERVICE_URL, set it",
+        ),
+        (
+            {"MAIL_SERVICE_URL": "https://x.y", "MAIL_SENDER": "bot@example.com", "SMTP_URL": "smtp://mail.y"},
+            "'MAIL_SERVICE_URL' is set, and SMTP_URL is too.",
+        ),
         ({"MAIL_SENDER": "bot"}, "'MAIL_SENDER' is 'bot'. Expected one e-mail address in ASCII"),
         ({"MAX_REVISIONS": "1.5"}, "'MAX_REVISIONS' is '1.5'. Expected a whole number from 0 to 100."),
         ({"SPAM_CONFIDENCE_THRESHOLD": "80"}, "'SPAM_CONFIDENCE_THRESHOLD' is '80'. Expected a number from 0 to 1."),

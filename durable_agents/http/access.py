@@ -101,8 +101,7 @@ class Access:
 
     def owner(self, req: func.HttpRequest) -> str | None:
         """Return the owner that the sender is: who is signed in, or None where nobody is."""
-        account = req.headers.get(_ID_HEADER) if self.trusts_app_service else None
-        return owner_named(f"{req.headers.get(_PROVIDER_HEADER, '')}\n{account}") if account else None
+        return owner_signed_in(req) if self.trusts_app_service else None
 
     def is_operator(self, req: func.HttpRequest) -> bool:
         """Say whether the request has the operators' key."""
@@ -155,6 +154,12 @@ class Access:
             if self.operator_key is None:
                 detail = "This is for operators, and the app has no key for them. Set OPERATOR_KEY."
             raise ProblemError(403, "operator-key-needed", detail)
+
+
+def owner_signed_in(req: func.HttpRequest) -> str | None:
+    """Return the owner that App Service authentication names, which nobody else can where it is on."""
+    account = req.headers.get(_ID_HEADER)
+    return owner_named(f"{req.headers.get(_PROVIDER_HEADER, '')}\n{account}") if account else None
 
 
 def not_yours(kind: str, name: str) -> ProblemError:

@@ -31,8 +31,9 @@ class ApprovalRequest(BaseModel):
     The custom status of a run is limited to 16 KB, so title, preview and names are cut; the whole draft is kept for the
     page behind the reviewers' links. Times are in UTC. `reviewers` are those who are asked; without any, whoever is
     allowed to decide may do so. `required_approvals` is how many of them must approve, `approvals` how many have, and
-    one rejection rejects. `escalated` says that an earlier request for the same draft has expired. `note` tells that
-    an event was ignored, or that the reviewers could not be told.
+    one rejection rejects. `asked_for_by` is the owner whose run or session asks, as its id names one: who that is does
+    not decide. `escalated` says that an earlier request for the same draft has expired. `note` tells that an event was
+    ignored, or that the reviewers could not be told.
     """
 
     kind: Literal["approval"] = "approval"
@@ -49,6 +50,7 @@ class ApprovalRequest(BaseModel):
     reviewers: list[str] = []
     required_approvals: int = 1
     approvals: int = 0
+    asked_for_by: str | None = None
     escalated: bool = False
     note: str | None = None
 

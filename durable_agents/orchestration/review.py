@@ -26,6 +26,7 @@ from durable_agents.orchestration.run_status import RunStatus
 from durable_agents.orchestration.steps import AnyOf, Steps
 from durable_agents.orchestration.tasks import MOST_EARLY
 from durable_agents.orchestration.telling import Telling
+from durable_agents.owners import owner_of
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
 
@@ -104,9 +105,11 @@ def review(
     until: datetime | None = None,
     payloads: RunPayloads | None = None,
     asked_by: str | None = None,
+    asked_for_by: str | None = None,
 ) -> Steps[Review]:
     """Have the reviewers of the policy decide; `context` is the SDK's, `asked_by` who asks if not the orchestration.
 
+    `asked_for_by` is the owner whose wish it is, if that is not the one of the run.
     It ends when all that they have decided is in the audit log.
     With `until`, the time of those who are asked first ends then, and not after that of the policy. With `payloads`, a
     long text does not have to fit into the history.
@@ -125,6 +128,7 @@ def review(
             expires_at=ends_at if until is None or number else until,
             reviewers=reviewers,
             required=required,
+            asked_for_by=asked_for_by or owner_of(context.instance_id),
             escalated=number > 0,
         )
         outcome.request_id = request.request_id
@@ -164,6 +168,7 @@ def _open(
     expires_at: datetime,
     reviewers: Sequence[str],
     required: int,
+    asked_for_by: str | None,
     escalated: bool,
 ) -> ApprovalRequest:
     """Return a new request, with an id of its own that is the same in every replay."""
@@ -181,6 +186,7 @@ def _open(
         expires_at=expires_at,
         reviewers=list(reviewers),
         required_approvals=required,
+        asked_for_by=asked_for_by,
         escalated=escalated,
     )
 

@@ -13,6 +13,7 @@ from durable_agents.orchestration.ask import GetAgent
 from durable_agents.orchestration.review import ReviewPolicy, review
 from durable_agents.orchestration.run_status import RunStatus
 from durable_agents.orchestration.steps import Steps, drive
+from durable_agents.owners import owner_of
 from durable_agents.sessions.tool_requests import DecisionMessage, UndecidedMessage
 from durable_agents.settings.fields import MAX_REVIEWERS
 from durable_agents.settings.groups import ReviewSettings
@@ -52,7 +53,16 @@ def tool_approval(context: df.DurableOrchestrationContext, *, get_agent: GetAgen
     content = json.dumps(call.arguments, indent=2, ensure_ascii=False)
     policy = ReviewPolicy(reviewers=call.reviewers, required_approvals=call.required_approvals)
     asked_by = f"{call.agent} ({call.tool})"
-    asking = review(context, status, title, content, policy, until=call.expires_at, asked_by=asked_by)
+    asking = review(
+        context,
+        status,
+        title,
+        content,
+        policy,
+        until=call.expires_at,
+        asked_by=asked_by,
+        asked_for_by=owner_of(call.session_id),
+    )
     outcome = yield from drive(context, asking)
     _tell(context, call, outcome.decision)
     output = ToolApprovalOutput(outcome="expired", decisions=outcome.decisions)

@@ -24,7 +24,7 @@ from durable_agents.orchestration.approval_requests import (
 from durable_agents.orchestration.registry import OrchestrationRegistry
 from durable_agents.polling import poll
 from durable_agents.runs.approval_models import DecisionAnswer
-from durable_agents.runs.reviewers import Reviewer
+from durable_agents.runs.reviewers import Reviewer, check_has_not_asked
 from durable_agents.runs.status import find_run, is_over, waiting_for
 
 logger = logging.getLogger(__name__)
@@ -208,7 +208,7 @@ def _check_reviewer(request: ApprovalRequest, reviewer: Reviewer) -> None:
     """Let only those decide who were asked.
 
     Raises:
-        ProblemError: 403, the reviewer was not asked, or may be somebody else.
+        ProblemError: 403, the reviewer was not asked, may be somebody else, or is who has asked.
     """
     asked = ", ".join(request.reviewers)
     if request.voter_of(reviewer.name, reviewer.identity) is None:
@@ -217,6 +217,7 @@ def _check_reviewer(request: ApprovalRequest, reviewer: Reviewer) -> None:
             f"The reviewers of this draft are {asked}, and the decision names {who}. Say in 'reviewer' who decides."
         )
         raise ProblemError(403, "not-a-reviewer", detail, reviewers=request.reviewers)
+    check_has_not_asked(reviewer, request.asked_for_by)
     if reviewer.may_be_anybody:
         who = f"The reviewers of this draft are {asked}." if asked else "A decision needs somebody who is known."
         detail = f"{who} Sign in, or decide by the link that you were sent."

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,11 +24,11 @@ from durable_agents.storage.drafts import forget_drafts
 
 logger = logging.getLogger(__name__)
 
-BATCH = 200
-"""How many runs are removed at a time at most: the next firing of the timer goes on."""
+LONGEST_SECONDS = 600.0
+"""How long one firing of the timer removes runs at most: the next one goes on."""
 
 _PAGE = 100
-_MOST_PAGES = 20
+_AT_ONCE = 8
 _OVER = ("Completed", "Failed", "Terminated")
 _ENTITY = re.compile(r"@([^@]+)@(.+)")
 
@@ -42,6 +43,7 @@ class RunPurge:
         drafts: Where drafts are kept for reviewers.
         claims: What keeps their large payloads.
         retention: How long runs are kept after their end, None for ever.
+        longest_seconds: How long one firing of the timer removes them at most.
     """
 
     orchestrations: OrchestrationRegistry
@@ -49,30 +51,44 @@ class RunPurge:
     drafts: Folder
     claims: ClaimCheck
     retention: timedelta | None
+    longest_seconds: float = LONGEST_SECONDS
 
     async def purge_ended_runs(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
         """Remove runs that ended longer ago than they are kept, if not for ever, and what belongs to them.
 
-        A crash leaves the rest to the next firing. Runs that go on, sessions of callers and instances of other apps are
-        never touched; those that go on are counted for the operator.
+        The Durable Task Scheduler removes the runs themselves, later, and with them what tells which drafts, payloads
+        and sessions were theirs. A run that cannot be removed is logged, and is no obstacle to the others. A crash
+        leaves the rest to the next firing, and so does the end of ten minutes, which is logged. Runs that go on,
+        sessions of callers and instances of other apps are never touched; those that go on are counted for the
+        operator.
         """
         await measure_runs(client, self.orchestrations)
         if self.retention is None:
             return
-        ended_before = datetime.now(UTC) - self.retention
+        ended_before, deadline = datetime.now(UTC) - self.retention, time.monotonic() + self.longest_seconds
         # A run cannot have ended before then if it was created later, so nothing newer is read.
-        query, token, purged = RunQuery(statuses=_OVER, created_to=ended_before), None, 0
-        for _ in range(_MOST_PAGES):
+        query, token, purged, is_over = RunQuery(statuses=_OVER, created_to=ended_before), None, 0, False
+        while not is_over and time.monotonic() < deadline:
             page = await query_runs(client, self.orchestrations, query, _PAGE, token)
-            for run in page.runs:
-                ended_at = run.last_updated_time
-                if purged < BATCH and ended_at is not None and ended_at <= ended_before:
-                    purged += await self.purge(client, str(run.instance_id))
-            token = page.next_token
-            if token is None or purged >= BATCH:
-                break
+            ended = [run for run in page.runs if run.last_updated_time and run.last_updated_time <= ended_before]
+            for some in (ended[at : at + _AT_ONCE] for at in range(0, len(ended), _AT_ONCE)):
+                purged += sum(await asyncio.gather(*(self._try_to_purge(client, str(run.instance_id)) for run in some)))
+            token, is_over = page.next_token, page.next_token is None
         if purged:
             logger.info("%d runs that ended before %s are removed", purged, ended_before.isoformat(timespec="seconds"))
+        if not is_over:
+            logger.warning(
+                "More runs have ended than were removed in %.0f seconds; the next firing of the timer goes on. If each "
+                "says this, runs are kept for longer than RUN_RETENTION_DAYS.",
+                self.longest_seconds,
+            )
+
+    async def _try_to_purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
+        try:
+            return await self.purge(client, instance_id)
+        except Exception:
+            logger.exception("%s cannot be removed now, the next firing of the timer tries again", instance_id)
+            return False
 
     async def purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
         """Remove a run that is over, with its history, its agents' sessions, its drafts and its large payloads.

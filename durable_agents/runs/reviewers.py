@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import azure.functions as func
 
 from durable_agents.characters.person_names import check_name, identity_of
+from durable_agents.http.access import owner_signed_in
 from durable_agents.http.problems import ProblemError
 
 _NAME_HEADER = "x-ms-client-principal-name"
@@ -15,6 +16,7 @@ _ID_HEADER = "x-ms-client-principal-id"
 class Reviewer:
     """A reviewer. `verified` says that the identity provider vouches for name and id; else the name is as stated.
 
+    `owner` is whose sessions and runs are theirs, if that is known: what they have asked for they do not decide.
     `may_be_anybody` says that nobody vouches for the name where somebody could: it is no proof of being asked.
     """
 
@@ -22,6 +24,7 @@ class Reviewer:
     id: str | None = None
     verified: bool = False
     may_be_anybody: bool = False
+    owner: str | None = None
 
     @property
     def identity(self) -> str:
@@ -49,4 +52,14 @@ def read_reviewer(
             check_name(value)
         except ValueError as error:
             raise ProblemError(400, "invalid-identity", f"The header {header} {error}.") from error
-    return Reviewer(name, identifier, verified=True)
+    return Reviewer(name, identifier, verified=True, owner=owner_signed_in(req))
+
+
+def check_has_not_asked(reviewer: Reviewer, asked_for_by: str | None) -> None:
+    """Let nobody decide on what they have asked for themselves.
+
+    Raises:
+        ProblemError: 403, they have.
+    """
+    if reviewer.owner is not None and reviewer.owner == asked_for_by:
+        raise ProblemError(403, "asked-for-it", "You have asked for this yourself. Somebody else has to decide on it.")

@@ -1,5 +1,6 @@
 """What the library is told by the deployment."""
 
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +25,8 @@ from durable_agents.settings.groups import (
     ReviewSettings,
 )
 
+logger = logging.getLogger(__name__)
+
 # How Azure writes a reference to a secret into an app setting, and hands it out itself when it cannot resolve it.
 _KEY_VAULT_REFERENCE = "@Microsoft.KeyVault("
 _UNRESOLVED = (
@@ -33,6 +36,11 @@ _UNRESOLVED = (
 _REMOVED_BY_SCHEDULER = (
     "The Durable Task Scheduler removes a run 90 days after its end at the latest, with a Consumption SKU after 30. "
     "Set a number of days below that, and keep elsewhere what must last."
+)
+_KEPT_BY_CONSUMPTION = timedelta(days=30)
+_LEFT_BEHIND = (
+    "A Durable Task Scheduler with a Consumption SKU removes a run after 30 days, and drafts and large payloads of a "
+    "run that it has removed stay for ever. Set 29 or less, unless the SKU is Dedicated."
 )
 # Only the links of reviewers wait for these, so the app starts without; an `azd up` makes key and app at one time.
 _MAY_BE_UNRESOLVED = ("APPROVAL_LINK_KEY", "APPROVAL_LINK_PREVIOUS_KEY", "OPERATOR_KEY")
@@ -93,7 +101,7 @@ class HostingSettings(BaseSettings):
     SESSION_TTL_DAYS: of.Days = timedelta(days=14)
     SESSION_TABLE_ACCOUNT_URL: of.HttpsUrl | None = None
     STREAM_REDIS_URL: of.RedisUrl | None = None
-    RUN_RETENTION_DAYS: of.Days = timedelta(days=30)
+    RUN_RETENTION_DAYS: of.Days = timedelta(days=29)
     COMPLETION_WEBHOOK_URLS: of.UrlPrefixes = ()
     COMPLETION_WEBHOOK_SECRET: of.SigningKey | None = None
 
@@ -151,6 +159,9 @@ class HostingSettings(BaseSettings):
         problems = unreadable + [f"Setting {name!r} {what}" for name, what in (bad | broken).items()]
         if problems:
             raise SettingsError(problems)
+        kept = settings.RUN_RETENTION_DAYS
+        if host.in_azure and host.keeps_runs is not None and kept is not None and kept >= _KEPT_BY_CONSUMPTION:
+            logger.warning("Setting 'RUN_RETENTION_DAYS' is %s. %s", kept.days, _LEFT_BEHIND)
         return settings
 
     @classmethod

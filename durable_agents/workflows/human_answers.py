@@ -29,9 +29,10 @@ from durable_agents.orchestration.human_requests import (
     read_human_answer,
     read_human_requests,
 )
+from durable_agents.owners import owner_of
 from durable_agents.polling import poll
 from durable_agents.runs.history import Step, read_steps
-from durable_agents.runs.reviewers import Reviewer
+from durable_agents.runs.reviewers import Reviewer, check_has_not_asked
 from durable_agents.runs.status import is_over, state_of
 from durable_agents.workflows.workflow_registry import HostedWorkflow
 
@@ -167,7 +168,7 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: R
             return counted
         waiting = next((request for request in run.open_requests if request.request_id == request_id), None)
         if waiting is not None:
-            _check_reviewer(waiting, reply.reviewer)
+            _check_reviewer(waiting, reply.reviewer, owner_of(str(run.status.instance_id)))
         if request_id in read_expired(run.status.custom_status) or (waiting is not None and _is_late(waiting)):
             detail = f"{place} has had no answer to request {request_id!r} in time, and takes none any more."
             raise ProblemError(409, "request-expired", detail, **members)
@@ -185,11 +186,11 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: R
     raise ProblemError(404, "unknown-request", detail, **members)
 
 
-def _check_reviewer(request: HumanRequest, reviewer: Reviewer) -> None:
-    """Let only those answer who were asked, where anybody was.
+def _check_reviewer(request: HumanRequest, reviewer: Reviewer, asked_for_by: str | None) -> None:
+    """Let only those answer who were asked, where anybody was; who has started the run is not among them then.
 
     Raises:
-        ProblemError: 403, the reviewer was not asked, or may be somebody else.
+        ProblemError: 403, the reviewer was not asked, may be somebody else, or is who has asked.
     """
     if not request.reviewers:
         return
@@ -200,6 +201,7 @@ def _check_reviewer(request: HumanRequest, reviewer: Reviewer) -> None:
             f"This request is for {asked}, and the answer names {who}. Say who answers: ?reviewer=... in the address."
         )
         raise ProblemError(403, "not-a-reviewer", detail, reviewers=request.reviewers)
+    check_has_not_asked(reviewer, asked_for_by)
     if reviewer.may_be_anybody:
         detail = f"This request is for {asked}. Sign in, or answer by the link that you were sent."
         raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)

@@ -1,6 +1,8 @@
 """Whose sessions and runs are: with App Service authentication, and what needs the operators' key without it."""
 
 import asyncio
+import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -163,6 +165,56 @@ def test_who_is_asked_decides_on_a_run_of_another_and_nobody_else(signed_in: Hos
     assert bob.post(f"/approval/{run}", json=body).status_code == 404
 
 
+def test_nobody_decides_on_a_run_of_their_own_although_they_are_asked(start_host: Any) -> None:
+    host = start_host(APP_SERVICE_AUTHENTICATION="true", REVIEWERS="ada@example.com,carol@example.com")
+    ada, carol = caller(host, "ada"), caller(host, "carol")
+    run = start(ada, "content_approval", {"topic": "tea"})
+    while not (waiting := ada.get(f"/runs/{run}").json().get("waiting_for")):
+        assert ada.get(f"/runs/{run}").json()["runtime_status"] in ("Pending", "Running")
+    body = {"approved": True, "request_id": waiting["request_id"]}
+    sent = host.outbox / "reviews" / f"{run}-{waiting['request_id']}.json"
+    deadline = time.monotonic() + 20
+    while not sent.exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    links = {one["reviewer"]: one["url"] for one in json.loads(sent.read_text(encoding="utf-8"))["links"]}
+    link = links["ada@example.com"]
+    by_link = {"token": link.partition("#")[2], "approved": True}
+    ways = [
+        (f"/approval/{run}", body),
+        (f"/runs/{run}/events/{waiting['event_name']}", body),
+        ("/review/decision", by_link),
+    ]
+    for path, decision in ways:
+        refused = ada.post(path, json=decision)
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem:asked-for-it"), path
+    assert carol.post(f"/approval/{run}", json=body).status_code == 200
+
+
+async def test_nobody_approves_the_tool_call_that_they_have_asked_for(
+    start_host: Any, model: ChatCompletionsServer
+) -> None:
+    call = ToolCall("call_1", "refund_order", {"order_id": "A-17", "amount_cents": 1250})
+    model.script(Answer(tool_calls=(call,)), Answer("Refunded."))
+    reviewers = "ada@example.com,carol@example.com"
+    host = start_host(APP_SERVICE_AUTHENTICATION="true", REVIEWERS=reviewers, **model.settings)
+    ada, carol = caller(host, "ada"), caller(host, "carol")
+    said = {"message": "Refund it.", "session_id": "s"}
+    asked = await asyncio.to_thread(ada.post, "/agents/ShopAssistant/run", json=said)
+    assert (asked.status_code, asked.json()["status"]) == (202, "waiting_for_approval")
+    while not (waiting := (await asyncio.to_thread(carol.get, "/approvals")).json()["approvals"]):
+        await asyncio.sleep(0.05)
+    path = f"/approval/{waiting[0]['instance_id']}"
+    body = {"approved": True, "request_id": waiting[0]["request_id"]}
+    refused = await asyncio.to_thread(ada.post, path, json=body)
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem:asked-for-it")
+    assert (await asyncio.to_thread(carol.post, path, json=body)).status_code == 200
+    where = asked.headers["Location"].partition("/api")[2]
+    while (answer := await asyncio.to_thread(ada.get, where)).status_code == 202:
+        await asyncio.sleep(0.05)
+    assert answer.json()["response"] == "Refunded."
+
+
 def test_who_is_asked_by_a_workflow_answers_and_nobody_else(start_host: Any) -> None:
     host = start_host(APPS / "requests", APP_SERVICE_AUTHENTICATION="true")
     owner, eve, bob = (caller(host, who) for who in ("owner", "eve", "bob"))
@@ -181,6 +233,11 @@ def test_who_is_asked_by_a_workflow_answers_and_nobody_else(start_host: Any) -> 
     assert owner.post(f"{path}/budget", params={"reviewer": "bob"}, json=answer).status_code == 403
     assert [bob.post(f"{path}/budget", json=answer).status_code for _ in range(2)] == [200, 200]
     assert bob.get(f"/workflow/plans/status/{run}").status_code == 404
+    own = bob.post("/workflow/plans/run", params={"waitForResponse": "true"}, json={"topic": "tea"}).json()[
+        "instanceId"
+    ]
+    refused = bob.post(f"/workflow/plans/respond/{own}/budget", json=answer)
+    assert (refused.status_code, refused.json()["type"]) == (403, "urn:problem:asked-for-it")
     (answered,) = owner.get(f"/workflow/plans/status/{run}").json()["answeredRequests"]
     assert (answered["reviewer"], answered["verified"]) == ("bob", True)
 

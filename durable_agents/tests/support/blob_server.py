@@ -43,7 +43,7 @@ class BlobServer(ThreadingHTTPServer):
         self.url = f"{scheme}://localhost:{self.server_port}/account"
 
     def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, daemon=True).start()
+        Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
         return self
 
     def __exit__(

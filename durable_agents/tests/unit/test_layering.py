@@ -22,7 +22,7 @@ ORDER = [
     {"activities"},
     {"sessions"},
     {"storage", "chat_clients", "http"},
-    {"settings", "binding", "indexing", "payloads", "polling", "seal"},
+    {"settings", "binding", "indexing", "payloads", "polling", "seal", "mail_service"},
     {"mail", "determinism"},
     {"characters", "ids", "limits", "owners", "threads", "__version__"},
 ]
@@ -103,6 +103,7 @@ def test_the_tests_of_the_library_run_no_app_but_their_own(app_root: Path) -> No
 PUBLIC = {
     "durable_agents",
     "durable_agents.mail",
+    "durable_agents.mail_service",
     "durable_agents.settings.fields",
     "durable_agents.testing",
     "durable_agents.web",
@@ -114,6 +115,7 @@ def test_what_the_template_imports_of_the_library_is_public() -> None:
     files = [*ROOT.glob("*.py"), *(file for folder in folders for file in folder.rglob("*.py"))]
     imported = {(file.name, name) for file in files for name in imports_of(file) if name.startswith("durable_agents")}
     assert {(file, name) for file, name in imported if name.rpartition(".")[0] not in PUBLIC} == set()
-    assert {name for _, name in imported if name.count(".") == 1} - {"durable_agents.mail"} <= {
-        f"durable_agents.{name}" for name in durable_agents.__all__
-    }
+    assert {name for _, name in imported if name.count(".") == 1} - {
+        "durable_agents.mail",
+        "durable_agents.mail_service",
+    } <= {f"durable_agents.{name}" for name in durable_agents.__all__}

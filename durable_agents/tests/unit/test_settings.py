@@ -56,7 +56,7 @@ def test_an_empty_environment_gives_the_defaults(monkeypatch: pytest.MonkeyPatch
     assert settings.outbox_dir == tmp_path / "outbox"
     assert settings.session_index == settings.stream_store == tmp_path / ".agents"
     assert timedelta(days=14) == settings.SESSION_TTL_DAYS
-    assert timedelta(days=30) == settings.RUN_RETENTION_DAYS
+    assert timedelta(days=29) == settings.RUN_RETENTION_DAYS
     assert settings.AGENT_WAIT_SECONDS == 30
     assert not settings.APP_SERVICE_AUTHENTICATION
     assert settings.completion_webhooks.url_prefixes == ()
@@ -371,6 +371,19 @@ def test_what_the_scheduler_removes_cannot_be_kept_longer(tmp_path: Path, days: 
     HostingSettings.from_environ(here)
     HostingSettings.from_environ({**here, **IN_AZURE, **OTHER_STORE})
     HostingSettings.from_environ({**here, **IN_AZURE, "RUN_RETENTION_DAYS": "89.5"})
+
+
+@pytest.mark.parametrize(("days", "warns"), [("29", False), ("29.9", False), ("30", True), ("89", True)])
+def test_what_a_consumption_scheduler_removes_earlier_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, days: str, warns: bool
+) -> None:
+    (tmp_path / "host.json").write_text(json.dumps(SCHEDULER), encoding="utf-8")
+    here = {**OPENAI, "AzureWebJobsScriptRoot": str(tmp_path), "RUN_RETENTION_DAYS": days}
+    HostingSettings.from_environ(here)
+    HostingSettings.from_environ({**here, **IN_AZURE, **OTHER_STORE})
+    assert not caplog.messages
+    HostingSettings.from_environ({**here, **IN_AZURE})
+    assert any("Consumption SKU removes a run after 30 days" in message for message in caplog.messages) is warns
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@ import azure.functions as func
 import pytest
 
 from durable_agents.http.problems import ProblemError
+from durable_agents.owners import owner_named
 from durable_agents.runs.reviewers import Reviewer, read_reviewer
 
 SIGNED_IN = {"X-MS-CLIENT-PRINCIPAL-NAME": "ada@example.com", "X-MS-CLIENT-PRINCIPAL-ID": "7"}
+OWNER = owner_named("\n7")
 
 
 def request(headers: dict[str, str]) -> func.HttpRequest:
@@ -13,7 +15,7 @@ def request(headers: dict[str, str]) -> func.HttpRequest:
 
 def test_who_is_signed_in_is_the_reviewer_whatever_the_body_says() -> None:
     reviewer = read_reviewer(request(SIGNED_IN), "bob", trusts_app_service=True)
-    assert reviewer == Reviewer("ada@example.com", "7", verified=True)
+    assert reviewer == Reviewer("ada@example.com", "7", verified=True, owner=OWNER)
     assert reviewer.identity == "id:7"
     assert Reviewer("7").identity != reviewer.identity
 
@@ -32,7 +34,8 @@ def test_who_is_not_signed_in_is_as_stated() -> None:
 
 def test_a_user_without_a_name_goes_by_the_id() -> None:
     headers = {"X-MS-CLIENT-PRINCIPAL-ID": "7"}
-    assert read_reviewer(request(headers), "bob", trusts_app_service=True) == Reviewer("7", "7", verified=True)
+    known = Reviewer("7", "7", verified=True, owner=OWNER)
+    assert read_reviewer(request(headers), "bob", trusts_app_service=True) == known
 
 
 @pytest.mark.parametrize("value", ["x" * 101, "a\tb", "ada\u3164"])

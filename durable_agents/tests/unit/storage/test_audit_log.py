@@ -63,7 +63,7 @@ def test_entries_follow_each_other_and_are_what_was_given(place: Place) -> None:
 
 
 def test_writers_that_race_leave_one_chain_with_nothing_missing_and_nothing_twice(place: Place) -> None:
-    writers, each = 8, 12
+    writers, each = 6, 6
 
     def write(number: int) -> None:
         log = AuditLog(*place)
