@@ -154,7 +154,7 @@ class AgentFunctionApp(FrameworkApp):
         authorize: Authorize | None = None,
         largest_payload_bytes: int | None = LARGEST_PAYLOAD_BYTES,
     ) -> None:
-        _keep_urls_out_of_logs()
+        _keep_requests_out_of_logs()
         read_payloads_as_plain_json()
         self.settings = settings = settings or HostingSettings.from_environ(os.environ)
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
@@ -506,7 +506,10 @@ def _as_microsoft_has_them(
     return workflows if workflows is None or isinstance(workflows, Mapping) else list(workflows)
 
 
-def _keep_urls_out_of_logs() -> None:
-    """Keep two libraries from logging each URL they ask: that of a webhook or of an MCP server may be a credential."""
-    for library in ("httpx", "httpx2"):
+def _keep_requests_out_of_logs() -> None:
+    """Keep libraries from logging each request: a URL may be a credential, and telemetry must not tell of its own way.
+
+    What sends the log would otherwise log that it did, and send that, for as long as the app is there.
+    """
+    for library in ("httpx", "httpx2", "azure.core.pipeline", "azure.identity", "azure.monitor.opentelemetry"):
         logging.getLogger(library).setLevel(logging.WARNING)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from devhost.app_settings import SettingsError, load_host_settings
-from devhost.doctor import code, connections, host_json, hub, packages, remote, settings
+from devhost.doctor import code, connections, determinism, host_json, hub, packages, remote, settings
 from devhost.doctor.finding import Finding, Level, as_json, as_text, fault, warning
 from devhost.doctor.place import Place
 
@@ -25,6 +25,7 @@ CHECKS: tuple[Check, ...] = (
     code.refused_functions,
     code.hidden_functions,
     code.another_environment,
+    determinism.changing_orchestrations,
     packages.broken_interpreter,
     packages.wrong_interpreter,
     packages.packages_of_another_python,

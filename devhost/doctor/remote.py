@@ -107,6 +107,7 @@ def diagnose(app: RunningApp) -> Iterator[Finding]:
         yield from host_state(app)
         yield from zero_functions(app)
         yield from health(app)
+        yield from dependencies(app)
         yield from open_runs(app)
     except OSError as ex:
         fix = "Start the app, or give the address that its start has printed. On Azure: is the app stopped?"
@@ -146,16 +147,30 @@ def zero_functions(app: RunningApp) -> Iterator[Finding]:
 
 def health(app: RunningApp) -> Iterator[Finding]:
     """The app's own word, where it has the route."""
-    path = f"/{app.prefix}/health" if app.prefix else "/health"
+    path = _below(app, "health")
     answer = app.get(path)
-    said = " ".join(json.dumps(answer.body).split())[:_SHOWN]
     if answer.status == 404 and app.functions is None:
         what = f"{path} answers 404: the app has no such route, another prefix, or no function at all"
         yield warning("health", what, f"{app.url}{path}", "Look at what the host printed when it started.")
     elif answer.status in (401, 403):
         yield warning("key", f"{path} asks for a key ({answer.status})", f"{app.url}{path}", _NO_KEY)
     elif answer.status >= 500:
-        yield fault("health", f"{path} answers {answer.status}: {said}", f"{app.url}{path}", "Put right what it names.")
+        yield fault("health", _said(path, answer), f"{app.url}{path}", "Put right what it names.")
+
+
+def dependencies(app: RunningApp) -> Iterator[Finding]:
+    """What the app depends on answers it, where it has the route that asks: with it, a role that is missing shows."""
+    path = f"{_below(app, 'health/details')}?deep=1"
+    answer = app.get(path)
+    if answer.status in (401, 403):
+        what = f"what the app depends on is not told without a key ({answer.status})"
+        yield warning("key", what, f"{app.url}{path}", _NO_KEY)
+    elif answer.status >= 500:
+        fix = (
+            "Put right what it names: on Azure, is the role of the app's identity there (Durable Task Data Contributor "
+            "on the hub, Cognitive Services OpenAI User on the model)? It counts minutes after it was given."
+        )
+        yield fault("health", _said(path, answer), f"{app.url}{path}", fix)
 
 
 def open_runs(app: RunningApp) -> Iterator[Finding]:
@@ -167,6 +182,14 @@ def open_runs(app: RunningApp) -> Iterator[Finding]:
         return
     ids = [str(one["instanceId"]) for one in answer.body if not str(one["instanceId"]).startswith("@")]
     yield from about([run for one in ids[:LIMIT] if (run := _open_run(app, one)) is not None], app.functions)
+
+
+def _below(app: RunningApp, route: str) -> str:
+    return f"/{app.prefix}/{route}" if app.prefix else f"/{route}"
+
+
+def _said(path: str, answer: Answer) -> str:
+    return f"{path} answers {answer.status}: {' '.join(json.dumps(answer.body).split())[:_SHOWN]}"
 
 
 def _open_run(app: RunningApp, instance_id: str) -> OpenRun | None:

@@ -61,9 +61,17 @@ class FunctionsHostProcess(HostProcess):
         """The copy of the app, which the host watches."""
         return self._copy
 
+    def command(self) -> list[str]:
+        """Return what starts the host, in the folder of the app."""
+        return ["func", "start", "--port", str(self._port)]
+
+    def headers(self) -> dict[str, str]:
+        """Return what a request must have to be let through to everything."""
+        return {}
+
     def start(self) -> None:
         if not self._copy.exists():
-            self._copy_app()
+            self.copy_app()
         self._port = self._port or free_port()
         # On a busy machine, one start of a hundred breaks over the host's own keys.
         if not self._comes_up() and not self._comes_up():
@@ -72,8 +80,7 @@ class FunctionsHostProcess(HostProcess):
     def _comes_up(self) -> bool:
         """Start the host and say whether it serves the app in time; otherwise it is killed."""
         with self.log.open("ab") as log:
-            command = ["func", "start", "--port", str(self._port)]
-            self._process = Leashed(command, cwd=self._copy, env=self.environment, log=log)
+            self._process = Leashed(self.command(), cwd=self._copy, env=self.environment, log=log)
         deadline = time.monotonic() + _START_SECONDS
         while time.monotonic() < deadline and self._process.runs():
             if self._serves():
@@ -89,17 +96,21 @@ class FunctionsHostProcess(HostProcess):
 
     def kill_worker(self) -> None:
         """Kill the process that runs the app; the host starts another."""
+        os.kill(self.worker(), signal.SIGKILL)
+
+    def worker(self) -> int:
+        """Return the id of the process that runs the app."""
         assert self._process is not None
         (worker,) = (
             process for process, command in descendants_of(self._process.process.pid).items() if "worker.py" in command
         )
-        os.kill(worker, signal.SIGKILL)
+        return worker
 
     def stop(self) -> int:
         process, self._process = self._process, None
         return process.stop(_STOP_SECONDS) if process is not None else 0
 
-    def _copy_app(self) -> None:
+    def copy_app(self) -> None:
         """Copy the app, so that the host watches a folder in which nobody works."""
         shutil.copytree(REPOSITORY, self._copy, ignore=_what_is_not_the_app)
         if self.app_root != REPOSITORY:
@@ -111,10 +122,11 @@ class FunctionsHostProcess(HostProcess):
     def _serves(self) -> bool:
         """Say whether the host runs, with functions: it runs without any when the app cannot be indexed."""
         try:
-            status = httpx.get(f"{self.url}/admin/host/status", timeout=5)
+            headers = self.headers()
+            status = httpx.get(f"{self.url}/admin/host/status", headers=headers, timeout=5)
             if status.status_code != 200 or status.json().get("state") != "Running":
                 return False
-            return bool(httpx.get(f"{self.url}/admin/functions", timeout=5).json())
+            return bool(httpx.get(f"{self.url}/admin/functions", headers=headers, timeout=5).json())
         except (httpx.TransportError, ValueError):
             return False
 

@@ -171,6 +171,7 @@ class ChatCompletionsServer:
         self._open = ExitStack()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._handle)
+        app.router.add_post("/openai/deployments/{deployment}/chat/completions", self._handle_azure)
         self._runner = web.AppRunner(app, shutdown_timeout=1)
 
     async def __aenter__(self) -> Self:
@@ -209,6 +210,11 @@ class ChatCompletionsServer:
         return {**provider, "OPENAI_MODEL": self.model, "OPENAI_BASE_URL": self.base_url}
 
     @property
+    def azure_endpoint(self) -> str:
+        """The value for AZURE_OPENAI_ENDPOINT: `models` are the names of its deployments, `api_key` is the token."""
+        return self.base_url.removesuffix("/v1")
+
+    @property
     def connections(self) -> int:
         """How many clients are connected. When none is, `requests` has all that a killed process has sent."""
         return 0 if self._runner.server is None else len(self._runner.server.connections)
@@ -229,6 +235,13 @@ class ChatCompletionsServer:
     def answer_by(self, choose: Callable[[ChatRequest], Step]) -> None:
         """Let `choose` say which step an accepted request takes when no scripted one is left."""
         self._choose = choose
+
+    async def _handle_azure(self, http: web.Request) -> web.StreamResponse:
+        if not http.query.get("api-version"):
+            return _error(404, "Resource not found", "404")
+        if http.match_info["deployment"] not in self.models:
+            return _error(404, "The API deployment for this resource does not exist.", "DeploymentNotFound")
+        return await self._handle(http)
 
     async def _handle(self, http: web.Request) -> web.StreamResponse:
         if http.headers.get("Authorization") != f"Bearer {self.api_key}":

@@ -23,6 +23,7 @@ class IdentityServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.client_ids: set[str] = set()
+        self.token = "t"
         url = f"http://127.0.0.1:{self.server_port}/token"
         self.settings = {"IDENTITY_ENDPOINT": url, "IDENTITY_HEADER": "secret"}
 
@@ -43,7 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         query = dict(part.split("=", 1) for part in self.path.partition("?")[2].split("&"))
         self.server.client_ids.add(query.get("client_id", ""))
-        token = {"access_token": "t", "expires_on": str(int(time.time()) + 86_400), "token_type": "Bearer"}
+        token = {
+            "access_token": self.server.token,
+            "expires_on": str(int(time.time()) + 86_400),
+            "token_type": "Bearer",
+        }
         body = json.dumps({**token, "resource": query.get("resource", "")}).encode()
         self.send_response(200 if self.headers.get("X-IDENTITY-HEADER") == "secret" else 401)
         self.send_header("Content-Type", "application/json")

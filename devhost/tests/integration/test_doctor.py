@@ -200,6 +200,8 @@ STATUS = {"state": "Running", "version": "4.1037.0", "extensionBundle": {"versio
         (remote.health, {}, "health", "answers 404"),
         (remote.health, {"/api/health": (503, {"model": "away"})}, "health", "away"),
         (remote.health, {"/api/health": (401, "")}, "key", "asks for a key"),
+        (remote.dependencies, {"/api/health/details?deep=1": (503, {"task_hub": "failed"})}, "health", "task_hub"),
+        (remote.dependencies, {"/api/health/details": (401, "")}, "key", "without a key"),
         (remote.open_runs, {"/runtime/webhooks/durabletask/instances": (401, "")}, "key", "without a key"),
     ],
 )

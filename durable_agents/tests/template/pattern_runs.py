@@ -2,8 +2,10 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -18,14 +20,16 @@ _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC).timestamp()
 class PatternRuns:
     """Starts runs of patterns on one host, and tells each what it waits for until it is over."""
 
-    def __init__(self, url: str, outbox: Path) -> None:
+    def __init__(self, url: str, outbox: Path, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.url = url
         self.outbox = outbox
+        self.headers = headers
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> httpx.Response | None:
         """Return the answer, or None when there is no host that gives one."""
         try:
-            return httpx.request(method, f"{self.url}/api/{path}", json=body, headers=headers, timeout=_SECONDS)
+            sent = {**self.headers, **headers}
+            return httpx.request(method, f"{self.url}/api/{path}", json=body, headers=sent, timeout=_SECONDS)
         except httpx.TransportError:
             return None
 
