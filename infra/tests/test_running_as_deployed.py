@@ -158,7 +158,10 @@ def test_every_workflow_ends(app: Deployed, unchanged: None, name: str) -> None:
             give(app.host, story, instance_id, answer)
         ended = look(http, story, instance_id, is_over)
     assert ended["runtimeStatus"] == "Completed", ended
-    check_receipts(app, ended["output"])
+    (output,) = ended["output"]
+    assert output["outcome"] == story.outcome
+    assert story.shows(output)
+    check_receipts(app, output)
 
 
 def test_a_refund_is_kept_where_it_is_found_again(app: Deployed, unchanged: None) -> None:
