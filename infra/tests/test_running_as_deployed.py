@@ -358,6 +358,9 @@ def test_over_a_death_of_the_worker_each_turn_has_one_span(anew: Deployed, func:
     assert {turn["properties"]["durable_agents.outcome"] for turn in turns} == {"answered"}
     below = [span for turn in turns for span in app.insights.spans("invoke_agent ") if span["parent"] == turn["id"]]
     assert [span["name"] for span in below] == ["invoke_agent SpamDetector", "invoke_agent EmailAssistant"]
+    # What an activity does is below a span of the host, which this one does not send.
+    sent = {span["id"] for span in app.insights.spans("")}
+    assert any(span["parent"] and span["parent"] not in sent for span in app.insights.spans("BlobClient.upload_blob"))
     assert app.insights.tokens == {f"Bearer {app.identity.token}"}
 
 
