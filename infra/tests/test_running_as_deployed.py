@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from durable_agents.tests.template.pattern_runs import PatternRuns, check_comple
 from durable_agents.tests.template.patterns import PATTERNS, Pattern
 from durable_agents.tests.template.test_workflow_branches import STORIES, Story, give, is_over, look, start
 from durable_agents.tests.wire.faults import Slow
+from infra.tests.azure_tables import azure_tables
 from infra.tests.deployed_host import DeployedHost, cannot_run
 from infra.tests.deployed_settings import (
     CLIENT_ID,
@@ -85,9 +87,12 @@ def around(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Itera
     for path in deployed():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / path, folder / path)
-    certificate = write_certificate(tmp_path_factory.mktemp("certificate"))
+    aside = tmp_path_factory.mktemp("aside")
+    certificate = write_certificate(aside)
     with (
         BlobServer(certificate) as blobs,
+        # Azurite is only needed on that host: without tables, sessions are not listed.
+        azure_tables(certificate, aside) if isinstance(new_host, partial) else nullcontext(f"{blobs.url}/t") as tables,
         IdentityServer() as identity,
         IngestionServer(certificate) as insights,
         ChatCompletionsServer(api_key=identity.token, model=given_by_bicep()["AZURE_OPENAI_DEPLOYMENT_NAME"]) as model,
@@ -97,7 +102,7 @@ def around(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Itera
                 "APPLICATIONINSIGHTS_CONNECTION_STRING": insights.connection_string,
                 "AZURE_OPENAI_ENDPOINT": model.azure_endpoint,
                 "BLOB_ACCOUNT_URL": blobs.url,
-                "SESSION_TABLE_ACCOUNT_URL": f"{blobs.url}/table",
+                "SESSION_TABLE_ACCOUNT_URL": tables,
             }
         )
         platform = {**identity.settings, **OF_THE_PLATFORM, "REQUESTS_CA_BUNDLE": str(certificate[0])}
@@ -284,6 +289,11 @@ def test_every_agent_answers(app: Deployed, func: DeployedHost, unchanged: None)
     assert len(said) > 20
     assert said == dict.fromkeys(names, (200, "success"))
     assert all(answer.json()["response"] for answer in answers.values())
+    with func.client() as http:
+        for name in names:
+            session = answers[name].json()["session_id"]
+            listed = http.get(f"/api/agents/{name}/sessions").json()["sessions"]
+            assert session in [one["session_id"] for one in listed], name
 
 
 def test_no_orchestration_or_workflow_is_forgotten(func: DeployedHost) -> None:
