@@ -9,7 +9,9 @@ from infra.tests.infrastructure import THIS_PROJECT, Infrastructure
 PROJECT = Path(__file__).parents[2]
 
 collect_ignore = (
-    [] if (PROJECT / "durable_agents" / "tests").is_dir() else ["test_running_as_deployed.py", "test_seeded_faults.py"]
+    []
+    if (PROJECT / "durable_agents" / "tests").is_dir()
+    else ["test_container.py", "test_running_as_deployed.py", "test_seeded_faults.py"]
 )
 
 

@@ -14,6 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from infra.tests.azure_tables import storage_token
+
 
 class IdentityServer(ThreadingHTTPServer):
     """Gives tokens, as the endpoint does that Azure puts beside each app; `settings` lead the app there."""
@@ -23,7 +25,7 @@ class IdentityServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.client_ids: set[str] = set()
-        self.token = "t"
+        self.token = storage_token()
         url = f"http://127.0.0.1:{self.server_port}/token"
         self.settings = {"IDENTITY_ENDPOINT": url, "IDENTITY_HEADER": "secret"}
 

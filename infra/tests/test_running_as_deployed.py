@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from durable_agents.tests.template.pattern_runs import PatternRuns, check_comple
 from durable_agents.tests.template.patterns import PATTERNS, Pattern
 from durable_agents.tests.template.test_workflow_branches import STORIES, Story, give, is_over, look, start
 from durable_agents.tests.wire.faults import Slow
+from infra.tests.azure_tables import azure_tables
 from infra.tests.deployed_host import DeployedHost, cannot_run
 from infra.tests.deployed_settings import (
     CLIENT_ID,
@@ -85,9 +87,12 @@ def around(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Itera
     for path in deployed():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / path, folder / path)
-    certificate = write_certificate(tmp_path_factory.mktemp("certificate"))
+    aside = tmp_path_factory.mktemp("aside")
+    certificate = write_certificate(aside)
     with (
         BlobServer(certificate) as blobs,
+        # Azurite is only needed on that host: without tables, sessions are not listed.
+        azure_tables(certificate, aside) if isinstance(new_host, partial) else nullcontext(f"{blobs.url}/t") as tables,
         IdentityServer() as identity,
         IngestionServer(certificate) as insights,
         ChatCompletionsServer(api_key=identity.token, model=given_by_bicep()["AZURE_OPENAI_DEPLOYMENT_NAME"]) as model,
@@ -97,7 +102,7 @@ def around(tmp_path_factory: pytest.TempPathFactory, new_host: NewHost) -> Itera
                 "APPLICATIONINSIGHTS_CONNECTION_STRING": insights.connection_string,
                 "AZURE_OPENAI_ENDPOINT": model.azure_endpoint,
                 "BLOB_ACCOUNT_URL": blobs.url,
-                "SESSION_TABLE_ACCOUNT_URL": f"{blobs.url}/table",
+                "SESSION_TABLE_ACCOUNT_URL": tables,
             }
         )
         platform = {**identity.settings, **OF_THE_PLATFORM, "REQUESTS_CA_BUNDLE": str(certificate[0])}
@@ -158,7 +163,10 @@ def test_every_workflow_ends(app: Deployed, unchanged: None, name: str) -> None:
             give(app.host, story, instance_id, answer)
         ended = look(http, story, instance_id, is_over)
     assert ended["runtimeStatus"] == "Completed", ended
-    check_receipts(app, ended["output"])
+    (output,) = ended["output"]
+    assert output["outcome"] == story.outcome
+    assert story.shows(output)
+    check_receipts(app, output)
 
 
 def test_a_refund_is_kept_where_it_is_found_again(app: Deployed, unchanged: None) -> None:
@@ -281,6 +289,11 @@ def test_every_agent_answers(app: Deployed, func: DeployedHost, unchanged: None)
     assert len(said) > 20
     assert said == dict.fromkeys(names, (200, "success"))
     assert all(answer.json()["response"] for answer in answers.values())
+    with func.client() as http:
+        for name in names:
+            session = answers[name].json()["session_id"]
+            listed = http.get(f"/api/agents/{name}/sessions").json()["sessions"]
+            assert session in [one["session_id"] for one in listed], name
 
 
 def test_no_orchestration_or_workflow_is_forgotten(func: DeployedHost) -> None:
@@ -355,6 +368,9 @@ def test_over_a_death_of_the_worker_each_turn_has_one_span(anew: Deployed, func:
     assert {turn["properties"]["durable_agents.outcome"] for turn in turns} == {"answered"}
     below = [span for turn in turns for span in app.insights.spans("invoke_agent ") if span["parent"] == turn["id"]]
     assert [span["name"] for span in below] == ["invoke_agent SpamDetector", "invoke_agent EmailAssistant"]
+    # What an activity does is below a span of the host, which this one does not send.
+    sent = {span["id"] for span in app.insights.spans("")}
+    assert any(span["parent"] and span["parent"] not in sent for span in app.insights.spans("BlobClient.upload_blob"))
     assert app.insights.tokens == {f"Bearer {app.identity.token}"}
 
 

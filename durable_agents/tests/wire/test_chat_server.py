@@ -48,3 +48,19 @@ def test_a_request_without_a_step_is_refused() -> None:
     with ChatCompletionsServer() as server:
         assert ask(server, USER).json()["error"]["code"] == "script_exhausted"
         assert server.requests == []
+
+
+def test_it_is_an_azure_openai_with_a_token_and_a_deployment() -> None:
+    with ChatCompletionsServer() as server:
+        server.answer_by(lambda request: Answer("Tea."))
+
+        def status(deployment: str, token: str, **query: str) -> int:
+            url = f"{server.azure_endpoint}/openai/deployments/{deployment}/chat/completions"
+            body, headers = {"model": server.model, "messages": [USER]}, {"Authorization": f"Bearer {token}"}
+            return httpx.post(url, params=query, json=body, headers=headers).status_code
+
+        version = {"api-version": "2024-10-21"}
+        assert status(server.model, server.api_key, **version) == 200
+        assert status(server.model, server.api_key) == 404
+        assert status("another", server.api_key, **version) == 404
+        assert status(server.model, "wrong", **version) == 401
