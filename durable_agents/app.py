@@ -81,6 +81,7 @@ from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.seal_key import StoredKey
 from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
+from durable_agents.threads import size_pool_of_tools
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.graph import graph_orchestration
 from durable_agents.workflows.request_policies import RequestPolicies, RequestPolicy
@@ -155,6 +156,7 @@ class AgentFunctionApp(FrameworkApp):
         largest_payload_bytes: int | None = LARGEST_PAYLOAD_BYTES,
     ) -> None:
         _keep_requests_out_of_logs()
+        size_pool_of_tools()
         read_payloads_as_plain_json()
         self.settings = settings = settings or HostingSettings.from_environ(os.environ)
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))

@@ -1,6 +1,5 @@
 """Remove runs with all that belongs to them: one that somebody names, and those that ended long ago."""
 
-import asyncio
 import logging
 import re
 import time
@@ -21,6 +20,7 @@ from durable_agents.sessions.entity import RUN_FIELD
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.drafts import forget_drafts
+from durable_agents.threads import in_store_thread
 
 logger = logging.getLogger(__name__)
 
@@ -104,8 +104,8 @@ class RunPurge:
         status = await client.get_status(instance_id, show_history=True)
         for entity in self._sessions_of(status) if status else ():
             await client.signal_entity(entity, "delete", {RUN_FIELD: instance_id})
-        await asyncio.to_thread(forget_drafts, instance_id, self.drafts)
-        await asyncio.to_thread(self.claims.forget, instance_id)
+        await in_store_thread(forget_drafts, instance_id, self.drafts)
+        await in_store_thread(self.claims.forget, instance_id)
         return await purge_instance(client, instance_id)
 
     def _sessions_of(self, status: DurableOrchestrationStatus) -> Iterator[df.EntityId]:
