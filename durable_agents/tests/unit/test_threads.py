@@ -52,7 +52,7 @@ async def test_no_more_run_than_may_after_what_was_given_up_has_ended() -> None:
         end.wait(2 * SECONDS)
         has_ended.set()
 
-    given_up = loop.run_in_executor(threads, hang)
+    given_up = threads.submit(hang)
     assert began.wait(SECONDS)
     given_up.cancel()
     end.set()
