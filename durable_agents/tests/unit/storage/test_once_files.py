@@ -1,9 +1,9 @@
+import os
 from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 
-from durable_agents.storage import once_files
 from durable_agents.storage.once_files import write_once
 
 
@@ -53,7 +53,7 @@ def test_a_file_is_written_once_too_where_files_cannot_have_links(
     def refuse(source: str, target: Path) -> None:
         raise OSError("not supported")
 
-    monkeypatch.setattr(once_files.os, "link", refuse)
+    monkeypatch.setattr(os, "link", refuse)
     paths = [write_once(tmp_path, "key", ".txt", content) for content in (b"one", b"two")]
     assert [path.read_bytes() for path in paths] == [b"one", b"one"]
     assert len(list(tmp_path.iterdir())) == 1
