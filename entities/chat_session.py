@@ -54,8 +54,9 @@ class NoAnswerError(Exception):
 def chat_session(context: df.DurableEntityContext, *, connect: Callable[[], OpenAIModel]) -> None:
     """Take a `message`: ask the model, use tools for it, and keep what came of that as the state, a list of turns.
 
-    `delete` leaves nothing; until then a session stays, for nothing lists those of an entity like this one. What fails is kept as failed, for the caller to see, and the model is never shown it. A crash in the middle takes
-    the message again, with a new model call; one that has ended is never taken again.
+    What fails is kept as failed, for the caller to see, and the model is never shown it. A crash in the middle takes
+    the message again, with a new model call; one that has ended is never taken again. `delete` leaves nothing; until
+    then a session stays, for nothing lists those of an entity like this one.
     """
     if context.operation_name == "delete":
         context.destruct_on_exit()
