@@ -375,6 +375,7 @@ class AgentFunctionApp(FrameworkApp):
         )
         self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)
+        self._add_timer(purges.payloads, purge.purge_lost_payloads)
         if self.enable_http_endpoints:
             self._add_agent_routes()
         if self.enable_health_check:

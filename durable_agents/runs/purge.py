@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 LONGEST_SECONDS = 600.0
 """How long one firing of the timer removes runs at most: the next one goes on."""
 
+_FORGOTTEN_AFTER = timedelta(days=1)
 _PAGE = 100
 _AT_ONCE = 8
 _OVER = ("Completed", "Failed", "Terminated")
@@ -89,6 +90,20 @@ class RunPurge:
         except Exception:
             logger.exception("%s cannot be removed now, the next firing of the timer tries again", instance_id)
             return False
+
+    async def purge_lost_payloads(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+        """Remove the large payloads of runs that do not exist, a day after the last one was written.
+
+        A crash between a payload and the start of its run leaves some, and an activity that ends after its run was
+        deleted. A crash leaves the rest to the next firing.
+        """
+        removed = 0
+        for run in await in_store_thread(self.claims.find_runs, datetime.now(UTC) - _FORGOTTEN_AFTER):
+            if not await client.get_status(run):
+                await in_store_thread(self.claims.forget, run)
+                removed += 1
+        if removed:
+            logger.info("The payloads of %d runs that do not exist are removed", removed)
 
     async def purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
         """Remove a run that is over, with its history, its agents' sessions, its drafts and its large payloads.
