@@ -38,8 +38,8 @@ from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_a
 from durable_agents.payloads import read_payloads_as_plain_json
 from durable_agents.routes.built_in import add_agent_routes, add_health_route, add_run_routes
 from durable_agents.routes.health_route import AgentHealth
-from durable_agents.routes.operator_acts import OperatorActs
 from durable_agents.routes.mcp_tools import AgentTool
+from durable_agents.routes.operator_acts import OperatorActs
 from durable_agents.runs.listing import PageTokens
 from durable_agents.runs.orchestration_triggers import OrchestrationTriggers
 from durable_agents.runs.purge import RunPurge

@@ -144,6 +144,15 @@ def test_an_answer_that_settles_nothing_leaves_the_others_open() -> None:
     assert "withdrawn_requests" not in run.status
 
 
+def test_an_answer_that_is_about_to_be_recorded_is_not_withdrawn() -> None:
+    run = start({Budget: SETTLING, Law: SETTLING})
+    for name, approved in (("law", True), ("budget", False)):
+        run.run.raise_event(name, signed("ada", approved=approved))
+    run.work()
+    assert "withdrawn_requests" not in run.status
+    assert run.run.output == ["budget False", "law True"]
+
+
 def test_what_may_not_be_withdrawn_is_waited_for() -> None:
     run = start({Budget: RequestPolicy(settles={"approved": False})})
     run.run.raise_event("budget", {"approved": False})
