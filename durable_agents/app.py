@@ -114,6 +114,9 @@ class AgentFunctionApp(FrameworkApp):
             for nothing that is asked.
     """
 
+    # What plays orchestrations without a host has others.
+    _triggers_of = OrchestrationTriggers
+
     def __init__(
         self,
         agents: Sequence[SupportsAgentRun] | None = None,
@@ -190,7 +193,7 @@ class AgentFunctionApp(FrameworkApp):
         given = (one if isinstance(one, Orchestration) else Orchestration(one) for one in orchestrations)
         hosted = (graph_orchestration(graph, self._policies) for graph in graphs)
         self.orchestrations = OrchestrationRegistry([*given, asking, *hosted])
-        self._triggers = OrchestrationTriggers(
+        self._triggers = self._triggers_of(
             self.orchestrations, self.get_agent, self._claims, self._limits.tool_result_bytes
         )
         for orchestration in self.orchestrations:

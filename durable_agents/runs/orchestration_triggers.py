@@ -71,7 +71,7 @@ class OrchestrationTriggers:
         registered = Registered(names["activity"], known, names["orchestration"], names["entity"])
         check_functions([(one.function, one.fixed) for one in self._orchestrations], registered)
 
-    def _is_registered(self, kind: str, name: str) -> bool:
+    def is_registered(self, kind: str, name: str) -> bool:
         """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
         return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
 
@@ -84,7 +84,7 @@ class OrchestrationTriggers:
         return playable(
             orchestration,
             get_agent=self._get_agent,
-            is_registered=self._is_registered,
+            is_registered=self.is_registered,
             budget_of=self._budget_of,
             claims=self._claims,
             result_bytes=self._result_bytes,

@@ -15,6 +15,7 @@ import azure.durable_functions as df
 from pydantic import BaseModel
 
 from durable_agents.orchestration.human_requests import HumanRequest, Unanswered
+from durable_agents.orchestration.spending import Allowance, Spending, Usage
 
 _CHARACTERS = 8_000
 # For the names of what is written.
@@ -35,10 +36,14 @@ class ExecutorState(BaseModel):
 
 
 class GraphStatus:
-    """Writes the custom status of one run; all times in it are those of the history, the same in every replay."""
+    """Writes the custom status of one run; all times in it are those of the history, the same in every replay.
+
+    `spending` counts what its agents use.
+    """
 
     def __init__(self, context: df.DurableOrchestrationContext) -> None:
         self._context = context
+        self.spending = Spending(Allowance())
         self._executors: dict[str, ExecutorState] = {}
         self._at_work: dict[str, int] = {}
         # The executor of each open request, and what is written of it, in the order in which they were made.
@@ -83,6 +88,9 @@ class GraphStatus:
     def write(self) -> None:
         """Set the custom status."""
         status: dict[str, Any] = {"stage": "waiting_for_human_input" if self._requests else "running"}
+        used = self.spending.used()
+        if used != Usage():
+            status["usage"] = used.model_dump()
         status |= {name: requests for name, requests in self._unanswered.items() if requests}
         room = _CHARACTERS - _MARGIN - len(json.dumps(status))
         requests, room = self._fitting_requests(room)
