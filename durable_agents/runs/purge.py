@@ -1,5 +1,6 @@
 """Remove runs with all that belongs to them: one that somebody names, and those that ended long ago."""
 
+import asyncio
 import logging
 import re
 import time
