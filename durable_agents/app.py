@@ -4,7 +4,6 @@ This is the one place where something inside the package's class is replaced: it
 fails when one of the methods that are overridden here changes.
 """
 
-import functools
 import inspect
 import logging
 import os
@@ -28,37 +27,21 @@ from durable_agents.activities.deliver_webhook import deliver_webhook
 from durable_agents.activities.notify_reviewer import notify_reviewer
 from durable_agents.activities.record_decision import record_decision
 from durable_agents.binding import bind_activity, check_dependencies, in_own_thread, is_bindable, rename_parameter
-from durable_agents.chat_clients.factory import create_chat_client
-from durable_agents.determinism.durable_calls import Registered
-from durable_agents.determinism.start_up import check_functions
 from durable_agents.http.access import Access, Authorize
 from durable_agents.http.links import Links
 from durable_agents.http.review_links import LinkSigner
 from durable_agents.http.routing import Router
-from durable_agents.indexing import durable_names, give_way, is_decorated, orchestration_name, play_instead
+from durable_agents.indexing import durable_names, give_way
 from durable_agents.limits import LARGEST_PAYLOAD_BYTES, PurgeSchedules, StreamLimits, TurnLimits
 from durable_agents.orchestration.registry import Orchestration, OrchestrationRegistry
-from durable_agents.orchestration.spending import Budget
 from durable_agents.orchestration.tool_approval import ToolApprovalInput, tool_approval, tool_reviewers
 from durable_agents.payloads import read_payloads_as_plain_json
-from durable_agents.routes.agent_routes import AgentRoutes
-from durable_agents.routes.approval_routes import ApprovalRoutes
-from durable_agents.routes.event_routes import EventRoutes
-from durable_agents.routes.health_checks import Dependencies
-from durable_agents.routes.health_route import AgentHealth, HealthRoutes
+from durable_agents.routes.built_in import add_agent_routes, add_health_route, add_run_routes
+from durable_agents.routes.health_route import AgentHealth
 from durable_agents.routes.mcp_tools import AgentTool
-from durable_agents.routes.openapi_route import OpenApiRoute
 from durable_agents.routes.operator_acts import OperatorActs
-from durable_agents.routes.review_routes import ReviewRoutes
-from durable_agents.routes.run_control_routes import RunControlRoutes
-from durable_agents.routes.run_routes import RunRoutes
-from durable_agents.routes.session_routes import SessionRoutes
-from durable_agents.routes.stream_routes import StreamRoutes
-from durable_agents.routes.workflow_graph_route import WorkflowGraphRoute
-from durable_agents.routes.workflow_paths_of_documents import WorkflowPathsOfDocuments
-from durable_agents.routes.workflow_routes import WorkflowRoutes
 from durable_agents.runs.listing import PageTokens
-from durable_agents.runs.playable import playable
+from durable_agents.runs.orchestration_triggers import OrchestrationTriggers
 from durable_agents.runs.purge import RunPurge
 from durable_agents.runs.run_view import RunView
 from durable_agents.runs.schedules import Schedule
@@ -73,7 +56,6 @@ from durable_agents.sessions.entity_function import register_entity
 from durable_agents.sessions.idle_timeout import IdleSessions
 from durable_agents.sessions.index_factory import create_session_index
 from durable_agents.sessions.lifetime import SessionLifetime, ttl_of_agent
-from durable_agents.sessions.lost import LostRuns
 from durable_agents.sessions.update_forwarder import both
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.audit_log import AuditLog
@@ -81,6 +63,7 @@ from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.seal_key import StoredKey
 from durable_agents.streams.store_factory import create_stream_store
 from durable_agents.streams.writer import StreamCallback
+from durable_agents.threads import size_pool_of_tools
 from durable_agents.workflows.codec import use_plain_json
 from durable_agents.workflows.graph import graph_orchestration
 from durable_agents.workflows.request_policies import RequestPolicies, RequestPolicy
@@ -131,6 +114,9 @@ class AgentFunctionApp(FrameworkApp):
             for nothing that is asked.
     """
 
+    # What plays orchestrations without a host has others.
+    _triggers_of = OrchestrationTriggers
+
     def __init__(
         self,
         agents: Sequence[SupportsAgentRun] | None = None,
@@ -155,6 +141,7 @@ class AgentFunctionApp(FrameworkApp):
         largest_payload_bytes: int | None = LARGEST_PAYLOAD_BYTES,
     ) -> None:
         _keep_requests_out_of_logs()
+        size_pool_of_tools()
         read_payloads_as_plain_json()
         self.settings = settings = settings or HostingSettings.from_environ(os.environ)
         agents, graphs = list(agents or ()), self._collect_workflows(workflow, _as_microsoft_has_them(workflows))
@@ -187,8 +174,6 @@ class AgentFunctionApp(FrameworkApp):
         )
         self._approvers = ToolApprovals(asking)
         self._mcp_tools, self._has_agent_routes = list(mcp_tools), False
-        # What each handle of the SDK plays.
-        self._handles: dict[Any, Orchestration] = {}
         # Those that callers reach by HTTP, all that are no part of a workflow, and all by the names of their entities.
         self._reachable, self._hosted, self._by_entity = AgentRegistry(), AgentRegistry(), dict[str, str]()
         # Before the package's own __init__, which registers the agents.
@@ -208,8 +193,11 @@ class AgentFunctionApp(FrameworkApp):
         given = (one if isinstance(one, Orchestration) else Orchestration(one) for one in orchestrations)
         hosted = (graph_orchestration(graph, self._policies) for graph in graphs)
         self.orchestrations = OrchestrationRegistry([*given, asking, *hosted])
+        self._triggers = self._triggers_of(
+            self.orchestrations, self.get_agent, self._claims, self._limits.tool_result_bytes
+        )
         for orchestration in self.orchestrations:
-            self._add_orchestration(orchestration)
+            self._triggers.add(orchestration, cast(Any, super()).orchestration_trigger)
         self.add_activity(
             notify_reviewer,
             review=settings.review,
@@ -245,15 +233,6 @@ class AgentFunctionApp(FrameworkApp):
             return Seal(lambda: self._signer.keys)
         stored = StoredKey(self.settings.seal_key)
         return Seal(lambda: [stored.read(), *self._signer.keys])
-
-    def _is_registered(self, kind: str, name: str) -> bool:
-        """Say whether there is an activity or an orchestration of this name. Without one, Azure waits for ever."""
-        return self._trigger_types.get(name.casefold()) == f"{kind}Trigger"
-
-    def _budget_of(self, orchestration: str) -> Budget:
-        """Return what a run of this orchestration may use."""
-        found = self.orchestrations.find(orchestration)
-        return Budget() if found is None else found.budget
 
     def add_activity(
         self, function: Callable[..., BaseModel | Awaitable[BaseModel]], *, once: bool = False, **dependencies: Any
@@ -353,7 +332,7 @@ class AgentFunctionApp(FrameworkApp):
 
         def decorate(function: Any) -> Any:
             builder = register(function)
-            self._join(builder)
+            self._triggers.join(builder)
             return builder
 
         return decorate
@@ -366,20 +345,11 @@ class AgentFunctionApp(FrameworkApp):
         """
         for builder in self._builders:
             # Those of a blueprint, and those that were given another name after their trigger.
-            self._join(builder)
+            self._triggers.join(builder)
         give_way(self._own, self._builders, (notify_reviewer, deliver_webhook, record_decision))
         functions: list[Any] = cast(Any, super()).get_functions()
-        triggers = {str(function.get_function_name()).casefold(): function.get_trigger() for function in functions}
-        self._trigger_types = {name: str(trigger.type) for name, trigger in triggers.items() if trigger}
-        self._check_orchestrations()
+        self._triggers.check(functions, durable_names(self._builders), self._agent_metadata)
         return functions
-
-    def _check_orchestrations(self) -> None:
-        """Refuse to start with an orchestration that is not deterministic, or that calls what the app does not have."""
-        names = durable_names(self._builders)
-        agents = frozenset(name.casefold() for name in self._agent_metadata)
-        registered = Registered(names["activity"], agents, names["orchestration"], names["entity"])
-        check_functions([(one.function, one.fixed) for one in self.orchestrations], registered)
 
     @property
     def _builders(self) -> list[Any]:
@@ -387,72 +357,48 @@ class AgentFunctionApp(FrameworkApp):
         builders: list[Any] = cast(Any, self)._function_builders
         return builders
 
-    def _add_orchestration(self, orchestration: Orchestration) -> None:
-        """Register an orchestration of the registry."""
-        register = cast(Any, super()).orchestration_trigger("context", orchestration.registered_name)
-        self._handles[register(self._playable(orchestration))._function._func] = orchestration
-
-    def _join(self, builder: Any) -> None:
-        """Let what the app itself has registered be one of `orchestrations`, if it is an orchestration."""
-        name = orchestration_name(builder)
-        if name is None or not is_decorated(builder):
-            return
-        handle = builder._function._func
-        known = self._handles.get(handle)
-        if known is None:
-            known = Orchestration.by_decorator(handle.orchestrator_function, name)
-            self.orchestrations.add(known)
-            handle = play_instead(builder, self._playable(known))
-        elif known.name != name:
-            known = self.orchestrations.rename(known, name)
-        self._handles[handle] = known
-
-    def _playable(self, orchestration: Orchestration) -> Callable[..., Any]:
-        return playable(
-            orchestration,
-            get_agent=self.get_agent,
-            is_registered=self._is_registered,
-            budget_of=self._budget_of,
-            claims=self._claims,
-            result_bytes=self._limits.tool_result_bytes,
-        )
-
     def _add_routes(self, purges: PurgeSchedules) -> None:
-        settings, orchestrations, router = self.settings, self.orchestrations, self.router
-        access, trusts = self.access, settings.APP_SERVICE_AUTHENTICATION
-        view = RunView(self._by_entity, self.links, self._claims)
-        tokens = PageTokens(self._seal)
-        purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, settings.RUN_RETENTION_DAYS)
-        RunRoutes(orchestrations, access, view, tokens, settings.completion_webhooks).register(router)
-        RunControlRoutes(orchestrations, view, purge, self._run_ids).register(router)
-        EventRoutes(orchestrations, self.links, trusts_app_service=trusts).register(router)
-        ApprovalRoutes(orchestrations, access, self.links, tokens, self._audit).register(router)
-        workflows = WorkflowRegistry(self.workflows.values(), orchestrations, self._policies)
-        reviews = ReviewRoutes(orchestrations, workflows, self._signer, settings.drafts, trusts_app_service=trusts)
-        reviews.register(router)
-        WorkflowRoutes(workflows, access, self.links).register(router)
-        WorkflowGraphRoute(workflows).register(router)
-        WorkflowPathsOfDocuments(workflows, self.links).register(router)
-        OpenApiRoute(router, self._reachable, self.links).register()
+        settings, orchestrations = self.settings, self.orchestrations
+        keeps = settings.RUN_RETENTION_DAYS
+        purge = RunPurge(orchestrations, self._by_entity, settings.drafts, self._claims, keeps)
+        add_run_routes(
+            self.router,
+            settings,
+            orchestrations,
+            WorkflowRegistry(self.workflows.values(), orchestrations, self._policies),
+            self._reachable,
+            access=self.access,
+            links=self.links,
+            signer=self._signer,
+            tokens=PageTokens(self._seal),
+            view=RunView(self._by_entity, self.links, self._claims),
+            purge=purge,
+            run_ids=self._run_ids,
+            audit=self._audit,
+        )
         self._add_timer(purges.sessions, IdleSessions(self._by_entity.values(), self._index).purge_idle_sessions)
         self._add_timer(purges.runs, purge.purge_ended_runs)
-
+        self._add_timer(purges.payloads, purge.purge_lost_payloads)
         if self.enable_http_endpoints:
             self._add_agent_routes()
         if self.enable_health_check:
-            dependencies = Dependencies(functools.partial(create_chat_client, settings.model), self._signer.check)
-            HealthRoutes(self.links, self._describe_agents, settings.model.provider, dependencies).register(router)
+            add_health_route(self.router, self.links, self._describe_agents, settings.model, self._signer)
 
     def _add_agent_routes(self) -> None:
         """Register the routes of agents, once: one route is for all of them."""
-        if self._has_agent_routes:
-            return
-        self._has_agent_routes = True
-        agents, router = self._reachable, self.router
-        lost = LostRuns()
-        AgentRoutes(agents, self.access, self.links, self._run_ids, lost, self._wait_seconds).register(router)
-        SessionRoutes(agents, self.access, self.links, self._index).register(router)
-        StreamRoutes(agents, self._streams, self._run_ids, lost, self._streaming.wait_seconds).register(router)
+        if not self._has_agent_routes:
+            self._has_agent_routes = True
+            add_agent_routes(
+                self.router,
+                self._reachable,
+                access=self.access,
+                links=self.links,
+                run_ids=self._run_ids,
+                index=self._index,
+                streams=self._streams,
+                wait_seconds=self._wait_seconds,
+                stream_wait_seconds=self._streaming.wait_seconds,
+            )
 
     def _describe_agents(self) -> list[AgentHealth]:
         return [

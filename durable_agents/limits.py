@@ -45,7 +45,8 @@ class StreamLimits:
 
 @dataclass(frozen=True, slots=True)
 class PurgeSchedules:
-    """When sessions and runs whose time is over are removed: cron expressions with seconds."""
+    """When what is over is removed, sessions, runs and payloads without a run: cron expressions with seconds."""
 
     sessions: str = "0 */5 * * * *"
     runs: str = "0 */15 * * * *"
+    payloads: str = "0 45 */6 * * *"

@@ -55,10 +55,14 @@ def chat_session(context: df.DurableEntityContext, *, connect: Callable[[], Open
     """Take a `message`: ask the model, use tools for it, and keep what came of that as the state, a list of turns.
 
     What fails is kept as failed, for the caller to see, and the model is never shown it. A crash in the middle takes
-    the message again, with a new model call; one that has ended is never taken again.
+    the message again, with a new model call; one that has ended is never taken again. `delete` leaves nothing; until
+    then a session stays, for nothing lists those of an entity like this one.
     """
+    if context.operation_name == "delete":
+        context.destruct_on_exit()
+        return
     if context.operation_name != "message":
-        raise ValueError(f"There is no operation {context.operation_name!r}. Send 'message'.")
+        raise ValueError(f"There is no operation {context.operation_name!r}. Send 'message' or 'delete'.")
     said = ChatMessage.model_validate(context.get_input())
     turns = read_turns(context.get_state(list))
     if any(turn.message_id == said.message_id for turn in turns):

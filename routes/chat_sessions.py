@@ -74,6 +74,13 @@ class ChatHistory(BaseModel):
     turns: list[ChatEntry]
 
 
+class ChatDeletion(BaseModel):
+    """A session that ends once it has taken the messages that came before."""
+
+    session_id: str
+    status: Literal["deleting"] = "deleting"
+
+
 _ANSWERS: dict[int, tuple[type[BaseModel] | str, ...]] = {200: (ChatAnswer,), 202: (ChatAccepted,)}
 _PROBLEMS = (410, 422, 502)
 
@@ -87,6 +94,7 @@ def add_chat_sessions(app: AgentFunctionApp, settings: HostingSettings) -> None:
     add = partial(app.router.add, resource=routes.resource)
     add("POST", "chat/{session}", routes.send_chat_message, contract=say)
     add("GET", "chat/{session}", routes.read_chat, contract=Contract({200: (ChatHistory,)}))
+    add("DELETE", "chat/{session}", routes.delete_chat, contract=Contract({204: (), 202: (ChatDeletion,)}))
     add("GET", "chat/{session}/messages/{message}", routes.read_chat_message, contract=later)
 
 
@@ -136,9 +144,21 @@ class ChatRoutes:
         session = _session_of(req)
         turns = await _turns_of(client, self._entity_of(req))
         if not turns:
-            detail = f"There is no chat session {session!r}, or its first message is still at work."
-            raise ProblemError(404, "unknown-session", detail)
+            raise _unknown(session)
         return json_response(ChatHistory(session_id=session, turns=[_entry(turn) for turn in turns]))
+
+    async def delete_chat(self, req: func.HttpRequest, client: DurableClient) -> func.HttpResponse:
+        """End a conversation, after the messages that came before; the next message with its name begins a new one."""
+        session, entity = _session_of(req), self._entity_of(req)
+        if not await _turns_of(client, entity):
+            raise _unknown(session)
+        await client.signal_entity(entity, "delete")
+        deadline = time.monotonic() + self._wait_seconds
+        while await _turns_of(client, entity):
+            if time.monotonic() >= deadline:
+                return accepted(ChatDeletion(session_id=session), self._app.link(req, "chat", session))
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return func.HttpResponse(status_code=204)
 
     def _entity_key(self, req: func.HttpRequest) -> str:
         return self._app.access.own(req, _session_of(req))
@@ -172,6 +192,11 @@ def _session_of(req: func.HttpRequest) -> str:
         detail = "The session in the path must have 1 to 64 letters, digits, '_' and '-'."
         raise ProblemError(400, "invalid-session", detail)
     return session
+
+
+def _unknown(session: str) -> ProblemError:
+    detail = f"There is no chat session {session!r}, or its first message is still at work."
+    return ProblemError(404, "unknown-session", detail)
 
 
 async def _turns_of(client: DurableClient, entity: EntityId) -> list[ChatTurn]:

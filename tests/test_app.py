@@ -163,8 +163,8 @@ def test_a_graph_without_questions_ends_at_once(api: Api, workflow: str, run_inp
     assert [output["outcome"] for output in answer.json()["output"]] == [outcome]
 
 
-def approve(api: Api, instance_id: str, reviewer: str) -> None:
-    """Approve what the run asks this reviewer, found in the list of all that waits."""
+def decide(api: Api, instance_id: str, reviewer: str, *, approved: bool = True) -> None:
+    """Decide on what the run asks this reviewer, found in the list of all that waits."""
 
     def asks(run: dict[str, Any]) -> bool:
         return reviewer in [one for request in run["waiting_for"]["requests"] for one in request["reviewers"]]
@@ -172,7 +172,7 @@ def approve(api: Api, instance_id: str, reviewer: str) -> None:
     api.wait(instance_id, lambda run: run["waiting_for"] is not None and asks(run))
     listed = api.http.get("/api/approvals", params={"limit": 200}).json()["workflow_requests"]
     (mine,) = [one for one in listed if (one["instance_id"], one["reviewers"]) == (instance_id, [reviewer])]
-    answer = api.http.post(mine["links"]["respond"], params={"reviewer": reviewer}, json={"approved": True})
+    answer = api.http.post(mine["links"]["respond"], params={"reviewer": reviewer}, json={"approved": approved})
     assert answer.status_code == 200, answer.text
 
 
@@ -180,10 +180,31 @@ def test_an_expense_is_paid_once_all_three_have_approved_it(api: Api, host: Host
     expense = {"employee": "ada@example.com", "amount_cents": 500, "purpose": "Tea"}
     instance_id = api.start("dafx-expense_reimbursement", expense)
     for reviewer in ("manager", "budget", "compliance"):
-        approve(api, instance_id, reviewer)
+        decide(api, instance_id, reviewer)
     (paid,) = api.wait(instance_id, lambda run: run["runtime_status"] == "Completed")["output"]
     assert paid["outcome"] == "paid"
     assert Path(paid["location"]).parent == host.outbox / "payments"
+
+
+def test_the_first_rejection_of_an_expense_ends_it_and_the_other_is_asked_no_more(api: Api) -> None:
+    expense = {"employee": "ada@example.com", "amount_cents": 500, "purpose": "Tea"}
+    instance_id = api.start("dafx-expense_reimbursement", expense)
+    decide(api, instance_id, "manager")
+    asked = api.wait(
+        instance_id, lambda run: run["waiting_for"] is not None and len(run["waiting_for"]["requests"]) == 2
+    )
+    (late,) = [one for one in asked["waiting_for"]["requests"] if one["reviewers"] == ["compliance"]]
+    decide(api, instance_id, "budget", approved=False)
+    (rejected,) = api.wait(instance_id, lambda run: run["runtime_status"] == "Completed")["output"]
+    assert rejected["outcome"] == "rejected"
+    assert [(one["by"], one["approved"]) for one in rejected["approvals"]] == [
+        ("manager", True),
+        ("budget", False),
+        ("compliance", None),
+    ]
+    respond = f"/api/workflow/expense_reimbursement/respond/{instance_id}/{late['request_id']}"
+    answer = api.http.post(respond, params={"reviewer": "compliance"}, json={"approved": True})
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:problem:request-withdrawn")
 
 
 def test_a_document_is_outlined_written_and_published(api: Api, host: HostProcess) -> None:

@@ -5,7 +5,7 @@
 
 Use it as the form of approvals in sequence and in parallel: each is a request of its own, with reviewers and a time
 limit of its own, which `request_policies` says and no executor knows. The manager's rejection ends the run at once; of
-the two next to each other both answers are waited for, and one rejection is enough.
+the two next to each other the first rejection does, and the other one is asked no more.
 """
 
 import uuid
@@ -53,17 +53,17 @@ class ComplianceRequest(BaseModel):
 
 
 class ApprovalAnswer(BaseModel):
-    """The answer of each of them."""
+    """The answer of each of them; None is no decision, as of who was asked no more."""
 
-    approved: StrictBool
+    approved: StrictBool | None
     comments: str | None = Field(default=None, max_length=1_000)
 
 
 class Approval(BaseModel):
-    """What one of them has decided."""
+    """What one of them has decided, if anything."""
 
     by: Literal["manager", "budget", "compliance"]
-    approved: bool
+    approved: bool | None
     comments: str | None = None
 
 
@@ -160,7 +160,7 @@ class Compliance(Executor):
 
 
 class Pay(Executor):
-    """Pays what nobody has rejected, once for each run."""
+    """Pays what all have approved, once for each run."""
 
     def __init__(self, pay_out: Callable[[Payment], PaymentReceipt]) -> None:
         super().__init__("pay")
@@ -197,13 +197,19 @@ def create_expense_reimbursement(pay_out: Callable[[Payment], PaymentReceipt]) -
 
 
 def expense_policies() -> dict[type, RequestPolicy]:
-    """Return who is asked for what, and for how long: what nobody decides on is rejected, or fails at compliance."""
+    """Return who is asked for what, and for how long: what nobody decides on is rejected, or fails at compliance.
+
+    Whoever of budget and compliance rejects first spares the other one the work.
+    """
     unanswered = ApprovalAnswer(approved=False, comments="Nobody has decided in time.")
+    either: dict[str, Any] = {"settles": {"approved": False}, "withdrawn": ApprovalAnswer(approved=None)}
     return {
         ManagerRequest: RequestPolicy(reviewers=["manager"], expires_after=timedelta(days=7), otherwise=unanswered),
-        BudgetRequest: RequestPolicy(reviewers=["budget"], expires_after=timedelta(days=3), otherwise=unanswered),
+        BudgetRequest: RequestPolicy(
+            reviewers=["budget"], expires_after=timedelta(days=3), otherwise=unanswered, **either
+        ),
         # Nothing may pass for a decision of theirs.
-        ComplianceRequest: RequestPolicy(reviewers=["compliance"], expires_after=timedelta(days=14)),
+        ComplianceRequest: RequestPolicy(reviewers=["compliance"], expires_after=timedelta(days=14), **either),
     }
 
 

@@ -43,6 +43,8 @@ def reporting_end(orchestration: Callable[..., Any], result_bytes: int) -> Calla
     def run(context: df.DurableOrchestrationContext, **dependencies: Any) -> Generator[Any, Any, Any]:
         try:
             output = yield from orchestration(context, **dependencies)
+            # What is no JSON fails the run in the SDK, after this: it is to be reported so.
+            text = json.dumps(output)
         except Exception as error:
             reason = first_line(error)
             yield from _report(context, name, "Failed", error=reason)
@@ -50,7 +52,7 @@ def reporting_end(orchestration: Callable[..., Any], result_bytes: int) -> Calla
             raise
         if not context.will_continue_as_new:
             yield from _report(context, name, "Completed", output=output)
-            _bring_back(context, name, "Completed", json.dumps(output), result_bytes)
+            _bring_back(context, name, "Completed", text, result_bytes)
         return output
 
     return run

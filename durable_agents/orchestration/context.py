@@ -149,7 +149,8 @@ class OrchestrationContext:
         """Have an agent answer: with an instance of `answer_model`, or with text.
 
         Without a `session` it answers in a new one, and remembers nothing of other steps. A `retry` asks again where
-        the failure may pass; the session's own retries of the model call come before. Without a `timeout` a turn has
+        the failure may pass, and not before the time is over for which the provider has asked to be left alone; the
+        session's own retries of the model call come before. Without a `timeout` a turn has
         the time that `TurnLimits` gives it, and fails then.
 
         Raises:
@@ -183,8 +184,9 @@ class OrchestrationContext:
                 except AgentError as error:
                     if not error.failure.retryable:
                         raise
+                    asked_for = timedelta(seconds=error.failure.retry_after_seconds or 0)
                 assert retry is not None
-                yield from pause(self._durable, retry.pause)
+                yield from pause(self._durable, max(retry.pause, asked_for))
             return (yield from once())
 
         return self._step(f"ask({agent!r})", lambda: self._in_time(run(), timeout, f"Agent {agent!r} did not answer"))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, RootModel, StrictBool, ValidationError
 
@@ -15,6 +15,9 @@ from durable_agents.orchestration.spellings import in_own_spelling
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _ANSWER = "$answer"
+
+Unanswered: TypeAlias = Literal["expired", "withdrawn"]
+"""Why a request takes no answer any more although it had none: in time, or before another one has settled it."""
 
 
 class HumanRequest(BaseModel):
@@ -88,10 +91,10 @@ def read_human_requests(custom_status: object) -> list[HumanRequest]:
     return HumanInput.model_validate(waiting_for).requests if is_workflow else []
 
 
-def read_expired(custom_status: object) -> list[str]:
-    """Return the ids of the requests of a run that nobody has answered in time."""
-    expired = custom_status.get("expired_requests") if isinstance(custom_status, dict) else None
-    return [str(one) for one in expired] if isinstance(expired, list) else []
+def read_unanswered(custom_status: object, why: Unanswered) -> list[str]:
+    """Return the ids of the requests of a run that nobody has answered in time, or that were withdrawn."""
+    found = custom_status.get(f"{why}_requests") if isinstance(custom_status, dict) else None
+    return [str(one) for one in found] if isinstance(found, list) else []
 
 
 def text_of(title: str, data: Any) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from durable_agents.chat_clients.whole_answer import check_whole
 from durable_agents.sessions.failure_log import log_failure
 from durable_agents.sessions.failures import describe_failure
+from durable_agents.threads import in_store_thread
 
 _KEPT_SECONDS = 30.0
 _LONGEST_SECONDS = 20.0
@@ -72,9 +73,7 @@ class Dependencies:
                 hub, model, links = await asyncio.gather(
                     _check(client.get_status(_NO_RUN), "The task hub does not answer."),
                     _check(self._ask_model()),
-                    _check(
-                        asyncio.to_thread(self._check_links), "There is no key to sign the links of reviewers with."
-                    ),
+                    _check(in_store_thread(self._check_links), "There is no key to sign the links of reviewers with."),
                 )
                 self._kept = (self._now(), Checks(task_hub=hub, model=model, approval_links=links))
             return self._kept[1]

@@ -3,7 +3,6 @@
 The token is a secret, and hosts log the path and query of every request. So it comes in bodies only.
 """
 
-import asyncio
 from datetime import UTC, datetime
 
 import azure.durable_functions as df
@@ -25,6 +24,7 @@ from durable_agents.runs.shown_drafts import show_draft
 from durable_agents.runs.status import find_run
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.drafts import KeptDraft, draft_key, read_draft
+from durable_agents.threads import in_store_thread
 from durable_agents.workflows.link_answers import answer_by_link, request_state
 from durable_agents.workflows.workflow_registry import WorkflowRegistry
 
@@ -163,7 +163,7 @@ class ReviewRoutes:
             ProblemError: 503, it is not where it was put; 409, it is another text than the run asks about.
         """
         key = draft_key(claims.instance_id, claims.request_id)
-        draft = await asyncio.to_thread(read_draft, key, self._drafts)
+        draft = await in_store_thread(read_draft, key, self._drafts)
         if draft is None:
             detail = "The draft cannot be found, so nothing can be decided. Try again later."
             raise ProblemError(503, "draft-missing", detail)

@@ -23,7 +23,7 @@ from durable_agents.http.routing import Router
 from durable_agents.http.waiting import read_wait, wait_parameters
 from durable_agents.ids import WORKFLOW_RUN_ID, fits
 from durable_agents.orchestration.approval_requests import ReviewerName
-from durable_agents.orchestration.human_requests import HumanRequest, read_expired, read_human_requests
+from durable_agents.orchestration.human_requests import HumanRequest, read_human_requests, read_unanswered
 from durable_agents.owners import owned
 from durable_agents.polling import poll
 from durable_agents.runs.reviewers import read_reviewer
@@ -200,8 +200,10 @@ def _status(run: WorkflowRun, respond_url: str) -> WorkflowStatus:
             )
             for name, answer in run.answers.items()
         ]
-    if expired := read_expired(run.status.custom_status):
+    if expired := read_unanswered(run.status.custom_status, "expired"):
         status.expired_requests = expired
+    if withdrawn := read_unanswered(run.status.custom_status, "withdrawn"):
+        status.withdrawn_requests = withdrawn
     if executors := read_executors(run.status.custom_status, is_over=is_over(run.status)):
         status.executors = executors
     return status

@@ -21,12 +21,14 @@ from durable_agents.sessions.entity import RUN_FIELD
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.claim_check import ClaimCheck
 from durable_agents.storage.drafts import forget_drafts
+from durable_agents.threads import in_store_thread
 
 logger = logging.getLogger(__name__)
 
 LONGEST_SECONDS = 600.0
 """How long one firing of the timer removes runs at most: the next one goes on."""
 
+_FORGOTTEN_AFTER = timedelta(days=1)
 _PAGE = 100
 _AT_ONCE = 8
 _OVER = ("Completed", "Failed", "Terminated")
@@ -90,6 +92,20 @@ class RunPurge:
             logger.exception("%s cannot be removed now, the next firing of the timer tries again", instance_id)
             return False
 
+    async def purge_lost_payloads(self, timer: func.TimerRequest, client: df.DurableOrchestrationClient) -> None:
+        """Remove the large payloads of runs that do not exist, a day after the last one was written.
+
+        A crash between a payload and the start of its run leaves some, and an activity that ends after its run was
+        deleted. A crash leaves the rest to the next firing.
+        """
+        removed = 0
+        for run in await in_store_thread(self.claims.find_runs, datetime.now(UTC) - _FORGOTTEN_AFTER):
+            if not await client.get_status(run):
+                await in_store_thread(self.claims.forget, run)
+                removed += 1
+        if removed:
+            logger.info("The payloads of %d runs that do not exist are removed", removed)
+
     async def purge(self, client: df.DurableOrchestrationClient, instance_id: str) -> bool:
         """Remove a run that is over, with its history, its agents' sessions, its drafts and its large payloads.
 
@@ -104,8 +120,8 @@ class RunPurge:
         status = await client.get_status(instance_id, show_history=True)
         for entity in self._sessions_of(status) if status else ():
             await client.signal_entity(entity, "delete", {RUN_FIELD: instance_id})
-        await asyncio.to_thread(forget_drafts, instance_id, self.drafts)
-        await asyncio.to_thread(self.claims.forget, instance_id)
+        await in_store_thread(forget_drafts, instance_id, self.drafts)
+        await in_store_thread(self.claims.forget, instance_id)
         return await purge_instance(client, instance_id)
 
     def _sessions_of(self, status: DurableOrchestrationStatus) -> Iterator[df.EntityId]:

@@ -4,7 +4,6 @@ A turn that a crash interrupts is repeated; the idempotency key of its tool call
 the first time. A session sees only the runs that it has started itself.
 """
 
-import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -23,6 +22,7 @@ from durable_agents.sessions.entity import DURABLE_CLIENT, SESSION
 from durable_agents.sessions.entity_function import HubClient
 from durable_agents.sessions.meter import IDEMPOTENCY_KEY
 from durable_agents.sessions.run_results import CHAIN, RESULT_FIELD, RESULTS, ResultDesk
+from durable_agents.threads import in_store_thread
 
 _SHOWN = {"instance_id", "runtime_status", "stage", "waiting_for", "output", "error"}
 _CHAIN_ENDS = (
@@ -77,7 +77,7 @@ def create_run_tools(
         if status is None:
             return json.dumps({"error": f"This conversation has started no run {run_id!r} of {orchestration.name}."})
         run = describe_run(status)
-        run.output = await asyncio.to_thread(hub.claims.restore, run_id, run.output)
+        run.output = await in_store_thread(hub.claims.restore, run_id, run.output)
         return json.dumps(run.model_dump(include=_SHOWN, exclude_none=True))
 
     purpose = (orchestration.function.__doc__ or orchestration.name).partition("\n")[0]

@@ -1,6 +1,5 @@
 """A run as callers see it: its status, the step that failed, and links to what can be done with it now."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from durable_agents.runs.history import find_failed_step, read_steps
 from durable_agents.runs.run_models import FailedStep, Run, RunSummary
 from durable_agents.runs.status import can_be_rewound, describe_run, is_over, result_address, state_of, waiting_for
 from durable_agents.storage.claim_check import ClaimCheck, PayloadError
+from durable_agents.threads import in_store_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class RunView:
             ProblemError: 500, it is kept beside the history, and is not there any more.
         """
         try:
-            return await asyncio.to_thread(self.claims.restore, instance_id, payload)
+            return await in_store_thread(self.claims.restore, instance_id, payload)
         except PayloadError as error:
             raise ProblemError(500, "payload-missing", str(error)) from error
 

@@ -18,6 +18,7 @@ from durable_agents.orchestration.completion_reports import WEBHOOK_FIELD
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.runs.status import FINGERPRINT_FIELD, INTERNAL_FIELDS, read_input, read_stored_input
 from durable_agents.storage.claim_check import ClaimCheck
+from durable_agents.threads import in_store_thread
 
 
 def fingerprint(sent: BaseModel, fields: set[str], webhook: str | None = None) -> str:
@@ -94,7 +95,7 @@ class RunStarts:
         """
         if self._claims is not None and self._claims.is_reader("orchestration", orchestration):
             shorten = partial(self._claims.shorten, beside=INTERNAL_FIELDS)
-            stored_input = await asyncio.to_thread(shorten, instance_id, stored_input)
+            stored_input = await in_store_thread(shorten, instance_id, stored_input)
         await client.start_new(orchestration, instance_id, stored_input)
 
     async def start_new(
@@ -161,7 +162,7 @@ class RunStarts:
         stored = read_stored_input(existing)
         if self._claims is None:
             return stored
-        return await asyncio.to_thread(self._claims.restore, str(existing.instance_id), stored)
+        return await in_store_thread(self._claims.restore, str(existing.instance_id), stored)
 
 
 def _text_of(value: Any) -> str:

@@ -124,12 +124,14 @@ def _split(
 ) -> tuple[list[DurableAgentStateEntry], list[DurableAgentStateEntry]]:
     """Return the older and the recent entries, cut between turns; at least one turn is recent."""
     starts = [index for index, entry in enumerate(history) if _begins_turn(history, index, entry)]
-    for start in starts[-keep_turns:]:
-        recent = DurableAgentState()
-        recent.data.conversation_history = list(history[start:])
-        if start == starts[-1] or stored_bytes(recent) <= threshold_bytes:
-            return list(history[:start]), list(history[start:])
-    return [], list(history)
+    nothing = stored_bytes(DurableAgentState())
+    cut, end, size = len(history), len(history), nothing
+    for start in reversed(starts[-keep_turns:]):
+        size += stored_bytes(DurableAgentState(), *history[start:end]) - nothing
+        if size > threshold_bytes and end < len(history):
+            break
+        cut = end = start
+    return list(history[:cut]), list(history[cut:])
 
 
 def _begins_turn(history: Sequence[DurableAgentStateEntry], index: int, entry: DurableAgentStateEntry) -> bool:

@@ -9,7 +9,6 @@ All rows of an agent are in one partition, so that those of one session change i
     x_<expires>_<session>         the sweep, the longest expired first; missing where a session never expires
 """
 
-import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from durable_agents.owners import owner_of
 from durable_agents.sessions.index import PageStart, SessionEntry, from_micros, to_micros
+from durable_agents.threads import in_store_thread
 
 if TYPE_CHECKING:
     from azure.data.tables import TableClient
@@ -47,15 +47,15 @@ class TableSessionIndex:
         Raises:
             azure.core.exceptions.AzureError: The table cannot be reached, or another process keeps changing the rows.
         """
-        await asyncio.to_thread(self._replace, agent, entry.session_id, entry)
+        await in_store_thread(self._replace, agent, entry.session_id, entry)
 
     async def remove(self, agent: str, session_id: str) -> None:
         """See `SessionIndex.remove`; raises as `put` does."""
-        await asyncio.to_thread(self._replace, agent, session_id, None)
+        await in_store_thread(self._replace, agent, session_id, None)
 
     async def find(self, agent: str, session_id: str) -> SessionEntry | None:
         """See `SessionIndex.find`; raises as `put` does."""
-        return await asyncio.to_thread(self._find, agent, session_id)
+        return await in_store_thread(self._find, agent, session_id)
 
     async def newest(
         self, agent: str, limit: int, start: PageStart | None = None, owner: str | None = None
@@ -64,11 +64,11 @@ class TableSessionIndex:
         # "`" comes next after "_".
         kind = "u" if owner is None else f"o_{owner}"
         after = f"{kind}_" if start is None else _use_key(start.used_at, start.session_id, kind)
-        return await asyncio.to_thread(self._range, agent, after, f"{kind}`", limit)
+        return await in_store_thread(self._range, agent, after, f"{kind}`", limit)
 
     async def expired(self, agent: str, now: datetime, limit: int) -> Sequence[SessionEntry]:
         """See `SessionIndex.expired`; raises as `put` does."""
-        return await asyncio.to_thread(self._range, agent, "x_", f"x_{to_micros(now) + 1:017d}_", limit)
+        return await in_store_thread(self._range, agent, "x_", f"x_{to_micros(now) + 1:017d}_", limit)
 
     def _replace(self, agent: str, session_id: str, entry: SessionEntry | None) -> None:
         """Put the rows of a session in the place of those it has; again if another process was faster."""

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from agent_framework import AgentResponse, Content, Message
@@ -18,14 +19,25 @@ def check_named_model(message: Mapping[str, Any]) -> None:
     """Let a run request name an output model of a module that is loaded, as those of the app are.
 
     The package imports whatever module a request names, and importing runs its code; a signal may come from outside.
+    A model that is not there any more it takes for none, and the agent would answer in prose.
 
     Raises:
-        ValueError: It names another module.
+        ValueError: It names another module, or what a loaded one does not have.
     """
     named = message.get("response_format")
     module = named.get("module") if isinstance(named, Mapping) else None
     if module is not None and module not in sys.modules:
         raise ValueError(f"The run request names an output model of module {module!r}, which the app does not load.")
+    name = str(named.get("qualname")) if isinstance(named, Mapping) and module is not None else "<locals>"
+    if "<locals>" not in name and not _has(sys.modules[str(module)], name):
+        raise ValueError(f"The run request names an output model {name!r}, which module {module!r} does not have.")
+
+
+def _has(module: object, qualified_name: str) -> bool:
+    try:
+        return attrgetter(qualified_name)(module) is not None
+    except AttributeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,22 @@ so whoever reads it, in a replay too, finds what was written or fails. It goes w
 
 import hashlib
 import json
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from datetime import datetime
 from threading import Lock
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from durable_agents.ids import INSTANCE_ID, fits
 from durable_agents.seal import NoSealKeyError, Seal
 from durable_agents.settings.groups import Folder
 from durable_agents.storage.once_blobs import BlobCredential
 from durable_agents.storage.once_files import stem_of
 from durable_agents.storage.once_results import once
-from durable_agents.storage.outbox_files import put_once, read_file, remove_folder
+from durable_agents.storage.outbox_files import find_folders, put_once, read_file, remove_folder
 
 Kind: TypeAlias = Literal["activity", "orchestration"]
 
@@ -26,6 +29,8 @@ REFERENCE, CALLER = "$payload", "$caller"
 """The members under which a history has a reference, and the run that an activity or a child is called by."""
 
 _SHA256 = r"^[0-9a-f]{64}$"
+# The folder of a run whose id is no file name; which run that is, nobody can say.
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _MOST_CHARACTERS_BESIDE = 16_000
 _REMEMBERED_CHARACTERS = 32_000_000
 
@@ -146,6 +151,16 @@ class ClaimCheck:
         """
         self._remembered.forget(run)
         remove_folder(self._folder_of(run), self._credential)
+
+    def find_runs(self, until: datetime) -> list[str]:
+        """Return the runs that have payloads, all written before `until`, and an id that their folder is named with.
+
+        Raises:
+            azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused it.
+            OSError: The folder cannot be read.
+        """
+        names = find_folders(self._folder, until, self._credential)
+        return [name for name in names if fits(INSTANCE_ID, name) and not _DIGEST.fullmatch(name)]
 
     def once(self, caller: str | None, activity: str, key: str, act: Callable[[], Any]) -> Any:
         """Return what the activity returned when it was first done under this key, or else what `act` does; see `once`.

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
@@ -84,7 +85,9 @@ def _haste(is_hasty: bool) -> dict[str, Any]:
     return {"retry_total": 0, "connection_timeout": 5, "read_timeout": 5} if is_hasty else {}
 
 
+@cache
 def _identity() -> TokenCredential:
+    """Return the one identity of this process, which keeps its token: a new one would ask for a token each time."""
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()

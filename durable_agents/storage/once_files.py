@@ -13,7 +13,8 @@ def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
     """Write `content` to the file of this key, unless the file exists already, and return its path.
 
     The file appears whole or not at all, whenever the process dies: it is written under a temporary name that starts
-    with a dot, flushed to disk, then renamed. The first content of a key stays.
+    with a dot, flushed to disk, then linked. The first content of a key stays, of several processes that write too,
+    but where a file system has no links.
     """
     target = keyed_path(folder, key, suffix)
     if target.exists():
@@ -23,7 +24,15 @@ def write_once(folder: Path, key: str, suffix: str, content: bytes) -> Path:
         temporary.write(content)
         temporary.flush()
         os.fsync(temporary.fileno())
-    os.replace(temporary.name, target)
+    try:
+        # A link, unlike a rename, does not replace what somebody else has written meanwhile.
+        os.link(temporary.name, target)
+    except FileExistsError:
+        pass
+    except OSError:
+        os.replace(temporary.name, target)
+        return target
+    os.unlink(temporary.name)
     return target
 
 

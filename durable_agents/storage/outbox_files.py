@@ -3,6 +3,7 @@
 import re
 import shutil
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from durable_agents.settings.groups import Folder
@@ -48,6 +49,28 @@ def read_file(folder: Folder, key: str, suffix: str, credential: BlobCredential 
             return None
     with open_blob(folder.account_url, folder.container, f"{folder.prefix}{path.name}", credential) as blob:
         return download(blob)
+
+
+def find_folders(folder: Folder, until: datetime, credential: BlobCredential | None = None) -> list[str]:
+    """Return the names of the folders in this one with nothing that was written from `until` on, in their order.
+
+    Raises:
+        azure.core.exceptions.AzureError: Blob Storage cannot be reached or refused the read.
+        OSError: The folder cannot be read.
+    """
+    newest: dict[str, datetime] = {}
+    if isinstance(folder, Path):
+        for path in folder.glob("*/**"):
+            written = max(datetime.fromtimestamp(one.stat().st_mtime, UTC) for one in (path, *path.iterdir()))
+            name = path.relative_to(folder).parts[0]
+            newest[name] = max(written, newest.get(name, written))
+    else:
+        with open_container(folder.account_url, folder.container, credential) as container:
+            for blob in container.list_blobs(name_starts_with=folder.prefix):
+                name, separator, _ = blob.name.removeprefix(folder.prefix).partition("/")
+                if separator:
+                    newest[name] = max(blob.last_modified, newest.get(name, blob.last_modified))
+    return sorted(name for name, written in newest.items() if written < until)
 
 
 def remove_folder(folder: Folder, credential: BlobCredential | None = None) -> None:

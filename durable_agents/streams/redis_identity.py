@@ -1,6 +1,5 @@
 """Sign in to Azure Managed Redis with an Entra identity instead of a password."""
 
-import asyncio
 import base64
 import json
 import threading
@@ -9,6 +8,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from redis.credentials import CredentialProvider
+
+from durable_agents.threads import in_store_thread
 
 SCOPE = "https://redis.azure.com/.default"
 # A token is valid for an hour or more. Renewed this early, one that is used is never about to expire.
@@ -60,7 +61,7 @@ class EntraCredentialProvider(CredentialProvider):
 
     async def get_credentials_async(self) -> tuple[str, str]:
         """Return user name and password; the loop goes on while a token is fetched. See `get_credentials`."""
-        return await asyncio.to_thread(self.get_credentials)
+        return await in_store_thread(self.get_credentials)
 
 
 def _object_id(token: str) -> str:

@@ -17,6 +17,8 @@ logger = logging.getLogger(__name__)
 
 # How long a store that hangs can hold up the end of a turn.
 _STORE_SECONDS = 5.0
+# A turn that waits for a human may go on in another process, and this one never hears of its end.
+_MOST_WRITERS = 1_000
 
 
 class StreamCallback:
@@ -53,6 +55,9 @@ class StreamCallback:
 
     def _writer(self, stream: StreamId) -> "_Writer":
         if stream not in self._writers:
+            if len(self._writers) >= _MOST_WRITERS:
+                longest_idle = next((one for one, writer in self._writers.items() if writer.is_idle), stream)
+                self._writers.pop(longest_idle, None)
             self._writers[stream] = _Writer(self._store, stream)
         return self._writers[stream]
 
@@ -66,6 +71,11 @@ class _Writer:
         self._attempt = _Attempt()
         self._task: asyncio.Task[None] | None = None
         self._failed = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being written now; the stream begins anew if there is more to come."""
+        return self._task is None or self._task.done()
 
     def write_text(self, text: str) -> None:
         self._attempt.add_text(text)
@@ -90,7 +100,7 @@ class _Writer:
         await self._drain()
 
     def _wake(self) -> None:
-        if not self._failed and (self._task is None or self._task.done()):
+        if not self._failed and self.is_idle:
             self._task = asyncio.create_task(self._write())
 
     async def _drain(self) -> None:

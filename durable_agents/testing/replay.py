@@ -4,7 +4,7 @@ Each turn sends the whole history, so code that is not deterministic goes wrong 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from durable_agents.app import AgentFunctionApp
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.orchestration.registry import Orchestration
 from durable_agents.orchestration.spending import ALLOWANCE_FIELD
+from durable_agents.runs.orchestration_triggers import OrchestrationTriggers
 from durable_agents.settings.hosting import HostingSettings
 from durable_agents.storage.claim_check import CALLER, REFERENCE
 
@@ -381,14 +382,18 @@ def _kind_of(event: dict[str, Any]) -> tuple[int, str | None]:
     return kind, event["Name"] if kind in (0, 2) else None
 
 
+class _RehearsedTriggers(OrchestrationTriggers):
+    def is_registered(self, kind: str, name: str) -> bool:
+        return True
+
+    def check(self, functions: Iterable[Any], names: Mapping[str, frozenset[str]], agents: Iterable[str]) -> None:
+        """Check nothing: the app that hosts them does."""
+
+
 class _Rehearsal(AgentFunctionApp):
     """An app that has every agent, activity and child its orchestrations ask for."""
 
-    def _is_registered(self, kind: str, name: str) -> bool:
-        return True
-
-    def _check_orchestrations(self) -> None:
-        """Check nothing: the app that hosts them does."""
+    _triggers_of = _RehearsedTriggers
 
     def get_agent(self, context: Any, agent_name: str, workflow_name: str | None = None) -> DurableAIAgent[Any]:
         if workflow_name is None and agent_name not in super().agents:

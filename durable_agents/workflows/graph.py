@@ -150,11 +150,12 @@ class _Graph(AzureFunctionsWorkflowContext):
         session_id = AgentSessionId(name=agent, key=self._session_key)
         durable_agent = self._get_agent(self._context, agent)
         task: Any = durable_agent.run(message, session=DurableAgentSession(durable_session_id=session_id))
+        (call,) = task.children
+        self._inquiries.status.spending.watch(call)
         try:
             yield task
         except (TypeError, ValueError):
             # The package has tripped over an answer that has nothing but an error.
-            (call,) = task.children
             if isinstance(call.result, dict):
                 raise_if_failed(agent, call.result)
             raise

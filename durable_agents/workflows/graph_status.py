@@ -14,7 +14,8 @@ from typing import Any, Literal
 import azure.durable_functions as df
 from pydantic import BaseModel
 
-from durable_agents.orchestration.human_requests import HumanRequest
+from durable_agents.orchestration.human_requests import HumanRequest, Unanswered
+from durable_agents.orchestration.spending import Allowance, Spending, Usage
 
 _CHARACTERS = 8_000
 # For the names of what is written.
@@ -35,16 +36,20 @@ class ExecutorState(BaseModel):
 
 
 class GraphStatus:
-    """Writes the custom status of one run; all times in it are those of the history, the same in every replay."""
+    """Writes the custom status of one run; all times in it are those of the history, the same in every replay.
+
+    `spending` counts what its agents use.
+    """
 
     def __init__(self, context: df.DurableOrchestrationContext) -> None:
         self._context = context
+        self.spending = Spending(Allowance())
         self._executors: dict[str, ExecutorState] = {}
         self._at_work: dict[str, int] = {}
         # The executor of each open request, and what is written of it, in the order in which they were made.
         self._requests: dict[str, str] = {}
         self._written: dict[str, _Written] = {}
-        self._expired: list[str] = []
+        self._unanswered: dict[str, list[str]] = {"expired_requests": [], "withdrawn_requests": []}
 
     @contextmanager
     def working(self, executor: str) -> Iterator[None]:
@@ -72,19 +77,21 @@ class GraphStatus:
         self._written[request.request_id] = _Written.of(request)
         self.write()
 
-    def stop_asking(self, request_id: str, *, has_expired: bool) -> None:
-        """Show a request no more."""
+    def stop_asking(self, request_id: str, unanswered: Unanswered | None = None) -> None:
+        """Show a request no more, or that it had no answer, and why."""
         self._requests.pop(request_id, None)
         self._written.pop(request_id, None)
-        if has_expired:
-            self._expired.append(request_id)
+        if unanswered is not None:
+            self._unanswered[f"{unanswered}_requests"].append(request_id)
         self.write()
 
     def write(self) -> None:
         """Set the custom status."""
         status: dict[str, Any] = {"stage": "waiting_for_human_input" if self._requests else "running"}
-        if self._expired:
-            status["expired_requests"] = self._expired
+        used = self.spending.used()
+        if used != Usage():
+            status["usage"] = used.model_dump()
+        status |= {name: requests for name, requests in self._unanswered.items() if requests}
         room = _CHARACTERS - _MARGIN - len(json.dumps(status))
         requests, room = self._fitting_requests(room)
         if requests:

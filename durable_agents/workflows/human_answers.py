@@ -24,10 +24,11 @@ from durable_agents.orchestration.human_requests import (
     HumanAnswer,
     HumanRequest,
     IgnoredAnswerError,
+    Unanswered,
     read_answer,
-    read_expired,
     read_human_answer,
     read_human_requests,
+    read_unanswered,
 )
 from durable_agents.owners import owner_of
 from durable_agents.polling import poll
@@ -37,6 +38,10 @@ from durable_agents.runs.status import is_over, state_of
 from durable_agents.workflows.workflow_registry import HostedWorkflow
 
 _EFFECT_SECONDS = 5.0
+_OVER: Mapping[Unanswered, str] = {
+    "expired": "there was none in time",
+    "withdrawn": "that to another request has settled the matter before",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,8 @@ async def find_workflow_run(
         if status and str(status.name).casefold() == workflow.orchestration.name.casefold():
             steps = read_steps(status, {})
             asked = dict(request for step in steps for request in _requests_in(step))
-            return WorkflowRun(status, asked, _answers_in(steps, asked, workflow, read_expired(status.custom_status)))
+            unanswered = [one for why in _OVER for one in read_unanswered(status.custom_status, why)]
+            return WorkflowRun(status, asked, _answers_in(steps, asked, workflow, unanswered))
         if status:
             detail = f"The run {instance_id!r} is not one of workflow {workflow.name!r}, but of {str(status.name)!r}."
             raise ProblemError(404, "unknown-run", detail)
@@ -169,9 +175,9 @@ def _check(workflow: HostedWorkflow, run: WorkflowRun, request_id: str, reply: R
         waiting = next((request for request in run.open_requests if request.request_id == request_id), None)
         if waiting is not None:
             _check_reviewer(waiting, reply.reviewer, owner_of(str(run.status.instance_id)))
-        if request_id in read_expired(run.status.custom_status) or (waiting is not None and _is_late(waiting)):
-            detail = f"{place} has had no answer to request {request_id!r} in time, and takes none any more."
-            raise ProblemError(409, "request-expired", detail, **members)
+        if over := _why_over(run, request_id, waiting):
+            detail = f"{place} takes no answer to request {request_id!r} any more: {_OVER[over]}."
+            raise ProblemError(409, f"request-{over}", detail, **members)
         if waiting is not None:
             return HumanAnswer(value, _answered_by(reply))
     if is_over(run.status):
@@ -207,8 +213,12 @@ def _check_reviewer(request: HumanRequest, reviewer: Reviewer, asked_for_by: str
         raise ProblemError(403, "not-signed-in", detail, reviewers=request.reviewers)
 
 
-def _is_late(request: HumanRequest) -> bool:
-    return request.expires_at is not None and datetime.now(UTC) >= request.expires_at
+def _why_over(run: WorkflowRun, request_id: str, waiting: HumanRequest | None) -> Unanswered | None:
+    """Return why a request that has no answer takes none any more, or None if it does."""
+    expires_at = None if waiting is None else waiting.expires_at
+    if expires_at is not None and datetime.now(UTC) >= expires_at:
+        return "expired"
+    return next((why for why in _OVER if request_id in read_unanswered(run.status.custom_status, why)), None)
 
 
 def _answered_by(reply: Reply) -> AnsweredBy:
@@ -251,12 +261,12 @@ def _requests_in(step: Step) -> list[tuple[str, Asked]]:
 
 
 def _answers_in(
-    steps: Sequence[Step], asked: Mapping[str, Asked], workflow: HostedWorkflow, expired: Sequence[str]
+    steps: Sequence[Step], asked: Mapping[str, Asked], workflow: HostedWorkflow, unanswered: Sequence[str]
 ) -> dict[str, HumanAnswer[Any]]:
     """Return the answers among the events of a run, by the ids of their requests, as the run itself reads them."""
     answers: dict[str, HumanAnswer[Any]] = {}
     for step in steps:
-        request = asked.get(_bare(step.name)) if step.kind == "event" and step.name not in expired else None
+        request = asked.get(_bare(step.name)) if step.kind == "event" and step.name not in unanswered else None
         model = None if request is None else workflow.responses.get(str(request.response_type))
         if request is None or model is None or step.name in answers:
             continue

@@ -17,6 +17,7 @@ from durable_agents.orchestration.human_requests import (
     HumanAnswer,
     HumanRequest,
     IgnoredAnswerError,
+    Unanswered,
     hash_request,
     read_answer,
     read_human_answer,
@@ -69,7 +70,11 @@ class OpenRequests:
     def __init__(self, inquiries: Inquiries, prefix: str) -> None:
         self._inquiries = inquiries
         self._prefix = prefix
+        self._open: dict[str, tuple[HumanRequest, type[BaseModel]]] = {}
         self._waits: dict[str, Fiber] = {}
+        self._is_settled, self._taken = False, set[str]()
+        # What the run goes on with in the place of an answer.
+        self._withdrawn: dict[str, Any] = {}
 
     def open(self, requests: Sequence[HumanRequest]) -> None:
         """Begin to wait for them all, under ids that lead to them from outside.
@@ -81,9 +86,9 @@ class OpenRequests:
             name = f"{self._prefix}{request.request_id}"
             model = self._check(request, name)
             self._inquiries.asked.add(name)
+            self._open[request.request_id] = request, model
             self._waits[request.request_id] = Fiber(self._wait(request.model_copy(update={"request_id": name}), model))
-        for wait in self._waits.values():
-            wait.go_on()
+        self._go_on()
 
     def answer(self, request_id: str) -> Steps[Any]:
         """Return the answer to a request, in the form that its executor asked for.
@@ -93,16 +98,28 @@ class OpenRequests:
         """
         while not self._waits[request_id].has_ended:
             yield AnyOf(tuple(dict.fromkeys(task for wait in self._waits.values() for task in wait.tasks)))
+            self._go_on()
             for wait in self._waits.values():
-                wait.go_on()
                 if wait.has_failed:
                     wait.outcome()
+        if request_id in self._withdrawn:
+            return self._withdrawn[request_id]
         return self._waits[request_id].outcome()
 
     def close(self) -> None:
         """Wait for none of them any more."""
         for wait in self._waits.values():
             wait.cancel()
+
+    def _go_on(self) -> None:
+        for wait in self._waits.values():
+            wait.go_on()
+        for request_id, (request, model) in self._open.items() if self._is_settled else ():
+            policy, name = self._inquiries.policies.of(request.request_type), f"{self._prefix}{request_id}"
+            if policy.withdrawn is not None and name not in self._taken and request_id not in self._withdrawn:
+                self._waits[request_id].cancel()
+                self._inquiries.status.stop_asking(name, "withdrawn")
+                self._withdrawn[request_id] = value_of(read_answer(plain(policy.withdrawn), model))
 
     def _check(self, request: HumanRequest, name: str) -> type[BaseModel]:
         place = f"Executor {request.source_executor_id!r} asks a human under id {request.request_id!r}, which"
@@ -122,7 +139,8 @@ class OpenRequests:
         context, status, name = inquiries.context, inquiries.status, request.request_id
         place, title = f"{self._prefix}{request.source_executor_id}", _title(inquiries.workflow, request)
         request = _opened(request, policy, context.current_utc_datetime, title)
-        mailbox, has_expired = inquiries.events.of(name), False
+        mailbox = inquiries.events.of(name)
+        unanswered: Unanswered | None = None
         telling, recordings = _telling(inquiries, request, title), Recordings(context)
         telling.go_on()
         status.ask(place, request)
@@ -148,14 +166,16 @@ class OpenRequests:
                         continue
                     self._log(name, answer)
                     telling.cancel()
-                    status.stop_asking(name, has_expired=False)
+                    status.stop_asking(name)
+                    value = self._take(name, answer.value, policy)
                     recordings.answer(request, answer.by, title, answer.value.model_dump(mode="json"))
                     yield from recordings.finish()
-                    return value_of(answer.value)
+                    return value
                 if _has_expired(request, context.current_utc_datetime):
-                    has_expired = True
+                    unanswered = "expired"
+                    value = self._take(name, _otherwise(request, policy, model), policy)
                     yield from recordings.finish()
-                    return _otherwise(request, policy, model)
+                    return value
                 request = request.model_copy(update={"reminders": request.reminders + 1})
                 telling.cancel()
                 telling = _telling(inquiries, request, title)
@@ -164,7 +184,13 @@ class OpenRequests:
         finally:
             telling.cancel()
             recordings.cancel()
-            status.stop_asking(name, has_expired=has_expired)
+            status.stop_asking(name, unanswered)
+
+    def _take(self, name: str, answer: BaseModel, policy: RequestPolicy) -> Any:
+        """Return the answer as its executor asked for it, and see whether it settles what else was asked."""
+        self._taken.add(name)
+        self._is_settled = self._is_settled or policy.is_settled_by(answer)
+        return value_of(answer)
 
     def _ignore(self, request: HumanRequest, model: type[BaseModel], why: str) -> HumanRequest:
         """Note that whoever may raise events has sent one past the routes, which is no answer."""
@@ -210,13 +236,13 @@ def _has_expired(request: HumanRequest, now: datetime) -> bool:
     return request.expires_at is not None and now >= request.expires_at + MOST_EARLY
 
 
-def _otherwise(request: HumanRequest, policy: RequestPolicy, model: type[BaseModel]) -> Any:
+def _otherwise(request: HumanRequest, policy: RequestPolicy, model: type[BaseModel]) -> BaseModel:
     if policy.otherwise is None:
         raise RequestExpiredError(
             f"Nobody has answered request {request.request_id!r} of executor {request.source_executor_id!r} until "
             f"{request.expires_at}. The policy for it says what the run goes on with, if anything: 'otherwise'."
         )
-    return value_of(read_answer(plain(policy.otherwise), model))
+    return read_answer(plain(policy.otherwise), model)
 
 
 def _telling(inquiries: Inquiries, request: HumanRequest, title: str) -> Telling:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from agent_framework import AgentExecutor, Workflow, WorkflowExecutor
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, RootModel, ValidationError, field_validator
 
 from durable_agents.characters.person_names import check_names
 from durable_agents.orchestration.approval_requests import ReviewerName
@@ -22,18 +22,28 @@ class RequestPolicy(BaseModel):
     answered within `expires_after`, the run goes on with the answer `otherwise`, or fails if there is none. Without
     `expires_after` a request waits, and reminds, for as long as it takes. Where `reviewers` are named, nobody else's
     answer counts.
+
+    An answer that has all the values of `settles` settles what its graph has asked at the same time: of the other
+    requests, those whose policy says `withdrawn` are withdrawn, and the run goes on with that answer to them.
     """
 
     reviewers: list[ReviewerName] = Field(default=[], max_length=MAX_REVIEWERS)
     expires_after: timedelta | None = Field(default=None, gt=timedelta(), le=timedelta(days=365))
     remind_after: timedelta = Field(default=timedelta(days=1), ge=timedelta(minutes=1), le=timedelta(days=30))
     otherwise: Any = None
+    settles: dict[str, Any] | None = Field(default=None, min_length=1)
+    withdrawn: Any = None
 
     @field_validator("reviewers")
     @classmethod
     def _can_be_told_apart(cls, reviewers: list[str]) -> list[str]:
         check_names(reviewers)
         return reviewers
+
+    def is_settled_by(self, answer: BaseModel) -> bool:
+        """Say whether this answer settles what was asked at the same time."""
+        given = answer.model_dump(mode="json")
+        return self.settles is not None and all(given.get(name) == value for name, value in self.settles.items())
 
 
 _ANY_REQUEST = RequestPolicy()
@@ -74,8 +84,15 @@ class RequestPolicies:
                 )
             if policy.otherwise is not None and policy.expires_after is None:
                 raise ValueError(f"The policy for {kind.__name__} says 'otherwise' of what? Give it 'expires_after'.")
-            for answer in answers if policy.otherwise is not None else ():
-                _check_answer(kind, policy.otherwise, answer)
+            if policy.withdrawn is not None and all(one.settles is None for one in self._by_class.values()):
+                raise ValueError(
+                    f"The policy for {kind.__name__} says 'withdrawn' by what? Give another one 'settles'."
+                )
+            for name, declared in (("otherwise", policy.otherwise), ("withdrawn", policy.withdrawn)):
+                for answer in answers if declared is not None else ():
+                    _check_answer(kind, name, declared, answer)
+            for answer in answers if policy.settles is not None else ():
+                _check_fields(kind, policy.settles or {}, answer)
 
 
 def _requests_of(workflow: Workflow) -> Iterator[tuple[Any, Any]]:
@@ -86,17 +103,24 @@ def _requests_of(workflow: Workflow) -> Iterator[tuple[Any, Any]]:
             yield from () if isinstance(executor, AgentExecutor | WorkflowExecutor) else executor._response_handlers
 
 
-def _check_answer(kind: type, otherwise: Any, annotation: Any) -> None:
+def _check_fields(kind: type, settles: Mapping[str, Any], annotation: Any) -> None:
+    for model in answer_models(annotation).values():
+        if settles.keys() <= model.model_fields.keys() and not issubclass(model, RootModel):
+            return
+    raise ValueError(f"The policy for {kind.__name__} 'settles' by {sorted(settles)}, which no answer to it has.")
+
+
+def _check_answer(kind: type, field: str, declared: Any, annotation: Any) -> None:
     wrong = ""
     for name, model in answer_models(annotation).items():
         try:
-            read_answer(plain(otherwise), model)
+            read_answer(plain(declared), model)
             return
         except ValidationError as error:
             wrong = f"{name}: {error.errors(include_url=False)[0]['msg']}"
-    raise ValueError(f"The policy for {kind.__name__} goes on with 'otherwise', which is no answer to it. {wrong}.")
+    raise ValueError(f"The policy for {kind.__name__} goes on with {field!r}, which is no answer to it. {wrong}.")
 
 
-def plain(otherwise: Any) -> Any:
+def plain(declared: Any) -> Any:
     """Return the declared answer as plain JSON."""
-    return otherwise.model_dump(mode="json") if isinstance(otherwise, BaseModel) else otherwise
+    return declared.model_dump(mode="json") if isinstance(declared, BaseModel) else declared

@@ -82,7 +82,8 @@ class WorkflowStatus(_WorkflowModel):
     """How a run is. `output` is a list once it is completed, `error` is set when it ended in any other way.
 
     `executors` tells of each one that has begun how it is, unless the status of the run has no room for it; one of a
-    workflow inside is named with the way to it. `expiredRequests` are those that nobody has answered in time.
+    workflow inside is named with the way to it. `expiredRequests` are those that nobody has answered in time,
+    `withdrawnRequests` those that another answer has settled before.
     """
 
     instance_id: str
@@ -95,6 +96,7 @@ class WorkflowStatus(_WorkflowModel):
     pending_human_input_requests: list[PendingHumanInput] = []
     answered_requests: list[AnsweredHumanInput] = []
     expired_requests: list[str] = []
+    withdrawn_requests: list[str] = []
     executors: dict[str, ExecutorState] = {}
 
 

@@ -137,6 +137,15 @@ def test_what_is_no_answer_is_kept_as_a_failure_and_the_model_never_sees_it(
     assert session.told(1) == [("user", "Second")]
 
 
+def test_what_is_deleted_leaves_nothing() -> None:
+    session = Session(completion(content="Hi."), completion(content="Again."))
+    session.say("Hello")
+    assert not session.say("", operation="delete")["isError"]
+    assert session.state is None
+    session.say("Hello", "2")
+    assert session.told(1) == [("user", "Hello")]
+
+
 @pytest.mark.parametrize(("message", "operation"), [("", "message"), (" ", "message"), (7, "message"), ("Hi", "reset")])
 def test_what_is_no_message_changes_nothing(message: Any, operation: str) -> None:
     session = Session()

@@ -29,6 +29,16 @@ def test_a_repeat_under_a_key_says_nothing_again(api: Api) -> None:
     assert (other.status_code, other.json()["type"]) == (422, "urn:problem:idempotency-key-reused")
 
 
+def test_a_conversation_that_is_deleted_is_gone_and_its_name_free(api: Api) -> None:
+    assert api.http.delete("/api/chat/gone").status_code == 404
+    for _ in range(2):
+        assert api.http.post("/api/chat/gone", json=HELLO).status_code == 200
+    assert api.http.delete("/api/chat/gone").status_code == 204
+    assert api.http.get("/api/chat/gone").status_code == 404
+    assert api.http.post("/api/chat/gone", json=HELLO).status_code == 200
+    assert len(api.http.get("/api/chat/gone").json()["turns"]) == 1
+
+
 @pytest.mark.parametrize(
     ("session", "body", "headers", "kind"),
     [

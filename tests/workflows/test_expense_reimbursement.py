@@ -81,6 +81,15 @@ async def test_one_rejection_of_the_two_is_enough(
     assert cashier.paid == []
 
 
+async def test_who_was_asked_no_more_has_not_decided(cashier: Cashier) -> None:
+    withdrawn = expense_policies()[ComplianceRequest].withdrawn
+    asked = await cashier.answer(await cashier.graph.run(EXPENSE), {ManagerRequest: YES})
+    output = output_of(await cashier.answer(asked, {BudgetRequest: NO, ComplianceRequest: withdrawn}))
+    assert output.outcome == "rejected"
+    assert [approval.approved for approval in output.approvals] == [True, False, None]
+    assert cashier.paid == []
+
+
 def test_each_is_asked_for_and_none_waits_for_ever() -> None:
     policies = expense_policies()
     assert {kind.__name__: policy.reviewers for kind, policy in policies.items()} == {
@@ -89,6 +98,10 @@ def test_each_is_asked_for_and_none_waits_for_ever() -> None:
         "ComplianceRequest": ["compliance"],
     }
     assert all(policy.expires_after for policy in policies.values())
+    assert policies[ManagerRequest].settles is None
+    for kind in (BudgetRequest, ComplianceRequest):
+        assert policies[kind].is_settled_by(NO)
+        assert not policies[kind].is_settled_by(YES)
 
 
 @pytest.mark.parametrize(

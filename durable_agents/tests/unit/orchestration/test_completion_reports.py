@@ -88,6 +88,20 @@ def test_a_large_output_is_left_out(walk: Callable[..., Any]) -> None:
     assert (told["output"], told["output_omitted"]) == (None, True)
 
 
+def shopping(context: df.DurableOrchestrationContext, *, get_agent: Any) -> Any:
+    yield context.call_activity("walk", None)
+    return {"bought": {"apples"}}
+
+
+def test_an_output_that_is_no_json_fails_the_run_and_is_reported_so(start: Callable[..., Any]) -> None:
+    run = start(Orchestration(shopping, Errand), {WEBHOOK_FIELD: URL})
+    run.complete("walk", {})
+    told = run.waits_for("deliver_webhook")
+    assert (told["status"], told["error"]) == ("Failed", "Object of type set is not JSON serializable")
+    run.complete("deliver_webhook", {"http_status": 204})
+    assert "not JSON serializable" in run.state["error"]
+
+
 class Round(BaseModel):
     number: int
 

@@ -58,9 +58,10 @@ def weigh(order: Order) -> int:
     raise NotImplementedError
 
 
-def failed_answer() -> AgentResponse:
+def failed_answer(retry_after: float | None = None) -> AgentResponse:
     """Return the answer of a session whose model call failed for now."""
-    return AgentResponse(messages=[Message("assistant", [Failure("busy", "Later.", retryable=True).to_content()])])
+    failure = Failure("busy", "Later.", retryable=True, retry_after_seconds=retry_after)
+    return AgentResponse(messages=[Message("assistant", [failure.to_content()])])
 
 
 def play(story: Story, **order: Any) -> Replay:
@@ -456,6 +457,21 @@ def test_an_agent_is_asked_again_where_that_may_help() -> None:
         run.fire_timer()
     run.answer("Buyer", Wish(colour="red"))
     assert output_of(run) == "red"
+
+
+@pytest.mark.parametrize(("retry_after", "waits"), [(None, 60.0), (5.0, 60.0), (90.5, 90.5)])
+def test_an_agent_is_left_alone_for_as_long_as_its_provider_asks_for(retry_after: float | None, waits: float) -> None:
+    def order(context: OrchestrationContext, request: Order) -> Steps[str]:
+        retry = Retry(attempts=2, pause=timedelta(minutes=1))
+        began = context.now
+        yield from context.ask("Buyer", "Well?", Wish, retry=retry)
+        return str((context.now - began).total_seconds())
+
+    run = play(order)
+    run.answer("Buyer", failed_answer(retry_after))
+    run.fire_timer()
+    run.answer("Buyer", Wish(colour="red"))
+    assert waits <= float(output_of(run)) < waits + 1
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -12,6 +12,7 @@ from agent_framework import (
     Content,
     Executor,
     Message,
+    UsageDetails,
     Workflow,
     WorkflowBuilder,
     WorkflowContext,
@@ -284,6 +285,23 @@ def test_an_executor_that_runs_twice_acts_under_the_same_key(start: Callable[...
         )
     first, second = filed
     assert first == second
+
+
+def test_what_its_agents_have_used_is_shown_of_a_run(start: Callable[..., Any]) -> None:
+    workflow = email_routing()
+    run = start(graph_orchestration(workflow), EMAIL, workflow)
+    run_executors(run, workflow)
+    assert "usage" not in run.state["customStatus"]
+    verdict = SpamVerdict(is_spam=True, confidence=0.9, reason="a lottery")
+    answer = AgentResponse(
+        messages=[Message("assistant", [verdict.model_dump_json()])],
+        usage_details=UsageDetails(input_token_count=20, output_token_count=4),
+    )
+    run.answer("email_routing-SpamDetector", answer)
+    for _ in range(3):
+        run_executors(run, workflow)
+    assert run.state["isDone"]
+    assert run.state["customStatus"]["usage"] == {"model_calls": 0, "input_tokens": 20, "output_tokens": 4}
 
 
 @pytest.mark.parametrize("raw", [False, True])

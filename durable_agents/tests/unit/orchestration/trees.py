@@ -38,11 +38,11 @@ class Tree:
             yield from part.leaves()
 
     def numbered(self, numbers: Iterator[int]) -> "Tree":
-        """Return the same tree with a number for each step, and a time that no other step has."""
+        """Return the same tree with a number for each step, and a time that no others have, also one after another."""
         leaf = self.leaf
         if leaf is not None:
             number = next(numbers)
-            hours = None if leaf.hours is None else leaf.hours + number / 64
+            hours = None if leaf.hours is None else leaf.hours + (1 << number) / 4096
             leaf = replace(leaf, number=number, hours=hours)
         return Tree(self.kind, leaf, tuple(part.numbered(numbers) for part in self.parts))
 

@@ -1,6 +1,8 @@
 """What ended long ago is removed run by run, by its id."""
 
 import asyncio
+import os
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -109,3 +111,30 @@ async def test_what_is_not_removed_in_time_is_told_and_left_to_the_next_firing(
         assert "More runs have ended than were removed" in caplog.text
         while hub.left:
             await purge.purge_ended_runs(NoTimer(), hub.client)
+
+
+async def test_payloads_of_a_run_that_does_not_exist_go_after_a_day(tmp_path: Path) -> None:
+    claims = ClaimCheck(tmp_path, Seal(lambda: [b"key"]), 10)
+    for run in ("lives", "lost", "new", "x" * 300, "_results"):
+        claims.shorten(run, "a long text")
+    two_days_ago = time.time() - 2 * 86_400
+    for path in (one for folder in tmp_path.iterdir() if folder.name != "new" for one in (*folder.iterdir(), folder)):
+        os.utime(path, (two_days_ago, two_days_ago))
+    before = {folder.name for folder in tmp_path.iterdir()}
+    purge = RunPurge(OrchestrationRegistry([]), {}, tmp_path, claims, None)
+    async with TaskHubServer() as hub:
+        hub.script(
+            200,
+            {
+                "name": "refund",
+                "instanceId": "lives",
+                "runtimeStatus": "Running",
+                "createdTime": "2026-01-01T09:00:00Z",
+                "lastUpdatedTime": "2026-01-01T09:00:01Z",
+            },
+        )
+        hub.script(404, {})
+        await purge.purge_lost_payloads(NoTimer(), hub.client)
+        asked = [path.rpartition("/instances/")[2] for _, path, _, _ in hub.requests]
+    assert asked == ["lives", "lost"]
+    assert before - {folder.name for folder in tmp_path.iterdir()} == {"lost"}

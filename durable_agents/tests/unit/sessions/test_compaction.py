@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from agent_framework import AgentResponse, Content, Message, UsageDetails
-from agent_framework_durabletask import DurableAgentState, RunRequest
+from agent_framework_durabletask import DurableAgentState, DurableAgentStateResponse, RunRequest
 
 from durable_agents.chat_clients.offline.client import OfflineChatClient
 from durable_agents.limits import TurnLimits
@@ -81,6 +81,22 @@ async def test_older_turns_become_a_summary_and_recent_ones_stay() -> None:
         "Answer 5",
     ]
     assert is_summary(DurableAgentState.from_dict(state.to_dict()).data.conversation_history[0])
+
+
+async def test_the_session_is_measured_in_one_pass_however_many_turns_are_kept() -> None:
+    state, written = conversation(300), list[str]()
+
+    class Counted(DurableAgentStateResponse):
+        def to_dict(self) -> dict[str, Any]:
+            written.append(str(self.correlation_id))
+            return super().to_dict()
+
+    responses = [one for one in state.data.conversation_history if isinstance(one, DurableAgentStateResponse)]
+    for response in responses:
+        response.__class__ = Counted
+    await shorten(state, Summary("Short."), threshold=100_000, keep=1_000)
+    assert len(written) < 6 * len(responses)
+    assert len(state.to_json()) < 102_000
 
 
 async def test_a_summary_is_summarised_again() -> None:

@@ -160,6 +160,14 @@ def test_a_run_request_imports_nothing(tmp_path: Path, monkeypatch: pytest.Monke
     assert not json.loads(entity.state or "null")
 
 
+def test_an_output_model_that_is_gone_is_no_wish_for_prose() -> None:
+    named = {"__response_schema_type__": "pydantic_model", "module": RunIds.__module__, "qualname": "Gone.Model"}
+    entity = EntityUnderTest(ScriptedChatClient(["Prose."]))
+    (result,) = entity.batch(run("x", 1, response_format=named))
+    assert result == {"error": "The message is not a run request.", "status": "error"}
+    assert not json.loads(entity.state or "null")
+
+
 def test_a_session_is_read_as_the_package_reads_it() -> None:
     entity = EntityUnderTest(ScriptedChatClient(["One."], ["Two."]))
     entity.batch(run("First", 1), run("Second", 2))

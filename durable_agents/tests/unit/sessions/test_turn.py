@@ -20,6 +20,7 @@ from durable_agents.sessions.turn import Turns
 from durable_agents.settings.groups import McpServerSettings
 from durable_agents.testing import ScriptedChatClient
 from durable_agents.tests.unit.sessions.scripted_agent import Busy, agent_with, call
+from durable_agents.threads import Threads
 
 LIMITS = TurnLimits(retry_seconds=30, stall_seconds=5)
 
@@ -396,3 +397,28 @@ async def test_a_sync_tool_does_not_block_the_loop() -> None:
 
     await turns_of(ScriptedChatClient([call("dig")], ["Found."]), dig).run(DurableAgentState(), "s1", request())
     assert threads[0] is not threading.current_thread()
+
+
+async def test_tools_that_hang_stop_no_tool_of_another_turn_once_theirs_are_over() -> None:
+    asyncio.get_running_loop().set_default_executor(Threads(2, "tool"))
+    held = threading.Event()
+
+    @tool(approval_mode="never_require")
+    def drill() -> str:
+        """Drill."""
+        held.wait(30)
+        return "oil"
+
+    @tool(approval_mode="never_require")
+    def dig() -> str:
+        """Dig."""
+        return "gold"
+
+    try:
+        for _ in range(2):
+            hanging = turns_of(ScriptedChatClient([call("drill")]), drill, budget=RunBudget(max_seconds=0.2))
+            assert failure_of(await hanging.run(DurableAgentState(), "s1", request())).code == "budget_exceeded"
+        other = turns_of(ScriptedChatClient([call("dig")], ["Found."]), dig, budget=RunBudget(max_seconds=5.0))
+        assert (await other.run(DurableAgentState(), "s2", request())).text == "Found."
+    finally:
+        held.set()

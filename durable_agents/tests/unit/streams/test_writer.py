@@ -191,5 +191,27 @@ async def test_a_store_that_hangs_holds_up_the_end_of_a_turn_for_a_limited_time(
     store.close()
 
 
+async def test_turns_that_wait_and_go_on_elsewhere_do_not_fill_the_memory(store: SqliteStreamStore) -> None:
+    callback = StreamCallback(store)
+    update = AgentResponseUpdate(contents=[Content.from_text("Wait.")])
+    for number in range(1_003):
+        await callback.on_streaming_response_update(update, AgentCallbackContext("Test", f"r{number}", "s1"))
+        if number < 4:
+            # Long enough for this one to have nothing left to write.
+            await asyncio.wait_for(_written(store, f"r{number}"), 10)
+    assert len(callback._writers) == 1_000
+    # One that was left out goes on all the same, as one that comes from elsewhere.
+    await callback.on_agent_response(
+        AgentResponse(messages=[Message("assistant", ["Done."])]), AgentCallbackContext("Test", "r0", "s1")
+    )
+    assert text([one.event for one in await store.read(StreamId("Test", "s1", "r0"), None, 0)]) == "Done."
+
+
+async def _written(store: SqliteStreamStore, run: str) -> None:
+    while len(await store.read(StreamId("Test", "s1", run), None, 0)) < 2:
+        await asyncio.sleep(0.005)
+    await asyncio.sleep(0.02)
+
+
 def test_streams_can_be_restarted() -> None:
     assert isinstance(StreamCallback(SqliteStreamStore(Path("never-opened.db"), 60)), RestartableCallback)

@@ -118,6 +118,58 @@ def test_when_the_time_is_over_and_no_answer_is_declared_the_run_fails() -> None
     assert "Nobody has answered request 'law' of executor 'law' until" in run.run.state["error"]
 
 
+SETTLING = RequestPolicy(settles={"approved": False}, withdrawn={"approved": False}, reviewers=["ada"])
+
+
+@pytest.mark.parametrize(("first", "other"), [("budget", "law"), ("law", "budget")])
+def test_an_answer_that_settles_the_matter_withdraws_what_else_was_asked(first: str, other: str) -> None:
+    run = start({Budget: SETTLING, Law: SETTLING})
+    run.run.raise_event(first, signed("eve", approved=False))
+    assert names(run) == ["budget", "law"], "an answer of somebody else settles nothing"
+    run.run.raise_event(first, signed("ada", approved=False))
+    assert run.status["withdrawn_requests"] == [other]
+    run.run.raise_event(other, signed("ada"))
+    run.work()
+    assert run.run.output == ["budget False", "law False"]
+    assert not run.run.timers()
+
+
+def test_an_answer_that_settles_nothing_leaves_the_others_open() -> None:
+    run = start({Budget: SETTLING, Law: SETTLING})
+    run.run.raise_event("budget", signed("ada"))
+    assert names(run) == ["law"]
+    run.run.raise_event("law", signed("ada"))
+    run.work()
+    assert run.run.output == ["budget True", "law True"]
+    assert "withdrawn_requests" not in run.status
+
+
+def test_an_answer_that_is_about_to_be_recorded_is_not_withdrawn() -> None:
+    run = start({Budget: SETTLING, Law: SETTLING})
+    for name, approved in (("law", True), ("budget", False)):
+        run.run.raise_event(name, signed("ada", approved=approved))
+    run.work()
+    assert "withdrawn_requests" not in run.status
+    assert run.run.output == ["budget False", "law True"]
+
+
+def test_what_may_not_be_withdrawn_is_waited_for() -> None:
+    run = start({Budget: RequestPolicy(settles={"approved": False})})
+    run.run.raise_event("budget", {"approved": False})
+    assert names(run) == ["law"]
+    run.run.raise_event("law", {"approved": True})
+    run.work()
+    assert run.run.output == ["budget False", "law True"]
+
+
+def test_a_time_that_is_over_settles_the_matter_too() -> None:
+    policy = RequestPolicy(expires_after=DAY, otherwise={"approved": False}, settles={"approved": False})
+    run = start({Budget: policy, Law: SETTLING})
+    run.pass_time(2 * DAY)
+    assert (run.status["expired_requests"], run.status["withdrawn_requests"]) == (["budget"], ["law"])
+    assert run.run.output == ["budget False", "law False"]
+
+
 def test_an_answer_before_the_time_is_over_leaves_no_timer() -> None:
     run = start({kind: RequestPolicy(expires_after=DAY) for kind in (Budget, Law)})
     run.run.raise_event("law", {"approved": True})
@@ -216,6 +268,12 @@ def test_a_request_whose_reviewers_wait_for_the_key_of_links_can_be_answered_all
         ({Order: RequestPolicy()}, "class Order, and no executor has a response handler"),
         ({Budget: RequestPolicy(otherwise={"approved": True})}, "Give it 'expires_after'"),
         ({Budget: RequestPolicy(expires_after=DAY, otherwise={"aproved": 1})}, "'otherwise', which is no answer to it"),
+        ({Budget: RequestPolicy(settles={"aproved": False})}, "'aproved'.*, which no answer to it has"),
+        ({Budget: RequestPolicy(withdrawn={"approved": True})}, "'withdrawn' by what"),
+        (
+            {Budget: RequestPolicy(settles={"approved": False}), Law: RequestPolicy(withdrawn={"aproved": 1})},
+            "'withdrawn', which is no answer to it",
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_meant_stops_the_start(policies: dict[type, RequestPolicy], message: str) -> None:
