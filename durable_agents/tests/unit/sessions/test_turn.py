@@ -282,7 +282,8 @@ async def test_a_turn_ends_at_its_deadline_wherever_it_hangs(where: str, unused_
         held.set()
         server.close()
     assert (failure.code, "max_seconds" in failure.message) == ("budget_exceeded", True)
-    assert asyncio.get_running_loop().time() - began < 5
+    # What hangs does so for 20 s and more.
+    assert asyncio.get_running_loop().time() - began < 15
 
 
 def test_a_request_narrows_the_budget_of_an_agent() -> None:
