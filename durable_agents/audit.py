@@ -91,6 +91,10 @@ def main() -> int:
     except (AzureError, OSError) as error:
         sys.stderr.write(f"The log cannot be read: {error}\n")
         return 2
+    if found.fault is None and not found.entries:
+        # A removed log, or a wrong name, must not look like one that fits.
+        sys.stderr.write(f"There is no entry in {given.place}. Nothing was decided yet, or the log is elsewhere.\n")
+        return 2
     again = f", {found.repeated} of them twice" if found.repeated else ""
     if found.fault is None:
         sys.stdout.write(f"All {found.entries} entries fit{again}. The hash of the last is {found.last_hash}\n")

@@ -300,6 +300,13 @@ def test_the_command_says_whether_the_log_holds(three_days: Path) -> None:
     assert json.loads(lines_of(file)[0])["id"] in bad.stdout
 
 
+def test_a_log_that_is_not_there_is_not_taken_for_one_that_fits(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "durable_agents.audit", str(tmp_path / "audits")]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout) == (2, "")
+    assert said.stderr.startswith(f"There is no entry in {tmp_path / 'audits'}. ")
+
+
 def test_the_log_is_one_chain_in_azurite_too(tmp_path: Path) -> None:
     from azure.storage.blob import ContainerClient
 
