@@ -84,6 +84,7 @@ def test_programs_end_as_recorded(reference: Played) -> None:
     assert result.played == 120
 
 
+@pytest.mark.thorough
 @pytest.mark.devhost_only("only devhost has flags")
 @pytest.mark.timeout(240)
 def test_programs_end_as_recorded_with_timers_that_fire_early() -> None:

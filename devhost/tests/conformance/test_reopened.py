@@ -73,6 +73,7 @@ def test_cases_are_answered_as_recorded(tmp_path: Path) -> None:
     assert host.times > 300
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_programs_end_as_recorded(tmp_path: Path) -> None:
     want = as_newest(recording("programs.json"))

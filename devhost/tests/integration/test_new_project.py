@@ -106,7 +106,8 @@ def newer_version(folder: Path) -> Path:
     return Path(shutil.make_archive(str(folder / "newer"), "gztar", folder, source.name))
 
 
-@pytest.mark.parametrize("flags", [["--bare"], pytest.param([], marks=pytest.mark.thorough)], ids=["bare", "samples"])
+@pytest.mark.thorough
+@pytest.mark.parametrize("flags", [["--bare"], []], ids=["bare", "samples"])
 def test_a_project_is_made_extended_and_upgraded(tmp_path: Path, flags: list[str]) -> None:
     project = tmp_path / "Mein Projekt äöü 日本"
     dev(ROOT, "new", str(project), *flags)

@@ -168,6 +168,7 @@ async def test_a_call_that_hangs_is_given_up(
     assert (await ask(host)).json()["response"] == "Tea."
 
 
+@pytest.mark.thorough
 async def test_a_server_killed_in_the_middle_of_a_call(
     start_host: Any, server_of: Any, diary: Path, model: ChatCompletionsServer
 ) -> None:

@@ -184,6 +184,7 @@ def play_all(teller: Teller, interfere: Callable[[dict[str, str]], None]) -> Non
     assert teller.keys() == sum((Counter(tale.shipped) for tale in TALES), Counter())
 
 
+@pytest.mark.thorough
 @pytest.mark.sample
 def test_runs_that_are_suspended_now_and_then_end_as_they_should(tmp_path: Path, new_host: NewHost) -> None:
     with new_host(tmp_path, app_root=APP) as host:
@@ -191,6 +192,7 @@ def test_runs_that_are_suspended_now_and_then_end_as_they_should(tmp_path: Path,
         play_all(teller, lambda runs: suspended_now_and_then(teller, runs))
 
 
+@pytest.mark.thorough
 @pytest.mark.devhost_only("the Functions host has the timers of its storage")
 def test_runs_end_as_they_should_with_early_timers(tmp_path: Path) -> None:
     with DevhostProcess(tmp_path, APP, ("--early-timers",)) as host:
