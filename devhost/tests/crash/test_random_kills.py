@@ -40,6 +40,7 @@ def seed() -> int:
     return chosen
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(150)
 def test_runs_survive_kills_at_any_moment(crashing: CrashHost, seed: int) -> None:
     """Every run ends as it should, nothing committed runs again, and no operation is applied twice."""

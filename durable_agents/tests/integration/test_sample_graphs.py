@@ -243,6 +243,7 @@ def answer_all(host: HostProcess, ids: list[str]) -> None:
                 http.post(request["respondUrl"], json={"approved": True})
 
 
+@pytest.mark.thorough
 @pytest.mark.kills
 def test_kills_at_any_moment_lose_no_step_and_no_answer_of_a_graph_inside(start_host: Any) -> None:
     host = start_host(APP)

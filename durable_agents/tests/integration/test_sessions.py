@@ -165,6 +165,7 @@ def test_an_expired_session_is_not_shown_before_it_is_swept(start_host: Any, api
     assert (listed(http), http.get("/api/agents/Writer/sessions/s").status_code) == ([], 404)
 
 
+@pytest.mark.thorough
 @pytest.mark.kills
 def test_kills_while_sessions_are_used_and_swept_lose_no_turn(start_host: Any, api_of: Any) -> None:
     """With a key each message is one turn, however often it is sent: what was answered stays, nothing comes twice."""

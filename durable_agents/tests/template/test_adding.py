@@ -71,6 +71,7 @@ def test_all_tests_stay_green(extended: ScratchProject, tests: list[str]) -> Non
     assert " passed" in extended.run(*PYTEST, *(test for test in tests if "-" in test or (ROOT / test).exists()))
 
 
+@pytest.mark.thorough
 def test_lint_and_types_stay_clean(extended: ScratchProject) -> None:
     extended.run("ruff", "check", ".")
     extended.run("ruff", "format", "--check", *YOURS)
