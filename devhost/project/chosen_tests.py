@@ -21,7 +21,7 @@ def requirements_of(root: Path, flags: Sequence[str]) -> tuple[str, ...]:
 def worker_flags(root: Path, flags: Sequence[str]) -> list[str]:
     """Return the flags that say how many processes run the tests; those that the user gives come later and win.
 
-    Most tests of the libraries wait for processes, so there is one worker more than there are processors. Few tests are
+    Most tests of the libraries wait for processes, so there are two workers more than processors. Few tests are
     done before workers have started, and a debugger or a terminal takes this very process.
     """
     chosen = _paths(root, flags) or [root]
@@ -29,7 +29,7 @@ def worker_flags(root: Path, flags: Sequence[str]) -> list[str]:
     are_few = all(path.is_file() or not _has_tests_of_a_library(root, path) for path in chosen)
     if is_narrow or are_few:
         return ["-n", "0"]
-    return ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
+    return ["-n", str((os.cpu_count() or 1) + 2), "--dist", "worksteal"]
 
 
 def _paths(root: Path, flags: Sequence[str]) -> list[Path]:
